@@ -1,0 +1,19 @@
+"""Engines are found by entry point, ours by the same door as a stranger's: ``fivesafes.<kind>s``."""
+
+from importlib.metadata import entry_points
+from typing import Any
+
+from fivesafes.core.errors import EngineMissing
+
+
+def names(kind: str) -> list[str]:
+    """List the engines of a kind (``defacer``, ``converter`` …) that installed packages offer, in order."""
+    return sorted({entry.name for entry in entry_points(group=f"fivesafes.{kind}s")})
+
+
+def load(kind: str, name: str) -> Any:  # noqa: ANN401 - each kind's port says what it is; the caller annotates
+    """Load the class registered under that kind and name.  Raises EngineMissing when no package offers it."""
+    for entry in entry_points(group=f"fivesafes.{kind}s"):
+        if entry.name == name:
+            return entry.load()
+    raise EngineMissing.named(kind=kind, name=name, have=names(kind))

@@ -1,0 +1,1 @@
+"""SAFE DATA: what in the data betrays a person?"""

@@ -1,0 +1,230 @@
+"""Nouns of the data: a scan in each state of its journey.  The type carries the state, so no step can be skipped."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from fivesafes.core.ids import Identifying, SeriesId, SubjectLabel
+
+
+class FileStatus(StrEnum):
+    """What became of one input file (the words of ``fivesafes deidentify --json``)."""
+
+    DEIDENTIFIED = "deidentified"
+    REFUSED = "refused"
+    DUPLICATE = "duplicate"
+    UNREADABLE = "unreadable"
+    NOT_DICOM = "not-dicom"
+    REVIEW = "review"
+
+
+@frozen(kw_only=True)
+class HeaderRecord:
+    """What was done to the headers of a series or a file: keywords and counts, never values.
+
+    Each mapping goes from an attribute keyword (``PatientName``; ``(gggg,eeee)`` with its private creator where there
+    is no keyword) to how many times it was met.
+    """
+
+    kept: Mapping[str, int] = field(factory=dict)
+    replaced: Mapping[str, int] = field(factory=dict)
+    blanked: Mapping[str, int] = field(factory=dict)
+    removed: Mapping[str, int] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class SeriesFacts:
+    """What naming and planning need to know of a series, read from the original header of one instance.
+
+    The texts may hold typed-in names: they are Identifying until a rule has turned them into BIDS words.
+    ``descriptions`` holds SeriesDescription, ProtocolName and SequenceName by keyword.
+    """
+
+    modality: str
+    series_number: int | None
+    descriptions: Identifying[Mapping[str, str]]
+    image_type: tuple[str, ...] = ()
+    acquisition_type: str = ""
+    manufacturer: str = ""
+    instances: int = 0
+
+
+@frozen(kw_only=True)
+class BidsName:
+    """Where an image goes in a BIDS data set, without subject and session: ``datatype``, entities in order, suffix."""
+
+    datatype: str
+    suffix: str
+    entities: Mapping[str, str] = field(factory=dict)
+
+    def stem(self, subject: SubjectLabel, session: str | None) -> str:
+        """Compose the file name without its ending: ``sub-x_ses-01_task-rest_bold``."""
+        parts = [f"sub-{subject}"]
+        if session is not None:
+            parts.append(f"ses-{session}")
+        parts += [f"{key}-{value}" for key, value in self.entities.items()]
+        return "_".join([*parts, self.suffix])
+
+
+@frozen(kw_only=True)
+class Scan:
+    """One series as it was received: original, identifiable; its instances lie where the vault keeps them."""
+
+    id: SeriesId
+    subject: SubjectLabel
+    session: str | None
+    name: BidsName
+    instances: tuple[Identifying[Path], ...]
+    bytes: int
+
+
+@frozen(kw_only=True)
+class DeidentifiedScan:
+    """One series as de-identified DICOM in a private scratch folder."""
+
+    id: SeriesId
+    subject: SubjectLabel
+    session: str | None
+    name: BidsName
+    folder: Path
+    record: HeaderRecord
+
+
+@frozen(kw_only=True)
+class BidsImage:
+    """One NIfTI image with its clean sidecar; ``companions`` are bval, bvec and their like, by ending."""
+
+    name: BidsName
+    nifti: Path
+    sidecar: Mapping[str, Any]
+    companions: Mapping[str, Path] = field(factory=dict)
+    removed_keys: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class BidsScan:
+    """One series as BIDS images; faces may still be there."""
+
+    id: SeriesId
+    subject: SubjectLabel
+    session: str | None
+    images: tuple[BidsImage, ...]
+    record: HeaderRecord
+
+
+class FaceMode(StrEnum):
+    """What happens to the face.  Blurring is not among them: it can be undone."""
+
+    REMOVE = "remove"
+    SKULL_STRIP = "skull-strip"
+    MASK = "mask"
+
+
+class FaceStatus(StrEnum):
+    """The defacer's answer for one image (the words of ``fivesafes deface --json``)."""
+
+    DEFACED = "defaced"
+    NOTHING_TO_DO = "nothing-to-do"
+    REFUSED = "refused"
+    NEEDS_REVIEW = "needs-review"
+
+
+@frozen(kw_only=True)
+class Residual:
+    """Per zone, the share of the original's facial skin that is still there: 0 none, 1 untouched, None no such skin."""
+
+    eyes: float | None
+    nose: float | None
+    mouth: float | None
+    chin: float | None
+    ears: float | None
+
+
+@frozen(kw_only=True)
+class FaceEvidence:
+    """What was measured on the written file, after re-opening it."""
+
+    mutual_information: float | None
+    residual: Residual | None
+    brain_voxels_altered: int | None
+    determinant: float | None = None
+    scales: tuple[float, float, float] | None = None
+    mask_ml: float | None = None
+    outside_voxels_altered: int | None = None
+
+
+@frozen(kw_only=True)
+class Defaced:
+    """One image after the defacer: the file it wrote, the mask of what it removed (1 = removed), and the evidence."""
+
+    status: FaceStatus
+    image: Path | None
+    mask: Path | None
+    engine: str
+    engine_version: str
+    mode: FaceMode
+    evidence: FaceEvidence
+    why: str
+
+
+@frozen(kw_only=True)
+class Picture:
+    """One picture for the report; ``identifying`` ones never leave with a release."""
+
+    name: str
+    alt: str
+    png: bytes = field(repr=False)
+    identifying: bool = True
+
+
+@frozen(kw_only=True)
+class FacedImage:
+    """A BIDS image whose face was dealt with, or that the plan lets pass with its reason (``defaced`` None)."""
+
+    image: BidsImage
+    defaced: Defaced | None
+    because: str
+    pictures: tuple[Picture, ...] = ()
+
+
+@frozen(kw_only=True)
+class DefacedScan:
+    """One series of which no image shows a face that the plan wants gone."""
+
+    id: SeriesId
+    subject: SubjectLabel
+    session: str | None
+    images: tuple[FacedImage, ...]
+    record: HeaderRecord
+
+
+class Severity(StrEnum):
+    """How bad a residue is (the words of ``fivesafes check --json``)."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@frozen(kw_only=True)
+class Residue:
+    """Something in a data set that could identify someone (see contracts.md for ``kind`` and ``locator``).
+
+    ``evidence`` is masked: enough to recognise the place, never the value.
+    """
+
+    code: str
+    kind: str
+    path: str
+    locator: str
+    participant: str | None
+    severity: Severity
+    why: str
+    fix: str
+    source: str
+    evidence: str = ""

@@ -1,0 +1,1 @@
+"""Engines that take a finished release."""

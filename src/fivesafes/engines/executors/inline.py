@@ -1,0 +1,26 @@
+"""Does the work here, one job after another: for tests, debugging and a single series."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar, TypeVar
+
+from fivesafes.core.errors import FiveSafesError
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+class InlineExecutor:
+    """Runs each job in this process."""
+
+    name: ClassVar[str] = "inline"
+
+    def __init__(self, workers: int = 1) -> None:
+        """Take the number of workers for symmetry; there is always one."""
+
+    def run(self, work: Callable[[J], R], jobs: Sequence[J]) -> Iterator[tuple[J, R | FiveSafesError]]:
+        """Yield each job with its result, in the order given."""
+        for job in jobs:
+            try:
+                yield job, work(job)
+            except FiveSafesError as error:
+                yield job, error

@@ -1,0 +1,1 @@
+"""Engines that judge whether a folder is valid BIDS."""

@@ -1,0 +1,1 @@
+"""Ways in: the command line now; web, REST, DICOM and HTTPS later."""

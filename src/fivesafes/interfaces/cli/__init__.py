@@ -1,0 +1,100 @@
+"""The command line: one file per verb, loaded only when that verb is called.
+
+Messages and progress go to standard error; standard output holds the answer, or with ``--json`` one object.
+"""
+
+import importlib
+import sys
+from typing import Final, cast
+
+import click
+
+from fivesafes import __version__
+from fivesafes.core.errors import EXIT_BUG, FiveSafesError
+
+VERBS: Final = {
+    "demo": "Everything, on a synthetic person: scans to safe release, with the report.",
+    "run": "DICOM in, released BIDS and report out: one shot, no server.",
+    "plan": "A project's tier with its reasons, and each step with the control that asks for it.",
+    "project": "Write a new project form.",
+    "deidentify": "Stand-alone: a DICOM folder to a de-identified DICOM folder.",
+    "deface": "Stand-alone: remove the face from images.",
+    "check": "Stand-alone: what in this data set could identify someone.",
+    "doctor": "Is everything here that the journey needs?",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a verb's module when the verb is called: help stays quick, and one broken engine breaks one verb."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the verbs in the order of a newcomer's day."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one verb: module of its name, object ``command``."""
+        if cmd_name not in VERBS:
+            return None
+        return cast("click.Command", importlib.import_module(f"{__name__}.{cmd_name}").command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="fivesafes")
+def fivesafes() -> None:
+    """Take identifiable MRI scans in, let out what the five safes allow.
+
+    Exit codes: 0 ok, 2 usage, 3 refused by a gate, 4 invalid input, 5 partly done, 6 needs review, 69 engine
+    missing, 70 our bug, 75 try again.
+    """
+
+
+def main() -> None:
+    """Run a command; turn what went wrong on purpose into a message and an exit code."""
+    try:
+        fivesafes.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped; run the same command again to go on", err=True)
+        sys.exit(130)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as mistake:
+        mistake.show()
+        sys.exit(mistake.exit_code)
+    except FiveSafesError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("stopped; run the same command again to go on", err=True)
+        sys.exit(130)
+    except OSError as error:
+        sys.exit(_say_system_error(error))
+    except Exception as bug:  # noqa: BLE001 - the last net: values in a traceback could identify someone
+        click.echo(f"error: this is our bug ({type(bug).__name__} in {_place_of(bug)}).", err=True)
+        click.echo("  fix: report it with this line; it holds nothing of your data", err=True)
+        sys.exit(EXIT_BUG)
+
+
+def _say_system_error(error: OSError) -> int:
+    """Say what the system refused, without the path: file names may hold a name."""
+    click.echo(f"error: the system refused: {error.strerror or type(error).__name__} (in {_place_of(error)})", err=True)
+    click.echo(
+        "  fix: check free space and permissions of the folders given, then run the same command again", err=True
+    )
+    return 75
+
+
+def _place_of(error: BaseException) -> str:
+    """Name module, line and function of our innermost frame; never a value."""
+    place = "an unknown place"
+    trace = error.__traceback__
+    while trace is not None:
+        name = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if name.startswith("fivesafes"):
+            place = f"{name}:{trace.tb_lineno} ({trace.tb_frame.f_code.co_name})"
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,1 @@
+"""SAFE OUTPUT: can what leaves be linked back?"""

@@ -1,0 +1,1 @@
+"""SAFE PEOPLE: are these people who they say, and may they?"""

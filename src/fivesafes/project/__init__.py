@@ -1,0 +1,1 @@
+"""SAFE PROJECT: is this use appropriate, is the risk justified?"""

@@ -1,0 +1,1 @@
+"""SAFE SETTING: does the place prevent misuse and mistakes?"""

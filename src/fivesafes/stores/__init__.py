@@ -1,0 +1,1 @@
+"""Where things are kept: databases, blobs, key rings, the ledger."""

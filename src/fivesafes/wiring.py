@@ -1,0 +1,1 @@
+"""Settings become an App here; the only place that knows every concrete class."""
