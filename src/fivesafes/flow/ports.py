@@ -1,10 +1,15 @@
 """What the journey needs from outside: somebody to do the work, and somewhere to put the result."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from attrs import frozen
 
 from fivesafes.core.errors import FiveSafesError
+from fivesafes.core.event import Event
 
+C = TypeVar("C")
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -21,3 +26,52 @@ class Executor(Protocol):
         job's result, so that the rest goes on; a job whose worker was killed yields one too.  Any other exception is
         our bug and is raised here.
         """
+
+    def run_with(
+        self, context: C, work: Callable[[C, J], R], jobs: Sequence[J]
+    ) -> Iterator[tuple[J, R | FiveSafesError]]:
+        """Do the same with a context that each worker is given once, when it starts.
+
+        What identifies travels in the context, through a pipe of this machine; jobs hold ids and digests only.
+        """
+
+
+@frozen(kw_only=True)
+class Workplace:
+    """The private folders of one run.  ``scratch`` vanishes with the run; ``finished`` lets a later run go on.
+
+    ``finished`` holds only what has passed the face step, by series; ``withheld`` a release that may no longer be
+    taken for one.
+    """
+
+    out: Path
+    private: Path
+    scratch: Path
+    finished: Path
+    withheld: Path
+
+
+class Ledger(Protocol):
+    """The trail: appended to, never altered.  The runner is its only writer."""
+
+    def append(self, event: Event) -> None:
+        """Keep one event durably before returning."""
+
+
+class Signer(Protocol):
+    """Signs a release record, so that a stranger with the public key can tell who let it out."""
+
+    def public_key(self) -> str:
+        """Give the public key, base64 of its raw 32 bytes (Ed25519, RFC 8032)."""
+
+    def sign(self, message: bytes) -> str:
+        """Sign the bytes; base64 of the raw 64-byte signature."""
+
+
+class Reporter(Protocol):
+    """Writes the report of a run from its record."""
+
+    name: ClassVar[str]
+
+    def write(self, record: Mapping[str, Any], *, pictures: Path, into: Path, leaving: bool) -> None:
+        """Write one self-contained page; ``leaving`` says that it goes out with the release: no picture of a face."""

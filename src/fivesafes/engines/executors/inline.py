@@ -5,6 +5,7 @@ from typing import ClassVar, TypeVar
 
 from fivesafes.core.errors import FiveSafesError
 
+C = TypeVar("C")
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -24,3 +25,9 @@ class InlineExecutor:
                 yield job, work(job)
             except FiveSafesError as error:
                 yield job, error
+
+    def run_with(
+        self, context: C, work: Callable[[C, J], R], jobs: Sequence[J]
+    ) -> Iterator[tuple[J, R | FiveSafesError]]:
+        """Do the same with a context."""
+        return self.run(lambda job: work(context, job), jobs)

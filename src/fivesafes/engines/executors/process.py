@@ -12,10 +12,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait as wait_for_any
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from fivesafes.core.errors import FiveSafesError, TryAgain
 
+C = TypeVar("C")
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -30,14 +31,21 @@ class ProcessExecutor:
         self.workers = workers or _cores()
 
     def run(self, work: Callable[[J], R], jobs: Sequence[J]) -> Iterator[tuple[J, R | FiveSafesError]]:
-        """Yield each job with its result as it finishes.
+        """Yield each job with its result as it finishes."""
+        return self.run_with(work, _apply, jobs)
+
+    def run_with(
+        self, context: C, work: Callable[[C, J], R], jobs: Sequence[J]
+    ) -> Iterator[tuple[J, R | FiveSafesError]]:
+        """Yield each job with its result as it finishes; ``context`` crosses once per worker, not once per job.
 
         A pool breaks as a whole when one worker is killed and does not tell whose job it was.  What it had not
         finished is then tried one job at a time, each in a pool of its own, until only the killer is given up.
         """
-        unfinished = yield from self._pooled(work, jobs, workers=self.workers)
+        workers = min(self.workers, max(len(jobs), 1))
+        unfinished = yield from _pooled(context, work, jobs, workers=workers)
         for job in unfinished:
-            if (yield from self._pooled(work, [job], workers=1)):
+            if (yield from _pooled(context, work, [job], workers=1)):
                 yield (
                     job,
                     TryAgain(
@@ -46,44 +54,52 @@ class ProcessExecutor:
                     ),
                 )
 
-    @staticmethod
-    def _pooled(
-        work: Callable[[J], R], jobs: Sequence[J], *, workers: int
-    ) -> Generator[tuple[J, R | FiveSafesError], None, list[J]]:
-        """Run the jobs in one pool; return those that it had not finished when it broke.
 
-        At most two jobs per worker are handed over at a time, so that stopping early leaves little to wait for.
-        """
-        queue = list(reversed(jobs))
-        running: dict[Future[R], J] = {}
-        pool = ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"), initializer=_obey_parent)
-        try:
-            while queue or running:
-                while queue and len(running) < 2 * workers:
-                    running[pool.submit(work, queue[-1])] = queue.pop()
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    error = future.exception()
-                    if isinstance(error, BrokenProcessPool):
-                        return [*running.values(), *reversed(queue)]
-                    job = running.pop(future)
-                    if error is not None and not isinstance(error, FiveSafesError):
-                        raise error
-                    yield job, future.result() if error is None else error
-        except BrokenProcessPool:  # submit() to a pool that has just broken
-            return [*running.values(), *reversed(queue)]
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-        return []
+def _apply(work: Callable[[J], R], job: J) -> R:
+    return work(job)
 
 
-def _cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _pooled(
+    context: C, work: Callable[[C, J], R], jobs: Sequence[J], *, workers: int
+) -> Generator[tuple[J, R | FiveSafesError], None, list[J]]:
+    """Run the jobs in one pool; return those that it had not finished when it broke.
+
+    At most two jobs per worker are handed over at a time, so that stopping early leaves little to wait for.
+    """
+    queue = list(reversed(jobs))
+    running: dict[Future[R], J] = {}
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(context,))
+    try:
+        while queue or running:
+            while queue and len(running) < 2 * workers:
+                running[pool.submit(_call, work, queue[-1])] = queue.pop()
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                error = future.exception()
+                if isinstance(error, BrokenProcessPool):
+                    return [*running.values(), *reversed(queue)]
+                job = running.pop(future)
+                if error is not None and not isinstance(error, FiveSafesError):
+                    raise error
+                yield job, future.result() if error is None else error
+    except BrokenProcessPool:  # submit() to a pool that has just broken
+        return [*running.values(), *reversed(queue)]
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return []
 
 
-def _obey_parent() -> None:
-    """Leave Ctrl-C to the parent, and end when it does."""
+_CONTEXT: list[Any] = []
+"""What this worker process was given when it started: one entry."""
+
+
+def _call(work: Callable[[C, J], R], job: J) -> R:
+    return work(_CONTEXT[0], job)
+
+
+def _begin(context: object) -> None:
+    """Take the context, leave Ctrl-C to the parent, and end when the parent does."""
+    _CONTEXT[:] = [context]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:
@@ -93,3 +109,8 @@ def _obey_parent() -> None:
 def _end_with(sentinel: int) -> None:
     wait_for_any([sentinel])
     os._exit(1)
+
+
+def _cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

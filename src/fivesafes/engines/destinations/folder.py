@@ -1,0 +1,26 @@
+"""A release as a folder on this machine: complete or absent."""
+
+import shutil
+from pathlib import Path
+from typing import ClassVar
+
+
+class FolderDestination:
+    """Moves a finished candidate into place by renaming; both lie on one file system."""
+
+    name: ClassVar[str] = "folder"
+
+    def release(self, candidate: Path, *, to: Path, aside: Path) -> None:
+        """Put ``candidate`` where ``to`` says; what stood there before goes by way of ``aside`` and is removed."""
+        self.withdraw(to, into=aside)
+        candidate.replace(to)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def withdraw(self, release: Path, *, into: Path) -> bool:
+        """Take a release out of sight, so that nobody takes it for one that holds; tell whether there was one."""
+        if not release.exists():
+            return False
+        shutil.rmtree(into, ignore_errors=True)
+        into.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        release.replace(into)
+        return True

@@ -1,0 +1,1 @@
+"""Engines that write the report of a run."""

@@ -1,0 +1,58 @@
+"""The report as one self-contained HTML page: no scripts, no network, fit to print."""
+
+import base64
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+_TEMPLATES: Final = files("fivesafes.engines.reporters")
+
+
+class HtmlReporter:
+    """Writes ``report.html`` and, for machines, the same record as ``report.json``."""
+
+    name: ClassVar[str] = "html"
+
+    def write(self, record: Mapping[str, Any], *, pictures: Path, into: Path, leaving: bool) -> None:
+        """Write both files into a folder; a page that leaves shows no picture that could show a face."""
+        shown = without_identifying_pictures(record) if leaving else record
+        environment = Environment(
+            loader=DictLoader({"report": (_TEMPLATES / "report.html.j2").read_text(encoding="utf-8")}),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters["embedded"] = lambda name: _embedded(pictures / name)
+        page = environment.get_template("report").render(record=shown, leaving=leaving)
+        _write_aside(into / "report.html", page)
+        _write_aside(into / "report.json", json.dumps(shown, indent=1, sort_keys=True, ensure_ascii=False))
+
+
+def without_identifying_pictures(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a record with only those pictures that were made after the face was gone."""
+    series = [
+        {
+            **one,
+            "images": [
+                {**image, "pictures": [p for p in image["pictures"] if p["identifying"] is False]}
+                for image in one["images"]
+            ],
+        }
+        for one in record["series"]
+    ]
+    return {**record, "series": series}
+
+
+def _embedded(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _write_aside(path: Path, text: str) -> None:
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)

@@ -1,0 +1,1 @@
+"""Forms that people fill in: the study form (TOML) and its consent table (CSV)."""

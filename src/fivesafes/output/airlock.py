@@ -1,0 +1,57 @@
+"""The airlock: what must be true of a candidate before it leaves.  No evidence, no release."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Final
+
+from attrs import frozen
+
+from fivesafes.core.verdict import Verdict, refuse, review
+
+_SOURCE: Final = "DESIGN: no evidence, no release; Five Safes: safe output"
+
+
+@frozen(kw_only=True)
+class Review:
+    """A named person looked at a candidate, known by the SHA-256 of its manifest, and agrees that it leaves."""
+
+    by: str
+    on: date
+    candidate: str
+
+
+def judge_evidence(planned: Sequence[str], evidence: Mapping[str, str | None]) -> Verdict:
+    """Judge whether each planned step left its evidence; one that did not stops the release."""
+    return Verdict.all_of(
+        refuse(
+            "output.evidence.missing",
+            why=f"the step {step} is planned and left no evidence",
+            fix="run again; if it stays so, report it",
+            source=_SOURCE,
+            about=step,
+        )
+        for step in planned
+        if not evidence.get(step)
+    )
+
+
+def judge_reviews(reviews: Sequence[Review], *, candidate: str, needed: int, investigator: str, today: date) -> Verdict:
+    """Judge whether enough people, none of them the investigator, have looked at exactly this candidate."""
+    looked = {
+        person.by.strip().casefold()
+        for person in reviews
+        if person.candidate == candidate and person.on <= today and not _same(person.by, investigator)
+    }
+    if len(looked) >= needed:
+        return Verdict()
+    return review(
+        "output.review.open",
+        why=f"{needed} people must look at this candidate, and {len(looked)} have",
+        fix=f'look at the report, then add a [[review]] with by, on and candidate = "{candidate}"; '
+        "the investigator does not count",
+        source=_SOURCE,
+    )
+
+
+def _same(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()

@@ -1,0 +1,90 @@
+"""The private folders of a run: one run at a time, nothing readable by others, and a scratch that outlives nobody.
+
+Between two steps a scan rests as files, because converters are programs that read files.  These lie in ``scratch``,
+which goes when the run goes: on the ordinary way by the run itself, after kill -9 by a small janitor process that
+waits for the run's end, and after a power cut by the next run.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from fivesafes.core.errors import TryAgain, UsageMistake
+from fivesafes.flow.ports import Workplace
+
+_JANITOR: Final = """
+import shutil, sys, time
+sys.stdin.buffer.read()
+for _ in range(100):
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
+    time.sleep(0.1)
+    import os
+    if not os.path.exists(sys.argv[1]):
+        break
+"""
+
+
+@contextlib.contextmanager
+def opened(out: Path, *, source: Path) -> Iterator[Workplace]:
+    """Open the folders of a run below ``out``, alone.  Raises TryAgain when another run holds them."""
+    _check_apart(out, source)
+    private = out / "private"
+    place = Workplace(
+        out=out,
+        private=private,
+        scratch=private / "scratch",
+        finished=private / "finished",
+        withheld=private / "withheld",
+    )
+    for folder in (out, private, place.finished):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.chmod(0o700)
+    with _locked(private / "lock"):
+        shutil.rmtree(place.scratch, ignore_errors=True)
+        place.scratch.mkdir(mode=0o700)
+        janitor = _start_janitor(place.scratch)
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place.scratch, ignore_errors=True)
+            if janitor.stdin is not None:
+                janitor.stdin.close()
+            janitor.wait(timeout=15)
+
+
+def _check_apart(out: Path, source: Path) -> None:
+    inner, outer = out.resolve(), source.resolve()
+    if inner == outer or inner.is_relative_to(outer) or outer.is_relative_to(inner):
+        message = "the output folder and the scans' folder lie in one another"
+        raise UsageMistake(message, fix="give an output folder beside the scans, not inside them or around them")
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = "another run is using this output folder"
+            raise TryAgain(message, fix="wait until it has finished, or give another --out") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _start_janitor(scratch: Path) -> subprocess.Popen[bytes]:
+    """Start the process that clears the scratch when our end of its pipe closes, however we end."""
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and script
+        [sys.executable, "-I", "-S", "-E", "-c", _JANITOR, str(scratch)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
