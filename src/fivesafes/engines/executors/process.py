@@ -72,7 +72,8 @@ def _pooled(
     try:
         while queue or running:
             while queue and len(running) < 2 * workers:
-                running[pool.submit(_call, work, queue[-1])] = queue.pop()
+                job = queue.pop()
+                running[pool.submit(_call, work, job)] = job
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 error = future.exception()

@@ -18,6 +18,9 @@ COLUMNS: Final = ("participant", "data_use", "face", "valid", "withdrawn")
 
 HEADER: Final = ",".join(COLUMNS) + "\n"
 
+_USES: Final = {word: use for use in DataUse for word in (use.name, use.value)}
+_CONDITIONS: Final = {word: condition for condition in UseCondition for word in (condition.name, condition.value)}
+
 _TRUE: Final = {"yes": True, "no": False}
 
 
@@ -102,12 +105,12 @@ def _uses(terms: list[str]) -> tuple[frozenset[Permission], frozenset[UseConditi
     permissions: set[Permission] = set()
     conditions: set[UseCondition] = set()
     for term in terms:
-        name, _, disease = term.partition(":")
-        if term in DataUse or name in DataUse.__members__:
-            use = DataUse(term) if term in DataUse else DataUse[name]
-            permissions.add(Permission(use=use, disease=disease if name == "DS" and disease else None))
-        elif term in UseCondition or term in UseCondition.__members__:
-            conditions.add(UseCondition(term) if term in UseCondition else UseCondition[term])
+        disease = term.removeprefix("DS:") if term.startswith("DS:") else None
+        use = _USES.get("DS" if disease else term)
+        if use is not None:
+            permissions.add(Permission(use=use, disease=disease))
+        elif term in _CONDITIONS:
+            conditions.add(_CONDITIONS[term])
         else:
             message = "data_use holds a term that is not of the GA4GH Data Use Ontology; for example: HMB NPUNCU"
             raise ValueError(message)

@@ -272,7 +272,8 @@ def _plain(kind: str, message: str) -> str:
         return "is not a field of this form (a typing mistake?)"
     if kind == "string_pattern_mismatch" and "«" in message:
         return "must be filled in, on one line"
-    return message[0].lower() + message[1:].removeprefix("alue error, ")
+    plain = message.removeprefix("Value error, ")
+    return plain[0].lower() + plain[1:]
 
 
 _HEADER = re.compile(r"^\s*\[(\[?)\s*([A-Za-z0-9_.-]+)\s*\]")

@@ -1,0 +1,81 @@
+"""``fivesafes plan STUDY.toml``: the tier with its reasons, and each step with the control that asks for it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fivesafes.core.errors import EXIT_OK, Refused
+from fivesafes.interfaces.cli.output import emit_json
+
+if TYPE_CHECKING:
+    from fivesafes.flow.plan import Plan
+
+
+@click.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@click.pass_context
+def command(context: click.Context, study: Path, *, as_json: bool) -> None:
+    """Show the tier of the project in STUDY (a form in TOML), and each step with the control that asks for it.
+
+    Nothing is measured yet: the tier is judged from what the controls promise.  Exit code 3 when the place that
+    the form names is not protected well enough for the tier.
+    """
+    from fivesafes.flow.plan import make_plan  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.interfaces.forms.study import read_study  # noqa: PLC0415 - as above
+
+    form = read_study(study)
+    plan = make_plan(form.project, form.consents.values())
+    if as_json:
+        emit_json(as_contract(plan))
+    else:
+        _show(plan)
+    context.exit(Refused.exit_code if plan.verdict.refuses else EXIT_OK)
+
+
+def as_contract(plan: "Plan") -> dict[str, Any]:
+    """Write a plan as contracts.md has it, with the reasons and the verdict besides."""
+    decision = plan.decision
+    return {
+        "tier": decision.tier.label if decision.tier is not None else None,
+        "probability": decision.probability.name if decision.probability is not None else None,
+        "impact": decision.impact.name,
+        "raised_by": [f"{reason.fact}: at least {reason.led_to}" for reason in decision.raised_by],
+        "steps": [{"name": s.name, "because": s.because, "control": s.control} for s in plan.steps],
+        "reasons": [{"fact": reason.fact, "led_to": reason.led_to} for reason in decision.reasons],
+        "shared_with": plan.controls.tier.label,
+        "verdict": {
+            "gravity": plan.verdict.gravity.word,
+            "findings": [
+                {
+                    "code": f.code,
+                    "gravity": f.gravity.word,
+                    "why": f.why,
+                    "fix": f.fix,
+                    "source": f.source,
+                    "about": f.about,
+                }
+                for f in plan.verdict.findings
+            ],
+        },
+        "policy_digest": plan.controls.policy_digest,
+    }
+
+
+def _show(plan: "Plan") -> None:
+    decision = plan.decision
+    tier = f"{decision.tier.label}: {decision.tier.words}" if decision.tier is not None else "not assessed"
+    probability = decision.probability.name if decision.probability is not None else "not assessed"
+    click.echo(f"tier {tier}")
+    click.echo(f"  probability {probability} × impact {decision.impact.name}, if every step keeps its promise, because")
+    for reason in decision.reasons:
+        click.echo(f"    {reason.fact}: {reason.led_to}")
+    for reason in decision.raised_by:
+        click.echo(f"    raised by a gate: {reason.fact}: at least {reason.led_to}")
+    click.echo(f"shared with a place of {plan.controls.tier.label}: {plan.controls.tier.words}")
+    for finding in plan.verdict.findings:
+        click.echo(f"  {finding}")
+    click.echo("steps")
+    for step in plan.steps:
+        click.echo(f"  {step.name:<11} {step.because}  [{step.control}]")

@@ -1,0 +1,72 @@
+"""Executors give each job its result, go on after a refusal, and survive a killed worker."""
+
+import os
+import signal
+
+import pytest
+
+from fivesafes.core.errors import FiveSafesError, InvalidInput, TryAgain
+from fivesafes.core.plugins import load, names
+from fivesafes.flow.ports import Executor
+
+
+def double(number: int) -> int:
+    """Double it; 3 is refused."""
+    if number == 3:
+        raise InvalidInput("three", fix="not three")
+    return 2 * number
+
+
+def killed(number: int) -> int:
+    """Die at 2, as a worker does that the system kills."""
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def broken(number: int) -> int:
+    """Fail in a way that is our bug."""
+    return number // 0
+
+
+def add(context: int, number: int) -> int:
+    """Add what the worker was given."""
+    return context + number
+
+
+@pytest.fixture(params=names("executor"))
+def executor(request: pytest.FixtureRequest) -> Executor:
+    """Make each registered executor."""
+    made: Executor = load("executor", request.param)(2)
+    return made
+
+
+def test_each_job_gets_its_result_and_a_refusal_costs_one(executor: Executor) -> None:
+    """Four of five succeed; the fifth says why."""
+    results = dict(executor.run(double, [1, 2, 3, 4, 5]))
+    assert isinstance(results.pop(3), InvalidInput)
+    assert results == {1: 2, 2: 4, 4: 8, 5: 10}
+
+
+def test_a_context_reaches_every_job(executor: Executor) -> None:
+    """It is given once and used by all."""
+    assert dict(executor.run_with(100, add, [1, 2, 3])) == {1: 101, 2: 102, 3: 103}
+
+
+def test_our_bugs_are_raised(executor: Executor) -> None:
+    """A division by zero is nobody's refusal."""
+    with pytest.raises(ZeroDivisionError):
+        list(executor.run(broken, [1]))
+
+
+def test_no_jobs_are_no_work(executor: Executor) -> None:
+    """An empty list gives nothing."""
+    assert list(executor.run(double, [])) == []
+
+
+def test_a_job_that_kills_its_worker_costs_that_job_alone() -> None:
+    """All others are done, and the killer is named by its job."""
+    made: Executor = load("executor", "process")(2)
+    results: dict[int, int | FiveSafesError] = dict(made.run(killed, [1, 2, 3, 4]))
+    assert isinstance(results.pop(2), TryAgain)
+    assert results == {1: 1, 3: 3, 4: 4}

@@ -1,0 +1,65 @@
+"""The private folders of a run: alone, private, and a scratch that outlives nobody."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fivesafes.core.errors import TryAgain, UsageMistake
+from fivesafes.stores.workshop import opened
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Make an empty folder of scans."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    return folder
+
+
+def test_folders_are_private_and_the_scratch_goes(tmp_path: Path, scans: Path) -> None:
+    """Mode 0700, and nothing is left in the scratch."""
+    with opened(tmp_path / "out", source=scans) as place:
+        assert place.private.stat().st_mode & 0o777 == 0o700
+        (place.scratch / "face.nii").write_bytes(b"x")
+    assert not place.scratch.exists()
+    assert place.finished.exists()
+
+
+def test_a_second_run_on_the_same_folder_waits(tmp_path: Path, scans: Path) -> None:
+    """Two at once would spoil each other."""
+    with opened(tmp_path / "out", source=scans), pytest.raises(TryAgain), opened(tmp_path / "out", source=scans):
+        pass
+
+
+@pytest.mark.parametrize("out", ["scans", "scans/out", "."])
+def test_output_and_scans_lie_apart(tmp_path: Path, scans: Path, out: str) -> None:
+    """An output folder in, around or on the scans is refused."""
+    with pytest.raises(UsageMistake), opened(tmp_path / out, source=scans):
+        pass
+
+
+def test_after_kill_9_the_scratch_is_gone(tmp_path: Path, scans: Path) -> None:
+    """The janitor clears up when nobody else can."""
+    program = (
+        "import sys, time; from pathlib import Path; from fivesafes.stores.workshop import opened\n"
+        "with opened(Path(sys.argv[1]), source=Path(sys.argv[2])) as place:\n"
+        "    (place.scratch / 'face.nii').write_bytes(b'x'); print('ready', flush=True); time.sleep(60)\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "out"), str(scans)], stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "ready\n"
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    run.stdout.close()
+    scratch = tmp_path / "out" / "private" / "scratch"
+    deadline = time.monotonic() + 10
+    while scratch.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not scratch.exists()
