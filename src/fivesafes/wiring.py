@@ -1,1 +1,71 @@
-"""Settings become an App here; the only place that knows every concrete class."""
+"""Settings become a running journey here: the only place that knows every concrete class."""
+
+import resource
+from pathlib import Path
+
+from fivesafes.core.errors import EngineMissing
+from fivesafes.core.event import Clock, utc_now
+from fivesafes.core.plugins import load
+from fivesafes.core.progress import Progress
+from fivesafes.data.face.render import before_after
+from fivesafes.data.header.profile import load_profile
+from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.engines.signers.ed25519 import Ed25519Signer
+from fivesafes.flow.ports import Executor
+from fivesafes.flow.release import Conclusion, conclude
+from fivesafes.flow.run import Engines, Runner, RunState, StudyRequest, survey
+from fivesafes.setting.keyring import key_of, project_key
+from fivesafes.stores.ledger import JsonLinesLedger
+from fivesafes.stores.workshop import opened
+
+
+def executor(workers: int | None) -> Executor:
+    """Give the process pool, or the inline executor for one worker; None means one worker per core."""
+    made: Executor = load("executor", "inline" if workers == 1 else "process")(workers or 0)
+    return made
+
+
+def pseudonyms_of(project: str, *, key: Path | None) -> Pseudonyms:
+    """Give a project's pseudonyms from its key: the file given, or the one in the user's key folder."""
+    return Pseudonyms(key_of(key) if key is not None else project_key(project), project)
+
+
+def engines(
+    project: str, *, key: Path | None, workers: int | None, defacer: str = "embedded", profile: str = "mri-research"
+) -> Engines:
+    """Put the engines of a run together.  Raises EngineMissing when one of them can't work here."""
+    secret = key_of(key) if key is not None else project_key(project)
+    made = Engines(
+        executor=executor(workers),
+        converter=load("converter", "dcm2niix")(),
+        defacer=load("defacer", defacer)(),
+        draw=before_after,
+        validator=load("validator", "bids_validator")(),
+        reporter=load("reporter", "html")(),
+        destination=load("destination", "folder")(),
+        signer=Ed25519Signer(secret),
+        profile=load_profile(profile),
+        pseudonyms=Pseudonyms(secret, project),
+    )
+    for engine in (made.converter, made.defacer, made.validator):
+        if (missing := engine.missing()) is not None:
+            message = f"the engine {engine.name} can't work here"
+            raise EngineMissing(message, fix=missing)
+    return made
+
+
+def run_study(
+    request: StudyRequest, made: Engines, *, out: Path, progress: Progress, clock: Clock = utc_now
+) -> Conclusion:
+    """Run a study to its end, alone on its output folder."""
+    # A core dump would write scans to disk in clear.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with opened(out, source=request.scans.reveal()) as place:
+        ledger = JsonLinesLedger(place.private / "trail.jsonl")
+        runner = Runner(engines=made, place=place, ledger=ledger, progress=progress, clock=clock)
+        return conclude(runner, request)
+
+
+def survey_study(request: StudyRequest, made: Engines, *, progress: Progress, clock: Clock = utc_now) -> RunState:
+    """Say what a run would do, and write nothing."""
+    return survey(request, made, today=clock().date(), progress=progress)

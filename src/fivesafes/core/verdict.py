@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 
 class Gravity(IntEnum):
@@ -55,6 +55,17 @@ class Verdict:
     def refuses(self) -> bool:
         """Whether the scan must stop here."""
         return self.gravity is Gravity.REFUSE
+
+    def left_out(self) -> "Verdict":
+        """Tell the same of what was left out: it stopped that, and weighs nothing against the rest."""
+        return Verdict(
+            tuple(
+                finding
+                if finding.gravity is Gravity.NOTE
+                else evolve(finding, gravity=Gravity.NOTE, why=f"left out: {finding.why}")
+                for finding in self.findings
+            )
+        )
 
     def __add__(self, other: Self) -> "Verdict":
         """Join two judgements; no finding is lost and none is repeated."""

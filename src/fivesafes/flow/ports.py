@@ -75,3 +75,15 @@ class Reporter(Protocol):
 
     def write(self, record: Mapping[str, Any], *, pictures: Path, into: Path, leaving: bool) -> None:
         """Write one self-contained page; ``leaving`` says that it goes out with the release: no picture of a face."""
+
+
+class Destination(Protocol):
+    """Takes a finished release; complete or absent."""
+
+    name: ClassVar[str]
+
+    def release(self, candidate: Path, *, to: Path, aside: Path) -> None:
+        """Put ``candidate`` where ``to`` says; what stood there before goes by way of ``aside`` and is removed."""
+
+    def withdraw(self, release: Path, *, into: Path) -> bool:
+        """Take a release out of sight, so that nobody takes it for one that holds; tell whether there was one."""

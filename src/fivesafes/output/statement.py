@@ -27,7 +27,6 @@ class Statement:
     participants: int
     images: int
     defaced: int
-    released_on: str
     software: str
     policy_digest: str
 
@@ -52,9 +51,8 @@ def statement_text(said: Statement) -> str:
             "recognise somebody or find something that should not be here, stop and write to the contact above."
         ),
         fill(
-            f"Released on {said.released_on} by {said.software}; policies {said.policy_digest[:16]}. The evidence "
-            "is in derivatives/fivesafes: report.html, record.json and a manifest that "
-            "`sha256sum --check` reads."
+            f"Made by {said.software}; policies {said.policy_digest[:16]}. The evidence is in derivatives/fivesafes: "
+            "report.html, the signed record.json with the day of release, and a manifest that `sha256sum --check` reads."
         ),
     ]
     return "\n\n".join(paragraphs) + "\n"

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fivesafes.core.errors import InvalidInput
 from fivesafes.core.ids import Identifying
 from fivesafes.data.bids.rules import Rule, checked_rule
+from fivesafes.flow.run import StudyRequest
 from fivesafes.interfaces.forms.consent import read_consents
 from fivesafes.output.airlock import Review
 from fivesafes.people.model import Recipient
@@ -40,7 +41,7 @@ Text = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^«»\x00-
 
 @frozen(kw_only=True)
 class Study:
-    """A whole study form as domain values; ``digest`` is of the form's and the consent table's bytes."""
+    """A whole study form as domain values."""
 
     project: Project
     consents: Mapping[Identifying[str], Consent]
@@ -48,6 +49,18 @@ class Study:
     attestations: tuple[Attestation, ...]
     reviews: tuple[Review, ...]
     rules: tuple[Rule, ...]
+
+    def request(self, scans: Path) -> StudyRequest:
+        """Join the study with the folder of its scans."""
+        return StudyRequest(
+            project=self.project,
+            consents=self.consents,
+            recipients=self.recipients,
+            attestations=self.attestations,
+            reviews=self.reviews,
+            rules=self.rules,
+            scans=Identifying(scans),
+        )
 
 
 class _Form(BaseModel):

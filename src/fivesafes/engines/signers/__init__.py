@@ -1,0 +1,1 @@
+"""Engines that sign a release record."""

@@ -1,0 +1,285 @@
+"""From finished series to a release, or to the reasons why there is none: assess → airlock → release → report."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from fivesafes import __version__
+from fivesafes.core.errors import EXIT_OK, InvalidInput, NeedsReview, PartlyDone, Refused, TryAgain
+from fivesafes.core.event import Event
+from fivesafes.core.verdict import Gravity, Verdict
+from fivesafes.data.bids import dataset
+from fivesafes.data.residue.search import Needles, search
+from fivesafes.flow.assess import Assessed, Candidate, assess_candidate, judge_residue
+from fivesafes.flow.candidate import build, people_of
+from fivesafes.flow.record import SeriesOutcome, SeriesStatus
+from fivesafes.flow.run import ACTOR, Runner, RunState, StudyRequest
+from fivesafes.flow.telling import contract_of, gravest, outcome_of, record_of, set_aside_count
+from fivesafes.output.airlock import judge_evidence, judge_reviews
+from fivesafes.output.manifest import digest_of, judge_manifest, manifest_of
+from fivesafes.output.recode import Recoding, finest
+from fivesafes.output.statement import Statement, statement_text
+from fivesafes.project.policy import consents_of
+
+EVIDENCE: Final = dataset.DERIVATIVES
+MANIFEST: Final = str(EVIDENCE / "manifest-sha256.txt")
+RECORD: Final = str(EVIDENCE / "record.json")
+REPORTS: Final = (str(EVIDENCE / "report.html"), str(EVIDENCE / "report.json"))
+
+
+@frozen(kw_only=True)
+class Conclusion:
+    """How a run ended: its state, what it tells, where the release lies (relative to ``out``), and the exit code."""
+
+    state: RunState
+    contract: dict[str, Any]
+    release: str | None
+    exit_code: int
+    sentence: str
+
+
+def conclude(runner: Runner, request: StudyRequest) -> Conclusion:
+    """Run a study to its end: everything that may leave in ``out/release``, the whole story in ``out/private``."""
+    state = runner.process(request)
+    ready = tuple(o for o in state.outcomes if o.status is SeriesStatus.READY)
+    if not ready or state.postponed or state.verdicts["setting"].refuses:
+        return _tell(runner, state, assessed=None, recoding=None, candidate=None)
+    return _assess(runner, state, ready)
+
+
+def _assess(runner: Runner, state: RunState, ready: tuple[SeriesOutcome, ...]) -> Conclusion:
+    folder = runner.place.scratch / "candidate"
+    project, controls = state.request.project, state.plan.controls
+    recoding = finest(
+        people_of(ready),
+        eligible=project.cohort.eligible,
+        max_risk=controls.max_record_risk,
+        min_k=controls.min_k,
+    )
+    versions = runner.engines.versions()
+    made_by = {name: versions[name] for name in ("fivesafes", runner.engines.converter.name)}
+    build(
+        folder,
+        outcomes=ready,
+        finished=runner.place.finished,
+        project=project,
+        recoding=recoding,
+        made_by=made_by,
+    )
+    (folder / "README").write_text(_statement(state, ready, recoding), encoding="utf-8")
+    assert state.received is not None  # noqa: S101 - ready series were received
+    assert state.gated is not None  # noqa: S101 - and gated
+    candidate = Candidate(
+        folder=folder,
+        outcomes=ready,
+        texts=state.received.texts_of(ready_ids := {one.id for one in ready}),
+        recoding=recoding,
+        cohort=project.cohort,
+        consents=consents_of(state.gated.admitted[id_].consent for id_ in sorted(ready_ids)),
+    )
+    assessed = assess_candidate(
+        candidate, plan=state.plan, validator=runner.engines.validator, progress=runner.progress
+    )
+    state = state.adding("data", assessed.data).adding("project", assessed.project).adding("output", assessed.output)
+    return _airlock(runner, state, candidate, assessed)
+
+
+def _statement(state: RunState, ready: tuple[SeriesOutcome, ...], recoding: Recoding) -> str:
+    project, controls = state.request.project, state.plan.controls
+    faces = [image.face for one in ready for image in one.images if image.face.status != "passed"]
+    said = Statement(
+        title=project.title,
+        investigator=project.investigator,
+        institution=project.institution,
+        contact=project.contact,
+        approval=f"{project.approval.committee}, {project.approval.number}",
+        purpose=project.use.purpose,
+        data_use=f"{project.use.permission.use.name} ({project.use.permission.use.value})",
+        tier=f"{project.shared_with.label}, {project.shared_with.words}",
+        licence=project.licence,
+        reasons=[s.because[0].upper() + s.because[1:] + "." for s in state.plan.steps if s.name != "gate"],
+        recoding=recoding,
+        eligible=project.cohort.eligible,
+        participants=len({one.subject for one in ready}),
+        images=sum(len(one.images) for one in ready),
+        defaced=sum(face.status == "defaced" for face in faces),
+        software=f"fivesafes {__version__}",
+        policy_digest=controls.policy_digest,
+    )
+    return statement_text(said)
+
+
+def _airlock(runner: Runner, state: RunState, candidate: Candidate, assessed: Assessed) -> Conclusion:
+    """Demand evidence of each planned step and the looks of people; then release, or say what is missing."""
+    text = manifest_of(candidate.folder)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    evidence = _evidence(state, candidate, assessed)
+    verdict = judge_evidence(sorted({step.name for step in state.plan.steps} - {"airlock", "release"}), evidence)
+    verdict += judge_reviews(
+        state.request.reviews,
+        candidate=digest,
+        needed=state.plan.controls.reviewers,
+        investigator=state.request.project.investigator,
+        today=state.today,
+    )
+    state = state.adding("output", verdict)
+    if gravest(state) is not Gravity.NOTE:
+        return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest)
+    ids = {one.id for one in candidate.outcomes}
+    outcomes = tuple(evolve(one, status=SeriesStatus.RELEASED) if one.id in ids else one for one in state.outcomes)
+    return _release(runner, evolve(state, outcomes=outcomes), candidate, assessed, digest)
+
+
+def _evidence(state: RunState, candidate: Candidate, assessed: Assessed) -> Mapping[str, str | None]:
+    """Digest what each step left; a step that left nothing has None."""
+    whole = all(one.images for one in candidate.outcomes)
+    headers = all(one.header.kept or one.header.removed for one in candidate.outcomes)
+    faces = all(image.face.status for one in candidate.outcomes for image in one.images)
+
+    def digest(of: object) -> str:
+        return hashlib.sha256(repr(of).encode()).hexdigest()
+
+    return {
+        "receive": digest(state.received.digests) if state.received else None,
+        "gate": digest(state.gated.verdict) if state.gated else None,
+        "deidentify": digest([one.header for one in candidate.outcomes]) if headers else None,
+        "convert": digest([one.images for one in candidate.outcomes]) if whole else None,
+        "deface": digest([image.face for one in candidate.outcomes for image in one.images]) if faces else None,
+        "assess": digest(assessed.evidence) if assessed.decision.tier is not None and assessed.searched_files else None,
+    }
+
+
+def _release(runner: Runner, state: RunState, candidate: Candidate, assessed: Assessed, digest: str) -> Conclusion:
+    """Add report, manifest and signed record to the candidate, search those too, and put it in its place."""
+    folder, target = candidate.folder, runner.place.out / "release"
+    if _stands_already(target, digest):
+        return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
+    record = _record(runner, state, assessed, candidate.recoding, digest, released=True)
+    runner.engines.reporter.write(record, pictures=runner.place.finished, into=folder / EVIDENCE, leaving=True)
+    hits = [judge_residue(hit) for hit in search(folder / EVIDENCE, Needles.of(candidate.texts.reveal()))]
+    if any(verdict.gravity is not Gravity.NOTE for verdict in hits):
+        state = state.adding("output", Verdict.all_of(hits))
+        return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest)
+    (folder / MANIFEST).write_text(manifest_of(folder, leaving_out=[RECORD]), encoding="utf-8")
+    signed = _signed_record(runner, state, assessed, digest, folder / MANIFEST)
+    (folder / RECORD).write_text(json.dumps(signed, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    runner.engines.destination.release(folder, to=target, aside=runner.place.withheld)
+    return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
+
+
+def _stands_already(release: Path, digest: str) -> bool:
+    """Tell whether this very candidate was released before and nobody has touched it since."""
+    try:
+        record = json.loads((release / RECORD).read_text(encoding="utf-8"))
+        manifest = (release / MANIFEST).read_text(encoding="utf-8")
+        whole = record["candidate"] == digest and record["manifest_sha256"] == digest_of(release / MANIFEST)
+        return whole and not judge_manifest(release, manifest, leaving_out=[RECORD, MANIFEST]).findings
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _signed_record(runner: Runner, state: RunState, assessed: Assessed, digest: str, manifest: Path) -> dict[str, Any]:
+    """Sign off: who let what out, on which day, on which evidence."""
+    project = state.request.project
+    record: dict[str, Any] = {
+        "schema": 1,
+        "project": project.id,
+        "answerable": f"{project.investigator}, {project.institution}",
+        "approval": f"{project.approval.committee}, {project.approval.number}",
+        "released_on": state.today.isoformat(),
+        "shared_with": project.shared_with.label,
+        "tier_measured": assessed.decision.tier.label if assessed.decision.tier is not None else None,
+        "reviewed_by": sorted(r.by for r in state.request.reviews if r.candidate == digest),
+        "verdicts": {safe: verdict.gravity.word for safe, verdict in state.verdicts.items()},
+        "candidate": digest,
+        "manifest_sha256": digest_of(manifest),
+        "policy_digest": state.plan.controls.policy_digest,
+        "software": runner.engines.versions(),
+        "public_key": runner.engines.signer.public_key(),
+        "signature_of": "this object without its signature, as JSON with sorted keys and no spaces, UTF-8; Ed25519",
+    }
+    return {**record, "signature": runner.engines.signer.sign(signed_bytes(record))}
+
+
+def signed_bytes(record: Mapping[str, Any]) -> bytes:
+    """Give the bytes that a record's signature is over."""
+    unsigned = {key: value for key, value in record.items() if key != "signature"}
+    return json.dumps(unsigned, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _record(
+    runner: Runner,
+    state: RunState,
+    assessed: Assessed | None,
+    recoding: Recoding | None,
+    candidate: str | None,
+    *,
+    released: bool,
+) -> dict[str, Any]:
+    return record_of(
+        state,
+        assessed=assessed,
+        recoding=recoding,
+        candidate=candidate,
+        outcome=outcome_of(state, released=released),
+        versions=runner.engines.versions(),
+    )
+
+
+def _tell(
+    runner: Runner,
+    state: RunState,
+    *,
+    assessed: Assessed | None,
+    recoding: Recoding | None,
+    candidate: str | None,
+    release: Path | None = None,
+) -> Conclusion:
+    """Write the private report and the trail's last line; take an earlier release that no longer holds out of sight."""
+    if release is None and not state.postponed:
+        runner.engines.destination.withdraw(runner.place.out / "release", into=runner.place.withheld)
+    record = _record(runner, state, assessed, recoding, candidate, released=release is not None)
+    runner.engines.reporter.write(record, pictures=runner.place.finished, into=runner.place.private, leaving=False)
+    name = release.name if release is not None else None
+    sentence = record["outcome"]["sentence"]
+    runner.ledger.append(
+        Event(
+            when=runner.clock(),
+            actor=ACTOR,
+            verb="release",
+            object=state.request.project.id,
+            outcome=record["outcome"]["kind"],
+            policy_digest=state.plan.controls.policy_digest,
+            facts={"candidate": candidate or ""},
+        )
+    )
+    return Conclusion(
+        state=state,
+        contract=contract_of(state, release=name),
+        release=name,
+        exit_code=_exit_code(state, released=release is not None),
+        sentence=sentence,
+    )
+
+
+def _exit_code(state: RunState, *, released: bool) -> int:
+    """Choose the exit code: what must be done next decides."""
+    if state.postponed:
+        return TryAgain.exit_code
+    statuses = {one.status for one in state.outcomes}
+    if not released:
+        return _code_without_release(state)
+    if SeriesStatus.NEEDS_REVIEW in statuses:
+        return NeedsReview.exit_code
+    left_out = statuses & {SeriesStatus.REFUSED, SeriesStatus.HELD}
+    return PartlyDone.exit_code if left_out or set_aside_count(state) else EXIT_OK
+
+
+def _code_without_release(state: RunState) -> int:
+    if state.received is not None and not state.received.series:
+        return InvalidInput.exit_code
+    return Refused.exit_code if gravest(state) is Gravity.REFUSE else NeedsReview.exit_code

@@ -1,0 +1,274 @@
+"""The runner: takes a study's scans through every step, and alone writes the trail."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from fivesafes import __version__
+from fivesafes.core.errors import FiveSafesError, TryAgain
+from fivesafes.core.event import Clock, Event
+from fivesafes.core.ids import Identifying, SeriesId
+from fivesafes.core.progress import Progress
+from fivesafes.core.verdict import Verdict, note, refuse, review
+from fivesafes.data.bids.rules import Rule
+from fivesafes.data.face.policy import FaceRule, load_face_rules
+from fivesafes.data.header.profile import Profile
+from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.data.model import FaceMode
+from fivesafes.data.ports import BidsValidator, Converter, Defacer
+from fivesafes.flow.gate import Admitted, Gated, gate
+from fivesafes.flow.plan import Plan, make_plan
+from fivesafes.flow.ports import Destination, Executor, Ledger, Reporter, Signer, Workplace
+from fivesafes.flow.receive import Received, receive
+from fivesafes.flow.record import SeriesOutcome, SeriesStatus
+from fivesafes.flow.series import SeriesContext, finished_before, work_series
+from fivesafes.flow.steps import Drawer, FacePlan
+from fivesafes.output.airlock import Review
+from fivesafes.people.model import Recipient
+from fivesafes.people.policy import judge_recipients
+from fivesafes.project.model import Consent, Project
+from fivesafes.project.policy import judge_approval
+from fivesafes.setting.audit import collect
+from fivesafes.setting.model import Attestation
+from fivesafes.setting.policy import judge_setting
+
+SAFES: Final = ("project", "people", "setting", "data", "output")
+ACTOR: Final = "fivesafes run"
+
+
+@frozen(kw_only=True)
+class StudyRequest:
+    """What is to be done: the study as its form says, and the folder of its scans."""
+
+    project: Project
+    consents: Mapping[Identifying[str], Consent]
+    recipients: tuple[Recipient, ...]
+    attestations: tuple[Attestation, ...]
+    reviews: tuple[Review, ...]
+    rules: tuple[Rule, ...]
+    scans: Identifying[Path]
+
+
+@frozen(kw_only=True)
+class Engines:
+    """Who does it."""
+
+    executor: Executor
+    converter: Converter
+    defacer: Defacer
+    draw: Drawer
+    validator: BidsValidator
+    reporter: Reporter
+    destination: Destination
+    signer: Signer
+    profile: Profile
+    pseudonyms: Pseudonyms = field(repr=False)
+
+    def versions(self) -> dict[str, str]:
+        """Name each engine's version, for provenance."""
+        return {
+            "fivesafes": __version__,
+            self.converter.name: self.converter.version(),
+            f"defacer {self.defacer.name}": self.defacer.version(),
+            self.validator.name: self.validator.version(),
+        }
+
+
+@frozen(kw_only=True)
+class RunState:
+    """What is known of a run so far; each stage gives a fuller one."""
+
+    request: StudyRequest
+    plan: Plan
+    today: date
+    verdicts: Mapping[str, Verdict]
+    received: Received | None = None
+    gated: Gated | None = None
+    outcomes: tuple[SeriesOutcome, ...] = ()
+    postponed: tuple[TryAgain, ...] = ()
+
+    def adding(self, safe: str, verdict: Verdict) -> "RunState":
+        """Add findings to one safe's verdict."""
+        return evolve(self, verdicts={**self.verdicts, safe: self.verdicts[safe] + verdict})
+
+    @property
+    def refuses(self) -> bool:
+        """Whether any of the five says no."""
+        return any(verdict.refuses for verdict in self.verdicts.values())
+
+
+def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Progress) -> RunState:
+    """Judge project and people, receive and gate: all that can be known without writing anything."""
+    plan = make_plan(request.project, request.consents.values())
+    state = RunState(request=request, plan=plan, today=today, verdicts=dict.fromkeys(SAFES, Verdict()))
+    state = state.adding("project", judge_approval(request.project.approval, on=today) + plan.verdict)
+    state = state.adding("project", _judge_wish(request.project, plan))
+    state = state.adding("people", judge_recipients(request.recipients, plan.controls.people, on=today))
+    if state.refuses:
+        return state
+    received = receive(
+        request.scans,
+        executor=engines.executor,
+        profile=engines.profile,
+        pseudonyms=engines.pseudonyms,
+        progress=progress,
+    )
+    gated = gate(received.series, consents=request.consents, use=request.project.use, rules=request.rules, on=today)
+    return evolve(state, received=received, gated=gated, outcomes=gated.stopped).adding("project", gated.verdict)
+
+
+def _judge_wish(project: Project, plan: Plan) -> Verdict:
+    if not project.keep_face or plan.face_mode is None:
+        return Verdict()
+    return note(
+        "project.face.not_kept",
+        why="the form asks to keep faces; the place does not allow it, so they are removed",
+        fix='set keep_face = false, or share with a place of type "iso27001"',
+        source="controls.csv: face",
+    )
+
+
+@frozen(kw_only=True)
+class Runner:
+    """Runs one study in one private place."""
+
+    engines: Engines
+    place: Workplace
+    ledger: Ledger
+    progress: Progress
+    clock: Clock
+
+    def process(self, request: StudyRequest) -> RunState:
+        """Take each admitted series through its steps; what an earlier run finished from the same inputs stays.
+
+        A series whose worker ran out of memory or disk is postponed: it is told, and nothing is released.
+        """
+        plan = make_plan(request.project, request.consents.values())
+        self._tell("run", request.project.id, "begun", plan, engines=json.dumps(self.engines.versions()))
+        state = survey(request, self.engines, today=self.clock().date(), progress=self.progress)
+        facts = collect(self.place.private)
+        state = state.adding("setting", judge_setting(facts, request.attestations, plan.controls.place, on=state.today))
+        if state.gated is None:
+            return state
+        self._tell_stopped(state)
+        self._purge(state.gated.admitted)
+        if not state.gated.admitted or state.verdicts["setting"].refuses:
+            return state
+        return self._work(state, state.gated.admitted)
+
+    def _work(self, state: RunState, admitted: Mapping[SeriesId, Admitted]) -> RunState:
+        context = self._context(state, admitted)
+        self.progress.begin("process", total=len(admitted), unit="series")
+        done: list[SeriesOutcome] = []
+        postponed: list[TryAgain] = []
+        to_do: list[SeriesId] = []
+        for series in admitted:
+            before = finished_before(context, series)
+            if before is None:
+                to_do.append(series)
+            else:
+                done.append(before)
+                self.progress.advance("process")
+        for series, result in self.engines.executor.run_with(context, work_series, to_do):
+            self.progress.advance("process")
+            if isinstance(result, SeriesOutcome):
+                done.append(result)
+                self._tell("process", f"series {series}", result.status.value, state.plan, why=result.why)
+            else:
+                postponed.append(_as_postponed(result))
+                self._tell("process", f"series {series}", "postponed", state.plan, why=result.what)
+        self.progress.end("process")
+        outcomes = (*state.outcomes, *sorted(done, key=lambda one: one.id))
+        return evolve(state, outcomes=outcomes, postponed=tuple(postponed)).adding("data", _judge_series(done))
+
+    def _context(self, state: RunState, admitted: Mapping[SeriesId, Admitted]) -> SeriesContext:
+        rules = load_face_rules()
+        faces = {id_: _face_plan(one, state.plan, rules) for id_, one in admitted.items()}
+        return SeriesContext(
+            scans={id_: one.scan for id_, one in admitted.items()},
+            inputs={id_: self._inputs(state, one, faces[id_]) for id_, one in admitted.items()},
+            faces=faces,
+            place=self.place,
+            profile=self.engines.profile,
+            pseudonyms=self.engines.pseudonyms,
+            sidecar=state.plan.controls.setting("sidecar"),
+            converter=self.engines.converter,
+            defacer=self.engines.defacer,
+            draw=self.engines.draw,
+        )
+
+    def _inputs(self, state: RunState, one: Admitted, faces: FacePlan) -> str:
+        """Digest all that the result of a series depends on: change any of it and the series is done again."""
+        assert state.received is not None  # noqa: S101 - the survey received before it gated
+        parts = [
+            state.received.digests[one.scan.id],
+            one.scan.name.stem(one.scan.subject, one.scan.session),
+            state.plan.controls.policy_digest,
+            state.plan.controls.tier.label,
+            self.engines.pseudonyms.name("key", ""),
+            str((faces.mode, faces.kept_because)),
+            json.dumps(self.engines.versions(), sort_keys=True),
+        ]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def _purge(self, admitted: Mapping[SeriesId, Admitted]) -> None:
+        """Forget what an earlier run made of series that may no longer go on: withdrawn means absent."""
+        for folder in self.place.finished.iterdir():
+            if folder.name not in admitted:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _tell_stopped(self, state: RunState) -> None:
+        for outcome in state.outcomes:
+            self._tell("gate", f"series {outcome.id}", outcome.status.value, state.plan, why=outcome.why)
+
+    def _tell(self, verb: str, what: str, outcome: str, plan: Plan, **facts: str) -> None:
+        self.ledger.append(
+            Event(
+                when=self.clock(),
+                actor=ACTOR,
+                verb=verb,
+                object=what,
+                outcome=outcome,
+                policy_digest=plan.controls.policy_digest,
+                facts={**facts},
+            )
+        )
+
+
+def _judge_series(done: Sequence[SeriesOutcome]) -> Verdict:
+    """Tell what was found in each series; what left one out weighs only when none remains."""
+    told = [
+        Verdict(one.verdict) if one.status is SeriesStatus.READY else Verdict(one.verdict).left_out() for one in done
+    ]
+    statuses = {one.status for one in done}
+    if SeriesStatus.READY in statuses or not done:
+        return Verdict.all_of(told)
+    judge = review if SeriesStatus.NEEDS_REVIEW in statuses else refuse
+    nothing = judge(
+        "data.series.none",
+        why="no series passed its steps: see what was left out, and why",
+        fix="look at the pictures and reasons below; mend what they name, then run again",
+        source="DESIGN: no evidence, no release",
+    )
+    return Verdict.all_of([*told, nothing])
+
+
+def _as_postponed(error: FiveSafesError) -> TryAgain:
+    return error if isinstance(error, TryAgain) else TryAgain(error.what, fix=error.fix)
+
+
+def _face_plan(one: Admitted, plan: Plan, rules: Sequence[FaceRule]) -> FacePlan:
+    """Say what happens to the faces of a series: they stay only where plan and participant agree, never by a rule."""
+    if plan.face_mode is None and one.consent.face and one.deface is not True:
+        return FacePlan(
+            mode=FaceMode.REMOVE,
+            rules=tuple(rules),
+            kept_because="kept: place, study and participant agreed to the face",
+        )
+    return FacePlan(mode=plan.face_mode or FaceMode.REMOVE, rules=tuple(rules))

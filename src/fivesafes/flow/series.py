@@ -1,0 +1,201 @@
+"""One series from original to finished, in a worker process: deidentify → convert → deface, then kept or not.
+
+What is kept in ``finished`` has passed the face step.  An image that could not be verified is not kept: its pictures
+are, for the person who reviews, and its originals are where they were.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from fivesafes.core.errors import FiveSafesError, InvalidInput, TryAgain
+from fivesafes.core.ids import SeriesId
+from fivesafes.core.verdict import Gravity, Verdict, refuse
+from fivesafes.data.header.deidentify_scan import deidentify_scan
+from fivesafes.data.header.profile import Profile
+from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.data.model import DefacedScan, FacedImage, Scan
+from fivesafes.data.ports import Converter, Defacer
+from fivesafes.flow.ports import Workplace
+from fivesafes.flow.record import (
+    FaceRecord,
+    ImageRecord,
+    PictureFile,
+    SeriesOutcome,
+    SeriesStatus,
+    load_outcome,
+    save_outcome,
+)
+from fivesafes.flow.steps import Drawer, FacePlan, convert_scan, deface_scan
+
+OUTCOME: Final = "outcome.json"
+
+
+@frozen(kw_only=True)
+class SeriesContext:
+    """What a worker is given once, when it starts.  ``inputs`` digests all that each series' result depends on."""
+
+    scans: Mapping[SeriesId, Scan]
+    inputs: Mapping[SeriesId, str]
+    faces: Mapping[SeriesId, FacePlan]
+    place: Workplace
+    profile: Profile
+    pseudonyms: Pseudonyms = field(repr=False)
+    sidecar: str
+    converter: Converter
+    defacer: Defacer
+    draw: Drawer
+
+
+def finished_before(context: SeriesContext, series: SeriesId) -> SeriesOutcome | None:
+    """Give what an earlier run made of the series from the same inputs, or None when it must be done."""
+    folder = context.place.finished / series
+    if not (folder / OUTCOME).exists():
+        return None
+    try:
+        outcome = load_outcome(folder / OUTCOME)
+    except InvalidInput:
+        return None
+    whole = all((folder / name).exists() for image in outcome.images for name in image.files.values())
+    return outcome if whole and outcome.inputs == context.inputs[series] else None
+
+
+def work_series(context: SeriesContext, series: SeriesId) -> SeriesOutcome:
+    """Do one series.  What can't be converted is refused with its reason; the folder appears by one rename."""
+    scan = context.scans[series]
+    scratch = context.place.scratch / series
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(mode=0o700)
+    try:
+        outcome = _through_steps(context, scan, scratch)
+        _keep(outcome, scratch / "kept", context.place.finished / series)
+    except TryAgain:
+        raise
+    except FiveSafesError as error:
+        verdict = refuse(
+            "data.series.failed",
+            why=error.what,
+            fix=error.fix,
+            source="DESIGN: absence refuses",
+            about=f"series {series}",
+        )
+        outcome = evolve(_outcome(context, scan), status=SeriesStatus.REFUSED, why=error.what).with_verdict(verdict)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return outcome
+
+
+def _through_steps(context: SeriesContext, scan: Scan, scratch: Path) -> SeriesOutcome:
+    seconds: dict[str, float] = {}
+    clock = time.perf_counter()
+
+    def lap(step: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        seconds[step], clock = round(now - clock, 3), now
+
+    deidentified, described, header_verdict = deidentify_scan(
+        scan, into=scratch / "dicom", profile=context.profile, pseudonyms=context.pseudonyms
+    )
+    lap("deidentify")
+    bids, bids_verdict = convert_scan(
+        deidentified, into=scratch / "bids", converter=context.converter, sidecar=context.sidecar
+    )
+    shutil.rmtree(scratch / "dicom")
+    lap("convert")
+    plan = context.faces[scan.id]
+    defaced, face_verdict = deface_scan(
+        bids, into=scratch / "faces", defacer=context.defacer, plan=plan, draw=context.draw
+    )
+    lap("deface")
+    verdict = header_verdict + bids_verdict + face_verdict
+    outcome = evolve(_outcome(context, scan), header=defaced.record, described=described, seconds=seconds)
+    return _kept_outcome(outcome.with_verdict(verdict), defaced, verdict, scratch / "kept")
+
+
+def _outcome(context: SeriesContext, scan: Scan) -> SeriesOutcome:
+    return SeriesOutcome(
+        id=scan.id,
+        subject=scan.subject,
+        session=scan.session,
+        name=scan.name,
+        status=SeriesStatus.READY,
+        why="passed every step",
+        inputs=context.inputs[scan.id],
+        files_received=len(scan.instances),
+        bytes_received=scan.bytes,
+    )
+
+
+def _kept_outcome(outcome: SeriesOutcome, scan: DefacedScan, verdict: Verdict, kept: Path) -> SeriesOutcome:
+    kept.mkdir()
+    (kept / "pictures").mkdir()
+    may_stay = verdict.gravity is Gravity.NOTE
+    images = tuple(
+        _keep_image(image, scan, kept, number, with_files=may_stay) for number, image in enumerate(scan.images)
+    )
+    if not images:
+        status, why = SeriesStatus.HELD, "the converter made no image that BIDS has a name for"
+    elif may_stay:
+        status, why = SeriesStatus.READY, "passed every step"
+    else:
+        worst = max(verdict.findings, key=lambda finding: finding.gravity)
+        refused = worst.gravity is Gravity.REFUSE
+        status, why = SeriesStatus.REFUSED if refused else SeriesStatus.NEEDS_REVIEW, worst.why
+    return evolve(outcome, status=status, why=why, images=images)
+
+
+def _keep_image(faced: FacedImage, scan: DefacedScan, kept: Path, number: int, *, with_files: bool) -> ImageRecord:
+    """Move an image's files into ``kept`` (or only its pictures, when it may not stay) and describe it."""
+    stem = faced.image.name.stem(scan.subject, scan.session)
+    files: dict[str, str] = {}
+    mask: str | None = None
+    if with_files:
+        shutil.move(faced.image.nifti, kept / f"{stem}.nii.gz")
+        text = json.dumps(faced.image.sidecar, indent=2, sort_keys=True, ensure_ascii=False)
+        (kept / f"{stem}.json").write_text(text + "\n", encoding="utf-8")
+        files = {".nii.gz": f"{stem}.nii.gz", ".json": f"{stem}.json"}
+        for ending, path in faced.image.companions.items():
+            shutil.move(path, kept / f"{stem}{ending}")
+            files[ending] = f"{stem}{ending}"
+        if faced.defaced is not None and faced.defaced.mask is not None:
+            mask = f"{stem}_mask.nii.gz"
+            shutil.move(faced.defaced.mask, kept / mask)
+    pictures = []
+    for picture in faced.pictures:
+        name = f"pictures/{number}-{picture.name}.png"
+        (kept / name).write_bytes(picture.png)
+        pictures.append(PictureFile(name=picture.name, alt=picture.alt, file=name, identifying=picture.identifying))
+    return ImageRecord(
+        name=faced.image.name,
+        files=files,
+        mask=mask,
+        face=_face_record(faced),
+        sidecar_removed=faced.image.removed_keys,
+        pictures=tuple(pictures),
+    )
+
+
+def _face_record(faced: FacedImage) -> FaceRecord:
+    if faced.defaced is None:
+        return FaceRecord(status="passed" if faced.because.startswith("let pass") else "kept", because=faced.because)
+    return FaceRecord(
+        status=faced.defaced.status.value,
+        because=faced.because,
+        engine=faced.defaced.engine,
+        engine_version=faced.defaced.engine_version,
+        mode=faced.defaced.mode.value,
+        evidence=faced.defaced.evidence,
+    )
+
+
+def _keep(outcome: SeriesOutcome, kept: Path, finished: Path) -> None:
+    """Put the series where a later run finds it: complete or absent."""
+    save_outcome(outcome, kept / OUTCOME)
+    shutil.rmtree(finished, ignore_errors=True)
+    kept.replace(finished)

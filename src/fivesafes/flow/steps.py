@@ -1,0 +1,106 @@
+"""The steps of one series.  Each takes a scan in one state and gives it in the next, with a verdict.
+
+Steps neither log nor keep anything outside the folder they are given: the runner does that.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from attrs import evolve, frozen
+
+from fivesafes.core.verdict import Verdict, note
+from fivesafes.data.bids.naming import companions_for, image_names
+from fivesafes.data.bids.nifti import write_clean
+from fivesafes.data.bids.rules import Held
+from fivesafes.data.bids.sidecar import KEEP, clean
+from fivesafes.data.face.policy import DEFACE, FaceRule, judge_defaced, rule_for
+from fivesafes.data.model import (
+    BidsImage,
+    BidsScan,
+    Defaced,
+    DefacedScan,
+    DeidentifiedScan,
+    FacedImage,
+    FaceMode,
+    FaceStatus,
+    Picture,
+)
+from fivesafes.data.ports import Converter, Defacer
+
+Drawer = Callable[[Path, Path, Path], tuple[Picture, ...]]
+"""Draws an image before and after its defacing: original, defaced, mask."""
+
+_BIDS: Final = "BIDS 1.11"
+
+
+@frozen(kw_only=True)
+class FacePlan:
+    """What the plan says of faces for one series: how they go, which images show one, whether this one may stay."""
+
+    mode: FaceMode
+    rules: tuple[FaceRule, ...]
+    kept_because: str | None = None
+
+
+def convert_scan(scan: DeidentifiedScan, *, into: Path, converter: Converter, sidecar: str) -> tuple[BidsScan, Verdict]:
+    """Convert to NIfTI and keep of each sidecar what the ``sidecar`` control allows; extra images are held back.
+
+    Raises InvalidInput when the converter can't make an image of the series.
+    """
+    raw, tidy = into / "raw", into / "tidy"
+    raw.mkdir(parents=True)
+    tidy.mkdir()
+    converted = converter.convert(scan.folder, into=raw)
+    images: list[BidsImage] = []
+    verdicts: list[Verdict] = []
+    for one, name in zip(converted, image_names(scan.name, converted), strict=True):
+        if isinstance(name, Held):
+            verdicts.append(note("data.bids.image_held", why=name.why, source=_BIDS, about=f"series {scan.id}"))
+            continue
+        stem = name.stem(scan.subject, scan.session)
+        nifti = tidy / f"{stem}.nii.gz"
+        write_clean(one.nifti, nifti)
+        kept, removed = clean(one.sidecar, name=name, keep=KEEP[sidecar])
+        companions = companions_for(name, one)
+        images.append(BidsImage(name=name, nifti=nifti, sidecar=kept, companions=companions, removed_keys=removed))
+    bids = BidsScan(id=scan.id, subject=scan.subject, session=scan.session, images=tuple(images), record=scan.record)
+    return bids, Verdict.all_of(verdicts)
+
+
+def deface_scan(
+    scan: BidsScan, *, into: Path, defacer: Defacer, plan: FacePlan, draw: Drawer
+) -> tuple[DefacedScan, Verdict]:
+    """Take the face out of each image that could show one; an image that could not be verified does not go on."""
+    into.mkdir(parents=True)
+    done: list[FacedImage] = []
+    verdicts: list[Verdict] = []
+    for image in scan.images:
+        rule = rule_for(image.name, plan.rules)
+        if rule.action != DEFACE:
+            done.append(FacedImage(image=image, defaced=None, because=f"let pass: {rule.why} ({rule.source})"))
+        elif plan.kept_because is not None:
+            done.append(FacedImage(image=image, defaced=None, because=plan.kept_because))
+        else:
+            faced = _deface(image, into=into, defacer=defacer, plan=plan, because=rule.why, draw=draw)
+            verdicts.append(judge_defaced(faced[1], about=image.name.stem(scan.subject, scan.session)))
+            done.append(faced[0])
+    defaced = DefacedScan(
+        id=scan.id, subject=scan.subject, session=scan.session, images=tuple(done), record=scan.record
+    )
+    return defaced, Verdict.all_of(verdicts)
+
+
+def _deface(
+    image: BidsImage, *, into: Path, defacer: Defacer, plan: FacePlan, because: str, draw: Drawer
+) -> tuple[FacedImage, Defaced]:
+    defaced = defacer.deface(image.nifti, into=into, mode=plan.mode)
+    pictures: Sequence[Picture] = ()
+    if defaced.image is not None and defaced.mask is not None:
+        pictures = draw(image.nifti, defaced.image, defaced.mask)
+    unchanged = defaced.status is FaceStatus.NOTHING_TO_DO and defaced.image is None
+    nifti = image.nifti if unchanged or defaced.image is None else defaced.image
+    faced = FacedImage(
+        image=evolve(image, nifti=nifti), defaced=defaced, because=f"{because}; {defaced.why}", pictures=tuple(pictures)
+    )
+    return faced, defaced

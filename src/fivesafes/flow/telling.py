@@ -1,0 +1,211 @@
+"""The record of a run as reports, JSON and the release's signed record tell it.  Pseudonyms, keywords, counts."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fivesafes.core.verdict import Gravity
+from fivesafes.data.model import FileStatus
+from fivesafes.flow.assess import Assessed
+from fivesafes.flow.candidate import output_path
+from fivesafes.flow.record import SeriesOutcome, SeriesStatus, plain, told
+from fivesafes.flow.run import SAFES, RunState
+from fivesafes.output.recode import Recoding
+from fivesafes.project.model import TierDecision
+
+QUESTIONS: Final = {
+    "project": "Is this use appropriate, is the risk justified?",
+    "people": "Are these people who they say, and may they?",
+    "setting": "Does the place prevent misuse and mistakes?",
+    "data": "What in the data betrays a person?",
+    "output": "Can what leaves be linked back?",
+}
+
+
+def series_for_contract(outcome: SeriesOutcome) -> dict[str, Any]:
+    """Tell of one series as contracts.md has it."""
+    released = outcome.status is SeriesStatus.RELEASED
+    outputs = [str(output_path(outcome, image, ending)) for image in outcome.images for ending in image.files]
+    return {
+        "id": outcome.id,
+        "status": outcome.status.value,
+        "outputs": sorted(outputs) if released else [],
+        "why": outcome.why,
+    }
+
+
+def contract_of(state: RunState, *, release: str | None) -> dict[str, Any]:
+    """Tell of the whole run as contracts.md has it."""
+    tier = state.plan.decision.tier
+    return {
+        "project": state.request.project.id,
+        "tier": tier.label if tier is not None else None,
+        "verdicts": {safe: told(state.verdicts[safe]) for safe in SAFES},
+        "series": [series_for_contract(outcome) for outcome in state.outcomes],
+        "release": release,
+    }
+
+
+def outcome_of(state: RunState, *, released: bool) -> dict[str, str]:
+    """Say in one sentence how the run ended."""
+    left = [
+        o for o in state.outcomes if o.status in {SeriesStatus.REFUSED, SeriesStatus.HELD, SeriesStatus.NEEDS_REVIEW}
+    ]
+    if released:
+        rest = f" {len(left)} series did not leave; each says why." if left else ""
+        return {"kind": "released", "sentence": f"Released: every planned step left its evidence.{rest}"}
+    if state.postponed:
+        return {"kind": "review", "sentence": f"Not finished: {len(state.postponed)} series must be tried again."}
+    if gravest(state) is Gravity.REVIEW:
+        return {"kind": "review", "sentence": "Not released: a person must look first. See what says 'review' below."}
+    return {"kind": "refused", "sentence": "Not released: a gate says no. See what says 'refuse' below."}
+
+
+def record_of(
+    state: RunState,
+    *,
+    assessed: Assessed | None,
+    recoding: Recoding | None,
+    candidate: str | None,
+    outcome: Mapping[str, str],
+    versions: Mapping[str, str],
+) -> dict[str, Any]:
+    """Compose the record that reports are written from."""
+    project = state.request.project
+    series = [_series(outcome) for outcome in state.outcomes]
+    return {
+        "schema": 1,
+        "date": state.today.isoformat(),
+        "outcome": dict(outcome),
+        "project": {
+            "id": project.id,
+            "title": project.title,
+            "investigator": project.investigator,
+            "institution": project.institution,
+            "approval": f"{project.approval.committee}, {project.approval.number}, "
+            f"{project.approval.valid_from} to {project.approval.valid_until}",
+            "purpose": project.use.purpose,
+            "data_use": project.use.permission.use.name,
+        },
+        "tier": {
+            "planned": _decision(state.plan.decision),
+            "measured": _decision(assessed.decision if assessed else None),
+            "shared_with": project.shared_with.label,
+            "shared_with_words": project.shared_with.words,
+        },
+        "participants": _participants(state),
+        "questions": QUESTIONS,
+        "verdicts": {safe: told(state.verdicts[safe]) for safe in SAFES},
+        "plan": plain(state.plan.steps),
+        "received": _received(state),
+        "series": series,
+        "shows_faces": any(p["identifying"] for s in series for image in s["images"] for p in image["pictures"]),
+        "bids": _bids(assessed, versions),
+        "linkage": _linkage(state, assessed, recoding),
+        "candidate": candidate,
+        "versions": dict(versions),
+        "policy_digest": state.plan.controls.policy_digest,
+    }
+
+
+def _decision(decision: TierDecision | None) -> dict[str, Any]:
+    if decision is None:
+        return {"tier": None, "probability": None, "impact": None, "reasons": [], "raised_by": []}
+    return {
+        "tier": decision.tier.label if decision.tier is not None else None,
+        "probability": decision.probability.name if decision.probability is not None else None,
+        "impact": decision.impact.name,
+        "reasons": plain(decision.reasons),
+        "raised_by": plain(decision.raised_by),
+    }
+
+
+def _participants(state: RunState) -> dict[str, int]:
+    released = {o.subject for o in state.outcomes if o.status is SeriesStatus.RELEASED}
+    received, refused = (0, 0)
+    if state.gated is not None:
+        received, refused = state.gated.participants_received, state.gated.participants_refused
+    return {"received": received, "refused": refused, "released": len(released)}
+
+
+def _received(state: RunState) -> list[dict[str, Any]]:
+    """Count the files by what became of them; names of files are not told: they may hold a person's."""
+    if state.received is None:
+        return []
+    counted = Counter((aside.status.value, aside.reason, aside.why) for aside in state.received.set_aside)
+    rows = [
+        {"files": count, "status": status, "reason": reason, "why": why}
+        for (status, reason, why), count in sorted(counted.items())
+    ]
+    used = sum(len(series.instances) for series in state.received.series)
+    return [{"files": used, "status": "received", "reason": "received.ok", "why": "MR images, whole"}, *rows]
+
+
+def _series(outcome: SeriesOutcome) -> dict[str, Any]:
+    label = outcome.name.stem(outcome.subject, None).partition("_")[2] if outcome.name else "not named"
+    images = []
+    for image in outcome.images:
+        pictures = [{**plain(p), "file": f"{outcome.id}/{p.file}"} for p in image.pictures]
+        output = str(output_path(outcome, image)) if outcome.status is SeriesStatus.RELEASED else None
+        images.append(
+            {
+                "output": output,
+                "stem": image.name.stem(outcome.subject, outcome.session),
+                "face": plain(image.face),
+                "sidecar_removed": list(image.sidecar_removed),
+                "pictures": pictures,
+            }
+        )
+    return {**series_for_contract(outcome), **_about(outcome), "label": label, "images": images}
+
+
+def _about(outcome: SeriesOutcome) -> dict[str, Any]:
+    return {
+        "subject": outcome.subject,
+        "session": outcome.session,
+        "files_received": outcome.files_received,
+        "header": plain(outcome.header),
+    }
+
+
+def _bids(assessed: Assessed | None, versions: Mapping[str, str]) -> dict[str, Any]:
+    if assessed is None:
+        return {"validator": None, "errors": 0, "warnings": 0, "issues": []}
+    severities = Counter(issue.severity for issue in assessed.issues)
+    return {
+        "validator": next((v for name, v in versions.items() if "validator" in name), "bids-validator"),
+        "errors": severities["error"],
+        "warnings": severities["warning"],
+        "issues": plain(assessed.issues),
+    }
+
+
+def _linkage(state: RunState, assessed: Assessed | None, recoding: Recoding | None) -> dict[str, Any] | None:
+    if assessed is None or recoding is None:
+        return None
+    return {
+        "columns": list(recoding.columns),
+        "k": recoding.k,
+        "max_risk": recoding.max_risk,
+        "mean_risk": recoding.mean_risk,
+        "bound": state.plan.controls.max_record_risk,
+        "eligible": state.request.project.cohort.eligible,
+        "unique": list(assessed.unique),
+        "remaining": list(assessed.remaining),
+        "needles": assessed.needles,
+        "searched_files": assessed.searched_files,
+        "searched_bytes": assessed.searched_bytes,
+        "found": sum(1 for residue in assessed.residues if residue.code.startswith("residue.")),
+    }
+
+
+def set_aside_count(state: RunState) -> int:
+    """Count the files that were received and not used, duplicates apart."""
+    if state.received is None:
+        return 0
+    return sum(1 for aside in state.received.set_aside if aside.status is not FileStatus.DUPLICATE)
+
+
+def gravest(state: RunState) -> Gravity:
+    """Give the gravest of the five verdicts."""
+    return max(verdict.gravity for verdict in state.verdicts.values())
