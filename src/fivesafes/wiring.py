@@ -14,7 +14,7 @@ from fivesafes.engines.signers.ed25519 import Ed25519Signer
 from fivesafes.flow.ports import Executor
 from fivesafes.flow.release import Conclusion, conclude
 from fivesafes.flow.run import Engines, Runner, RunState, StudyRequest, survey
-from fivesafes.setting.keyring import key_of, project_key
+from fivesafes.setting.keyring import project_key, read_key
 from fivesafes.stores.ledger import JsonLinesLedger
 from fivesafes.stores.workshop import opened
 
@@ -27,14 +27,14 @@ def executor(workers: int | None) -> Executor:
 
 def pseudonyms_of(project: str, *, key: Path | None) -> Pseudonyms:
     """Give a project's pseudonyms from its key: the file given, or the one in the user's key folder."""
-    return Pseudonyms(key_of(key) if key is not None else project_key(project), project)
+    return Pseudonyms(read_key(key) if key is not None else project_key(project), project)
 
 
 def engines(
     project: str, *, key: Path | None, workers: int | None, defacer: str = "embedded", profile: str = "mri-research"
 ) -> Engines:
     """Put the engines of a run together.  Raises EngineMissing when one of them can't work here."""
-    secret = key_of(key) if key is not None else project_key(project)
+    secret = read_key(key) if key is not None else project_key(project)
     made = Engines(
         executor=executor(workers),
         converter=load("converter", "dcm2niix")(),

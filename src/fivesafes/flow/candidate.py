@@ -72,8 +72,6 @@ def _place_mask(outcome: SeriesOutcome, image: ImageRecord, mask: Path, candidat
     _copy(mask, candidate / target)
     sidecar = dataset.mask_sidecar(output_path(outcome, image))
     _write(candidate / target.with_name(target.name.replace(".nii.gz", ".json")), dataset.as_json(sidecar))
-    if image.name.datatype == "fmap":
-        _write(candidate / dataset.DERIVATIVES / ".bidsignore", dataset.DERIVATIVE_IGNORE)
 
 
 def _participants(people: Sequence[Person], recoding: Recoding) -> tuple[tuple[str, ...], list[dict[str, str]]]:

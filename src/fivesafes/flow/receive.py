@@ -1,34 +1,27 @@
 """Receives a folder: every file is recognised by its content; what is whole and MR becomes series, the rest is told."""
 
 import hashlib
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
-from fivesafes.core.errors import FiveSafesError, InvalidInput
+from fivesafes.core.errors import FiveSafesError
 from fivesafes.core.ids import Identifying, SeriesId, SubjectLabel
 from fivesafes.core.progress import Progress
-from fivesafes.data.header.inspect import Inspected, Instance, inspect
-from fivesafes.data.header.profile import Profile
+from fivesafes.data.header.collect import TextCollector
+from fivesafes.data.header.inspect import Instance, SetAside, inspect
+from fivesafes.data.header.part10 import open_data_set
+from fivesafes.data.header.profile import Profile, load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FileStatus, SeriesFacts
 from fivesafes.flow.ports import Executor
 
 CHUNK: Final = 64
 """Files per job: enough that handing over costs little, few enough that progress is seen."""
-
-
-@frozen(kw_only=True)
-class AsideFile:
-    """One file that is not used: status, reason code and a sentence without any value; the path is identifying."""
-
-    path: Identifying[Path]
-    status: FileStatus
-    reason: str
-    why: str
 
 
 @frozen(kw_only=True)
@@ -44,18 +37,154 @@ class ReceivedSeries:
     taken: Identifying[str]
     texts: Identifying[frozenset[str]]
     bytes: int
+    digest: str
 
 
 @frozen(kw_only=True)
 class Received:
-    """All that was found: series, what was set aside, and a digest of each series' files."""
+    """All that was found: the series, and each file that was set aside."""
 
     series: tuple[ReceivedSeries, ...]
-    set_aside: tuple[AsideFile, ...]
-    digests: Mapping[SeriesId, str]
+    set_aside: tuple[SetAside, ...]
+
+    @property
+    def digests(self) -> Mapping[SeriesId, str]:
+        """Digest each series' files."""
+        return {one.id: one.digest for one in self.series}
 
     def texts_of(self, series: Iterable[SeriesId]) -> Identifying[frozenset[str]]:
         """Join the identifying strings of some series."""
         wanted = frozenset(series)
         found = (one.texts.reveal() for one in self.series if one.id in wanted)
         return Identifying(frozenset().union(*found))
+
+
+@frozen(kw_only=True)
+class _Folder:
+    """What a worker is given once: the files, and the name of the profile that says what of them is kept."""
+
+    files: tuple[Identifying[Path], ...]
+    profile: str
+
+
+@frozen(kw_only=True)
+class _Seen:
+    """What a worker found in some files: each one's answer, and the identifying strings by series UID."""
+
+    answers: tuple[Instance | SetAside, ...]
+    texts: Identifying[Mapping[str, frozenset[str]]] = field(repr=False)
+
+
+def receive(
+    source: Identifying[Path],
+    *,
+    executor: Executor,
+    profile: Profile,
+    pseudonyms: Pseudonyms,
+    progress: Progress,
+) -> Received:
+    """Look at every file below a folder, whatever its name; links are not followed.  No file is left without answer."""
+    files = tuple(Identifying(path) for path in _walk(source.reveal()))
+    progress.begin("receive", total=len(files), unit="files")
+    answers: list[Instance | SetAside] = []
+    texts: dict[str, set[str]] = defaultdict(set)
+    jobs = [(start, min(start + CHUNK, len(files))) for start in range(0, len(files), CHUNK)]
+    context = _Folder(files=files, profile=profile.name)
+    for job, seen in executor.run_with(context, _look, jobs):
+        if isinstance(seen, FiveSafesError):
+            raise seen
+        answers += seen.answers
+        for uid, found in seen.texts.reveal().items():
+            texts[uid] |= found
+        progress.advance("receive", job[1] - job[0])
+    progress.end("receive")
+    instances = [one for one in answers if isinstance(one, Instance)]
+    aside = [one for one in answers if isinstance(one, SetAside)]
+    wanted, unwanted = _sorted_out(instances, profile)
+    series, mixed = _series(wanted, texts, pseudonyms)
+    return Received(series=tuple(series), set_aside=tuple(aside + unwanted + mixed))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield every regular file, in a stable order."""
+    for path, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            file = Path(path, name)
+            if file.is_file() and not file.is_symlink():
+                yield file
+
+
+def _look(context: _Folder, job: tuple[int, int]) -> _Seen:
+    """Inspect some files in a worker process."""
+    profile = load_profile(context.profile)
+    answers = [inspect(path.reveal()) for path in context.files[slice(*job)]]
+    collectors: dict[str, TextCollector] = {}
+    for answer in answers:
+        if isinstance(answer, Instance):
+            collector = collectors.setdefault(answer.series_uid, TextCollector(profile))
+            collector.add(open_data_set(answer.path.reveal().read_bytes()))
+    texts = {uid: collector.texts() for uid, collector in collectors.items()}
+    return _Seen(answers=tuple(answers), texts=Identifying(texts))
+
+
+def _sorted_out(instances: Sequence[Instance], profile: Profile) -> tuple[list[Instance], list[SetAside]]:
+    """Set aside what is no MR image, copies of a file, and files that contradict one another under one UID."""
+    kept: list[Instance] = []
+    aside: list[SetAside] = []
+    by_uid: dict[str, list[Instance]] = defaultdict(list)
+    for one in sorted(instances, key=lambda one: str(one.path.reveal())):
+        kind = profile.sop_class(one.sop_class)
+        if kind.accepted and profile.accepts_modality(one.modality):
+            by_uid[one.sop_instance_uid].append(one)
+        else:
+            why = kind.why if not kind.accepted else "its Modality is not one that this profile knows"
+            aside.append(_aside(one, FileStatus.REFUSED, "data.header.sop-class", why))
+    for same in by_uid.values():
+        if len({one.sha256 for one in same}) == 1:
+            kept.append(same[0])
+            copies = "the same file stands elsewhere in the folder"
+            aside += [_aside(one, FileStatus.DUPLICATE, "data.file.duplicate", copies) for one in same[1:]]
+        else:
+            clash = "several files have one SOPInstanceUID and different content: which is right, a person must say"
+            aside += [_aside(one, FileStatus.REVIEW, "data.file.contradicts", clash) for one in same]
+    return kept, aside
+
+
+def _aside(one: Instance, status: FileStatus, code: str, why: str) -> SetAside:
+    return SetAside(path=one.path, status=status, code=code, why=why, sha256=one.sha256, bytes=one.bytes)
+
+
+def _series(
+    instances: Sequence[Instance], texts: Mapping[str, set[str]], pseudonyms: Pseudonyms
+) -> tuple[list[ReceivedSeries], list[SetAside]]:
+    """Group instances by series; one whose files name two participants or studies is set aside: whose is it?"""
+    groups: dict[str, list[Instance]] = defaultdict(list)
+    for one in instances:
+        groups[one.series_uid].append(one)
+    series: list[ReceivedSeries] = []
+    aside: list[SetAside] = []
+    for uid, group in groups.items():
+        if len({(one.patient, one.study_uid) for one in group}) > 1:
+            mixed = "files of one series name different participants or studies"
+            aside += [_aside(one, FileStatus.REVIEW, "data.series.mixed", mixed) for one in group]
+        else:
+            series.append(_one_series(uid, group, frozenset(texts[uid]), pseudonyms))
+    return sorted(series, key=lambda one: one.id), aside
+
+
+def _one_series(uid: str, group: Sequence[Instance], texts: frozenset[str], pseudonyms: Pseudonyms) -> ReceivedSeries:
+    first = group[0]
+    digest = hashlib.sha256("\0".join(sorted(one.sha256 for one in group)).encode()).hexdigest()
+    return ReceivedSeries(
+        id=pseudonyms.series(uid),
+        participant=first.patient,
+        subject=pseudonyms.subject(first.patient),
+        study=pseudonyms.name("study", first.study_uid),
+        facts=evolve(first.series, instances=len(group)),
+        instances=tuple(one.path for one in group),
+        taken=Identifying(min(one.study_date.reveal() + one.study_time.reveal() for one in group)),
+        texts=Identifying(texts),
+        bytes=sum(one.bytes for one in group),
+        digest=digest,
+    )

@@ -15,7 +15,7 @@ from fivesafes.core.verdict import Gravity, Verdict
 from fivesafes.data.bids import dataset
 from fivesafes.data.residue.search import Needles, search
 from fivesafes.flow.assess import Assessed, Candidate, assess_candidate, judge_residue
-from fivesafes.flow.candidate import build, people_of
+from fivesafes.flow.candidate import build, output_path, people_of
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.flow.run import ACTOR, Runner, RunState, StudyRequest
 from fivesafes.flow.telling import contract_of, gravest, outcome_of, record_of, set_aside_count
@@ -45,10 +45,29 @@ class Conclusion:
 def conclude(runner: Runner, request: StudyRequest) -> Conclusion:
     """Run a study to its end: everything that may leave in ``out/release``, the whole story in ``out/private``."""
     state = runner.process(request)
+    state = _hold_clashes(state)
     ready = tuple(o for o in state.outcomes if o.status is SeriesStatus.READY)
     if not ready or state.postponed or state.verdicts["setting"].refuses:
         return _tell(runner, state, assessed=None, recoding=None, candidate=None)
     return _assess(runner, state, ready)
+
+
+def _hold_clashes(state: RunState) -> RunState:
+    """Hold every series of which an image would get the name of another series' image."""
+    ready = [o for o in state.outcomes if o.status is SeriesStatus.READY]
+    clashes = {f.about: f for f in dataset.judge_clashes(output_path(o, i) for o in ready for i in o.images).findings}
+    if not clashes:
+        return state
+    outcomes = []
+    for one in state.outcomes:
+        names = {str(output_path(one, image)).casefold() for image in one.images} & clashes.keys()
+        if one.status is SeriesStatus.READY and names:
+            found = Verdict(tuple(clashes[name] for name in sorted(names)))
+            outcomes.append(evolve(one, status=SeriesStatus.HELD, why=found.findings[0].why).with_verdict(found))
+        else:
+            outcomes.append(one)
+    told = Verdict(tuple(clashes.values())).left_out()
+    return evolve(state, outcomes=tuple(outcomes)).adding("data", told)
 
 
 def _assess(runner: Runner, state: RunState, ready: tuple[SeriesOutcome, ...]) -> Conclusion:

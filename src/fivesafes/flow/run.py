@@ -195,7 +195,7 @@ class Runner:
             inputs={id_: self._inputs(state, one, faces[id_]) for id_, one in admitted.items()},
             faces=faces,
             place=self.place,
-            profile=self.engines.profile,
+            profile=self.engines.profile.name,
             pseudonyms=self.engines.pseudonyms,
             sidecar=state.plan.controls.setting("sidecar"),
             converter=self.engines.converter,

@@ -16,11 +16,11 @@ from attrs import evolve, field, frozen
 from fivesafes.core.errors import FiveSafesError, InvalidInput, TryAgain
 from fivesafes.core.ids import SeriesId
 from fivesafes.core.verdict import Gravity, Verdict, refuse
-from fivesafes.data.header.deidentify_scan import deidentify_scan
-from fivesafes.data.header.profile import Profile
+from fivesafes.data.header.profile import load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import DefacedScan, FacedImage, Scan
 from fivesafes.data.ports import Converter, Defacer
+from fivesafes.flow.describe import describe
 from fivesafes.flow.ports import Workplace
 from fivesafes.flow.record import (
     FaceRecord,
@@ -31,7 +31,7 @@ from fivesafes.flow.record import (
     load_outcome,
     save_outcome,
 )
-from fivesafes.flow.steps import Drawer, FacePlan, convert_scan, deface_scan
+from fivesafes.flow.steps import Drawer, FacePlan, convert_scan, deface_scan, deidentify_scan
 
 OUTCOME: Final = "outcome.json"
 
@@ -44,7 +44,7 @@ class SeriesContext:
     inputs: Mapping[SeriesId, str]
     faces: Mapping[SeriesId, FacePlan]
     place: Workplace
-    profile: Profile
+    profile: str
     pseudonyms: Pseudonyms = field(repr=False)
     sidecar: str
     converter: Converter
@@ -99,13 +99,14 @@ def _through_steps(context: SeriesContext, scan: Scan, scratch: Path) -> SeriesO
         now = time.perf_counter()
         seconds[step], clock = round(now - clock, 3), now
 
-    deidentified, described, header_verdict = deidentify_scan(
-        scan, into=scratch / "dicom", profile=context.profile, pseudonyms=context.pseudonyms
+    deidentified, header_verdict = deidentify_scan(
+        scan, into=scratch / "dicom", profile=load_profile(context.profile), pseudonyms=context.pseudonyms
     )
     lap("deidentify")
     bids, bids_verdict = convert_scan(
         deidentified, into=scratch / "bids", converter=context.converter, sidecar=context.sidecar
     )
+    described = describe(deidentified.folder)
     shutil.rmtree(scratch / "dicom")
     lap("convert")
     plan = context.faces[scan.id]

@@ -9,12 +9,19 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from fivesafes.core.errors import InvalidInput
 from fivesafes.core.verdict import Verdict, note
 from fivesafes.data.bids.naming import companions_for, image_names
 from fivesafes.data.bids.nifti import write_clean
 from fivesafes.data.bids.rules import Held
 from fivesafes.data.bids.sidecar import KEEP, clean
 from fivesafes.data.face.policy import DEFACE, FaceRule, judge_defaced, rule_for
+from fivesafes.data.header.deidentify import Deidentifier
+from fivesafes.data.header.malformed import Malformed
+from fivesafes.data.header.part10 import open_data_set
+from fivesafes.data.header.profile import Profile
+from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.data.header.tally import add_records
 from fivesafes.data.model import (
     BidsImage,
     BidsScan,
@@ -24,7 +31,9 @@ from fivesafes.data.model import (
     FacedImage,
     FaceMode,
     FaceStatus,
+    HeaderRecord,
     Picture,
+    Scan,
 )
 from fivesafes.data.ports import Converter, Defacer
 
@@ -41,6 +50,42 @@ class FacePlan:
     mode: FaceMode
     rules: tuple[FaceRule, ...]
     kept_because: str | None = None
+
+
+def deidentify_scan(
+    scan: Scan, *, into: Path, profile: Profile, pseudonyms: Pseudonyms
+) -> tuple[DeidentifiedScan, Verdict]:
+    """Write each instance anew from the attributes that the profile names; one that may not pass is told and left out.
+
+    Raises InvalidInput when a file is no longer what was received, or when no instance may pass.
+    """
+    into.mkdir(parents=True)
+    deidentifier = Deidentifier(profile, pseudonyms)
+    records: list[HeaderRecord] = []
+    verdicts: list[Verdict] = []
+    for number, instance in enumerate(scan.instances):
+        try:
+            cleaned = deidentifier.clean(open_data_set(instance.reveal().read_bytes()))
+        except Malformed as malformed:
+            raise InvalidInput(malformed.why, fix="check the scans, then run the same command again") from None
+        verdicts.append(cleaned.verdict)
+        if cleaned.pieces:
+            records.append(cleaned.record)
+            with (into / f"{number:06d}.dcm").open("xb") as file:
+                file.writelines(cleaned.pieces)
+    verdict = Verdict.all_of(verdicts)
+    if not records:
+        worst = max(verdict.findings, key=lambda finding: finding.gravity)
+        raise InvalidInput(worst.why, fix=worst.fix)
+    deidentified = DeidentifiedScan(
+        id=scan.id,
+        subject=scan.subject,
+        session=scan.session,
+        name=scan.name,
+        folder=into,
+        record=add_records(records),
+    )
+    return deidentified, verdict
 
 
 def convert_scan(scan: DeidentifiedScan, *, into: Path, converter: Converter, sidecar: str) -> tuple[BidsScan, Verdict]:

@@ -132,7 +132,7 @@ def _received(state: RunState) -> list[dict[str, Any]]:
     """Count the files by what became of them; names of files are not told: they may hold a person's."""
     if state.received is None:
         return []
-    counted = Counter((aside.status.value, aside.reason, aside.why) for aside in state.received.set_aside)
+    counted = Counter((aside.status.value, aside.code, aside.why) for aside in state.received.set_aside)
     rows = [
         {"files": count, "status": status, "reason": reason, "why": why}
         for (status, reason, why), count in sorted(counted.items())

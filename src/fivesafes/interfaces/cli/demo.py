@@ -1,6 +1,5 @@
 """``fivesafes demo``: everything, on a synthetic person."""
 
-import secrets
 from pathlib import Path
 
 import click
@@ -52,13 +51,11 @@ def command(context: click.Context, folder: Path, workers: int | None, *, quiet:
     from fivesafes.engines.sources.synthetic import write_study  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.interfaces.forms.consent import HEADER  # noqa: PLC0415 - as above
     from fivesafes.interfaces.forms.study import read_study  # noqa: PLC0415 - as above
+    from fivesafes.setting.keyring import project_key  # noqa: PLC0415 - as above
     from fivesafes.wiring import engines, run_study  # noqa: PLC0415 - as above
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = folder / "demo.key"
-    if not key.exists():
-        key.touch(mode=0o600)
-        key.write_bytes(secrets.token_bytes(32))
+    project_key("demo", folder=folder)  # made once, beside the demonstration, not in the user's key folder
     with shown_progress(quiet=quiet) as progress:
         planted = write_study(folder / "scans", seed=2026, progress=progress)
         (folder / "STUDY.toml").write_text(STUDY, encoding="utf-8")
@@ -66,7 +63,7 @@ def command(context: click.Context, folder: Path, workers: int | None, *, quiet:
         (folder / "consent.csv").write_text(HEADER + row, encoding="utf-8")
         form = read_study(folder / "STUDY.toml")
         request = form.request(folder / "scans")
-        made = engines(form.project.id, key=key, workers=workers)
+        made = engines(form.project.id, key=folder / "demo.key", workers=workers)
         conclusion = run_study(request, made, out=folder / "out", progress=progress)
     if as_json:
         emit_json(conclusion.contract)

@@ -1,0 +1,36 @@
+"""Set the removed voxels to background, on the numbers as they are stored; nothing else in the file changes.
+
+Re-scaling an image to floating point and back would alter every voxel a little; here each stored byte outside of the
+zone, each byte of the header and of its extensions, and the order of bytes stay as they were.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import nibabel
+import numpy as np
+
+from fivesafes.data.face.itk import Grid
+from fivesafes.data.face.prepare import Prepared
+from fivesafes.data.face.stored import Stored, write_aside
+from fivesafes.data.face.zones import Zones
+
+SCANNER: Final = 1  # NIfTI's code for "scanner coordinates"
+
+
+def apply(stored: Stored, zones: Zones, scan: Prepared) -> Stored:
+    """Blank the zone in every volume.
+
+    The fill is the stored number that means 0, because that is what later programs take for "no signal": it is not 0
+    where the header gives an intercept.  Where the scan's own air is negative (padding of -1024, say), it is that.
+    """
+    return stored.blanked(zones.removed, box=zones.box, fill=stored.stored_value(scan.background))
+
+
+def write_mask(zones: Zones, grid: Grid, path: Path) -> None:
+    """Write what was removed as an image on the scan's grid: 1 removed, 0 kept.  Its header tells nothing else."""
+    kind: Any = nibabel.Nifti1Image
+    image = kind(zones.whole(grid).astype(np.uint8), grid.affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(grid.affine, SCANNER)
+    write_aside(image.to_bytes(), path)

@@ -1,0 +1,91 @@
+"""Look at a prepared scan: is there a head, where, and how much of a face does it show?"""
+
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+
+import numpy as np
+from attrs import field, frozen
+
+from fivesafes.data.face.itk import Volume, carry, dilated
+from fivesafes.data.face.locate import Pose, locate
+from fivesafes.data.face.pack import FEATURES, template
+from fivesafes.data.face.prepare import Prepared
+from fivesafes.data.face.skin import expected_ml, find_skin, scalp_cover, surface
+
+SCALP_SEEN: Final = 0.6
+SCALP_NOT_SEEN: Final = 0.3
+NO_SKIN: Final = 0.15
+"""Of the skin an intact head would show: less than this is none."""
+
+BRAIN_ALONE: Final = 0.25
+"""Mutual information with the template's brain that a brain without skull exceeds, nats."""
+
+AROUND_BRAIN: Final = (5, 5, 5)  # voxels of 2 mm
+STRAY: Final = 0.02
+
+
+@frozen(kw_only=True, eq=False)
+class Examined:
+    """What a scan shows.
+
+    ``pose``: where the head lies, None when nothing like a head was found.  ``to_surface``: mm to the head's surface on
+    the prepared grid, None when air is not dark.  ``shares``: per part of the face, the skin seen by the skin an intact
+    head would show.  ``scalp``: the share of the scalp that is seen.  ``brain_alone``: a brain, and nothing around it.
+    """
+
+    pose: Pose | None
+    to_surface: Volume | None
+    shares: dict[str, float]
+    scalp: float
+    brain_alone: bool
+
+    @property
+    def faceless(self) -> bool:
+        """Whether it is sure that no part of a face is there: no skin, in a scan where skin is seen elsewhere."""
+        seen = self.to_surface is not None and self.scalp >= SCALP_SEEN
+        return self.brain_alone or (seen and all(share < NO_SKIN for share in self.shares.values()))
+
+
+def examine(scan: Prepared) -> Examined:
+    """Find the head and its facial skin.  The last scans are remembered: defacing and its pictures ask the same."""
+    return _examine(_Key(digest=blake2b(scan.volume.data.tobytes()).digest(), scan=scan))
+
+
+@frozen(kw_only=True)
+class _Key:
+    """A scan, equal to another when its voxels are."""
+
+    digest: bytes
+    scan: Prepared = field(eq=False)
+
+
+@lru_cache(maxsize=4)
+def _examine(key: _Key) -> Examined:
+    scan = key.scan
+    to_surface = surface(scan)
+    pose = locate(scan.volume, template())
+    if pose is None:
+        return Examined(pose=None, to_surface=to_surface, shares={}, scalp=0.0, brain_alone=False)
+    if to_surface is None:
+        return Examined(pose=pose, to_surface=None, shares={}, scalp=0.0, brain_alone=False)
+    scalp = scalp_cover(to_surface, pose)
+    alone = scalp < SCALP_NOT_SEEN and _brain_alone(scan)
+    tissue = scan.volume.data > scan.floor
+    found = find_skin(tissue, scan.volume.grid, to_surface=to_surface, pose=pose).ml
+    expected = expected_ml(pose)
+    shares = {name: found[name] / max(expected[name], 1e-6) for name in FEATURES}
+    return Examined(pose=pose, to_surface=to_surface, shares=shares, scalp=scalp, brain_alone=alone)
+
+
+def _brain_alone(scan: Prepared) -> bool:
+    """Tell a skull-stripped brain: the template's brain fits, and hardly any tissue lies around it."""
+    pack = template()
+    pose = locate(scan.volume, pack, part=pack.brain)
+    if pose is None or pose.mutual_information < BRAIN_ALONE or pose.determinant <= 0:
+        return False
+    brain = Volume(data=pack.brain.astype(np.float32), affine=pack.affine)
+    there = carry(brain, onto=scan.volume.grid, through=np.linalg.inv(pose.affine)) > 0.5  # noqa: PLR2004 - half way
+    tissue = scan.volume.data > scan.floor
+    stray = tissue & ~dilated(there, AROUND_BRAIN)
+    return bool(stray.sum() < STRAY * max(1, tissue.sum()))

@@ -1,0 +1,268 @@
+"""Find where the template's head lies in a scan: many coarse starts, a few refined, the best one fitted in 12 degrees.
+
+The measure is Mattes mutual information (Mattes et al. 2003, doi:10.1109/TMI.2003.809072): it asks only that the same
+tissue looks alike within one image, so T1, T2, FLAIR and others fit the same T1 template.
+"""
+
+from itertools import permutations, product
+from typing import Any, Final
+
+import numpy as np
+from attrs import frozen
+
+from fivesafes.data.face.itk import Affine, Bools, Floats, Volume, carry, dilated, eroded, from_itk, sitk, to_itk
+from fivesafes.data.face.pack import Template
+
+RADIUS: Final = 80.0
+"""Millimetres in the unit that the search works in, about a head's radius: a step of the same size in a matrix entry
+and in a shift then moves the head's surface about equally far, and the descent needs no other scaling."""
+
+TILT: Final = 25.0
+"""Degrees between neighbouring coarse starts about each axis."""
+
+BINS: Final = 32
+SURROUND: Final = (6, 6, 6)
+"""Voxels of air around the head that take part: where the head ends is the best clue."""
+
+INNER: Final = (2, 2, 2)
+SMOOTH_MM: Final = 30.0
+"""How far a receive coil's shading reaches, at the least."""
+
+
+@frozen(kw_only=True)
+class Stage:
+    """One climb: ``shrink`` of the 2 mm grids, how many ``samples`` to look at, and its steps in mm.
+
+    ``free`` climbs stretch and shear (12 degrees of freedom); the others only shift, turn and grow (7).
+    """
+
+    shrink: int
+    samples: int
+    steps: int
+    first: float
+    last: float
+    relax: float = 0.6
+    free: bool = False
+
+
+COARSE: Final = Stage(shrink=4, samples=18_000, steps=14, first=16.0, last=0.5)
+MIDDLE: Final = Stage(shrink=2, samples=40_000, steps=30, first=6.0, last=0.2)
+FREE: Final = Stage(shrink=2, samples=55_000, steps=60, first=3.0, last=0.05, relax=0.7, free=True)
+FINE: Final = Stage(shrink=1, samples=85_000, steps=30, first=1.0, last=0.02, relax=0.7, free=True)
+KEPT: Final = 4
+
+
+@frozen(kw_only=True, eq=False)
+class Pose:
+    """Where the template lies in the scan: ``affine`` (4, 4) from template space to the scan's, both RAS mm.
+
+    ``mutual_information``: nats, 32 bins, well inside the template's head, where the scan covers it.
+    """
+
+    affine: Affine
+    mutual_information: float
+
+    @property
+    def determinant(self) -> float:
+        """How much larger the scan's head is than the template's, by volume."""
+        return float(np.linalg.det(self.affine[:3, :3]))
+
+    @property
+    def scales(self) -> tuple[float, float, float]:
+        """How much larger along its three main directions, smallest first."""
+        values = np.sort(np.linalg.svd(self.affine[:3, :3], compute_uv=False))
+        return float(values[0]), float(values[1]), float(values[2])
+
+    @property
+    def scale(self) -> float:
+        """How much larger in length, on the average."""
+        return float(np.cbrt(abs(self.determinant)))
+
+
+def locate(scan: Volume, template: Template, *, part: Bools | None = None) -> Pose | None:
+    """Lay the template over the scan.  None when they can't be brought to overlap at all.
+
+    ``scan``: 2 mm, RAS axes, air near 0.  ``part``: what of the template to look for (default: the whole head).
+    Same scan, same pose, to the last bit: one thread, fixed starts, a fixed choice of samples.
+    """
+    part = template.head.data > 0 if part is None else part
+    still = Volume(data=template.head.data * part, affine=template.affine)
+    where = dilated(part, SURROUND) & _seen_by_template(template)
+    inner = eroded(part, INNER)
+    coarse = _Level(still, scan, where, COARSE).ranked(_starts(scan=scan, still=still))
+    middle = _Level(still, scan, where, MIDDLE).ranked(coarse[:KEPT])
+    if not middle:
+        return None
+    flat = flattened(scan, still, middle[0])
+    tries = [(image, _Level(still, image, where, FREE).ranked(middle[:1])) for image in (scan, flat)]
+    told = [mutual_information(image, still, found[0], inner) if found else 0.0 for image, found in tries]
+    image, found = tries[0] if told[0] >= told[1] else tries[1]
+    fine = _Level(still, image, where, FINE).ranked(found)
+    if not fine:
+        return None
+    return Pose(affine=fine[0], mutual_information=mutual_information(image, still, fine[0], inner))
+
+
+def flattened(scan: Volume, still: Volume, affine: Affine) -> Volume:
+    """Even out a coil's shading inside the roughly placed head; helps where one coil side is much brighter."""
+    head = Volume(data=(still.data > 0).astype(np.float32), affine=still.affine)
+    inside = (carry(head, onto=scan.grid, through=np.linalg.inv(affine)) > 0.5).astype(np.float32)  # noqa: PLR2004
+    if not inside.any():
+        return scan
+    local = _smooth(scan.data * inside, scan) / np.maximum(_smooth(inside, scan), 0.05)
+    mean = max(float(scan.data[inside > 0].mean()), 1e-6)
+    even = scan.data / (local / mean + 0.1)
+    bright = float(np.percentile(even[inside > 0], 99))
+    return Volume(data=np.minimum(even, bright).astype(np.float32), affine=scan.affine)
+
+
+def turns() -> list[Affine]:
+    """List the rotations to start from: small tilts about each axis, then every way to mix up the axes."""
+    tilts = [_rotation(*np.radians(angles)) for angles in product((0.0, -TILT, TILT), repeat=3)]
+    cube = []
+    for order, signs in product(permutations(range(3)), product((1.0, -1.0), repeat=3)):
+        turn = np.zeros((3, 3))
+        turn[range(3), order] = signs
+        if np.linalg.det(turn) > 0 and not np.allclose(turn, np.eye(3)):
+            cube.append(turn)
+    return tilts + cube
+
+
+def mutual_information(scan: Volume, still: Volume, affine: Affine, inner: Bools) -> float:
+    """Measure how much scan and template tell of each other inside ``inner``, nats.
+
+    ``inner``: the template's head without its outer 4 mm: any round thing in dark air fits the outline of a head, but
+    not what is in it.  Where the scan does not reach is left out.
+    """
+    seen = carry(scan, onto=still.grid, through=affine, beyond=-1.0)
+    covered = inner & (seen >= 0)
+    if covered.sum() < BINS**2:
+        return 0.0
+    pair = [seen[covered], still.data[covered]]
+    tops = [max(float(np.percentile(values, 99)), 1e-6) for values in pair]
+    counts, _, _ = np.histogram2d(*[np.minimum(v, top) for v, top in zip(pair, tops, strict=True)], bins=BINS)
+    joint = counts / counts.sum()
+    apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
+    some = joint > 0
+    return float((joint[some] * np.log(joint[some] / apart[some])).sum())
+
+
+class _Level:
+    """One stage of the search: the template, the scan, and how to climb."""
+
+    def __init__(self, still: Volume, scan: Volume, where: Bools, stage: Stage) -> None:
+        self.stage, self.still, self.scan = stage, _shrunk(still, stage.shrink), _shrunk(scan, stage.shrink)
+        self.centre = (_centre(still) / RADIUS).tolist()
+        mask = _in_radii(sitk.Shrink(to_itk(where, still.grid), [stage.shrink] * 3))
+        search = sitk.ImageRegistrationMethod()
+        search.SetMetricAsMattesMutualInformation(BINS)
+        search.SetInterpolator(sitk.sitkLinear)
+        search.SetMetricFixedMask(mask)
+        search.SetMetricSamplingStrategy(search.REGULAR)
+        # "Regular" samples are jittered: without a seed of our own they would differ from run to run.
+        search.SetMetricSamplingPercentage(min(1.0, stage.samples / float(np.prod(mask.GetSize()))), 1)
+        search.SetNumberOfThreads(1)
+        first, last = stage.first / RADIUS, stage.last / RADIUS
+        search.SetOptimizerAsRegularStepGradientDescent(first, last, stage.steps, stage.relax, 1e-8)
+        self.search = search
+
+    def climb(self, affine: Affine) -> tuple[float, Affine] | None:
+        """Improve a pose; lower is better; None when all overlap is lost.
+
+        The search starts at "no change" and the pose so far stands behind it: a rotation that is itself searched for
+        has no way on at half a turn.
+        """
+        change = sitk.AffineTransform(3) if self.stage.free else sitk.Similarity3DTransform()
+        change.SetCenter(self.centre)
+        self.search.SetMovingInitialTransform(_transform(affine))
+        self.search.SetOptimizerScales([1.0] * len(change.GetParameters()))
+        self.search.SetInitialTransform(change, inPlace=True)
+        try:
+            self.search.Execute(self.still, self.scan)
+            value = float(self.search.GetMetricValue())
+        except RuntimeError:  # "all samples map outside"
+            return None
+        found = affine @ _matrix(change)
+        return (value, found) if np.isfinite(found).all() else None
+
+    def ranked(self, starts: list[Affine]) -> list[Affine]:
+        """Climb from each start and rank what was reached; ties go by order."""
+        reached = [found for found in (self.climb(start) for start in starts) if found is not None]
+        return [affine for _, affine in sorted(reached, key=lambda pair: pair[0])]
+
+
+def _transform(affine: Affine) -> Any:  # noqa: ANN401 - a SimpleITK transform has no type
+    """Write a (4, 4) matrix in mm as a transform in units of RADIUS."""
+    transform = sitk.AffineTransform(3)
+    transform.SetMatrix(affine[:3, :3].ravel().tolist())
+    transform.SetTranslation((affine[:3, 3] / RADIUS).tolist())
+    return transform
+
+
+def _matrix(transform: Any) -> Affine:  # noqa: ANN401 - a SimpleITK transform has no type
+    """Write a linear transform in units of RADIUS as a (4, 4) matrix in mm."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
+    centre, shift = np.array(transform.GetCenter()), np.array(transform.GetTranslation())
+    matrix[:3, 3] = RADIUS * (shift + centre - matrix[:3, :3] @ centre)
+    return matrix
+
+
+def _starts(*, scan: Volume, still: Volume) -> list[Affine]:
+    """Turn the template about its centre, each way, and lay it on the scan's centre."""
+    from_centre, to_centre = _centre(still), _centre(scan)
+    starts = []
+    for turn in turns():
+        start = np.eye(4)
+        start[:3, :3] = turn
+        start[:3, 3] = to_centre - turn @ from_centre
+        starts.append(start)
+    return starts
+
+
+def _centre(volume: Volume) -> Affine:
+    """Find the centre of mass, RAS mm."""
+    weights = volume.data.astype(np.float64)
+    total = weights.sum()
+    index = [
+        float((weights.sum(axis=tuple(set(range(3)) - {axis})) * np.arange(weights.shape[axis])).sum() / total)
+        for axis in range(3)
+    ]
+    return np.asarray(volume.affine[:3, :3] @ index + volume.affine[:3, 3])
+
+
+def _smooth(data: Floats, like: Volume) -> Floats:
+    """Blur over SMOOTH_MM."""
+    return from_itk(sitk.SmoothingRecursiveGaussian(to_itk(data, like.grid), SMOOTH_MM))
+
+
+def _shrunk(volume: Volume, factor: int) -> Any:  # noqa: ANN401
+    """Average blocks of voxels, in units of RADIUS."""
+    image = to_itk(volume.data, volume.grid)
+    return _in_radii(image if factor == 1 else sitk.BinShrink(image, [factor] * 3))
+
+
+def _in_radii(image: Any) -> Any:  # noqa: ANN401
+    """Measure the image's world in RADIUS instead of mm."""
+    image.SetSpacing([step / RADIUS for step in image.GetSpacing()])
+    image.SetOrigin([place / RADIUS for place in image.GetOrigin()])
+    return image
+
+
+def _seen_by_template(template: Template) -> Bools:
+    """Mark what was in the mean head's field of view: below its floor it knows nothing."""
+    heights = template.affine[2, 3] + template.grid.steps[2] * np.arange(template.grid.shape[2])
+    return np.broadcast_to(heights >= template.floor, template.grid.shape)
+
+
+def _rotation(pitch: float, roll: float, yaw: float) -> Affine:
+    """Rotate about x, then y, then z; radians."""
+    cx, sx, cy, sy, cz, sz = *_cs(pitch), *_cs(roll), *_cs(yaw)
+    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return np.asarray(about_z @ about_y @ about_x)
+
+
+def _cs(angle: float) -> tuple[float, float]:
+    return float(np.cos(angle)), float(np.sin(angle))

@@ -1,0 +1,110 @@
+"""Make any image of a head comparable: one volume, no negative air, 2 mm, axes along right, anterior and superior."""
+
+from typing import Final
+
+import numpy as np
+from attrs import frozen
+
+from fivesafes.data.face.itk import Affine, Floats, Grid, Volume, carry
+from fivesafes.data.face.stored import Box, Stored
+
+STEP: Final = 2.0
+FIRST_VOLUMES: Final = 4
+SMALLEST_MM: Final = 40.0
+FEWEST_SLICES: Final = 8
+LARGEST_MM: Final = 700.0
+
+ABOVE_NOISE: Final = 2.5
+ABOVE_DARK: Final = 0.08
+"""Tissue is brighter than so many times the noise, and than this share of the brightest tissue."""
+
+
+@frozen(kw_only=True, eq=False)
+class Prepared:
+    """A scan made comparable.
+
+    ``volume``: 2 mm RAS, real values less ``background``, clipped to 0 and ``bright``.
+    ``background``: what the original's air holds, in real units, where that is negative; else 0.
+    ``floor``: tissue is above it, air below, on the scale of ``volume``.
+    """
+
+    volume: Volume
+    background: float
+    floor: float
+    bright: float
+
+    @property
+    def dark_air(self) -> bool:
+        """Whether tissue stands out from air at all; in some reconstructions air is as bright as tissue."""
+        return self.floor < self.bright / 2
+
+
+def unfit(stored: Stored) -> str | None:
+    """Say why an image can't hold a head, or None."""
+    extent = [size * step for size, step in zip(stored.grid.shape, stored.grid.steps, strict=True)]
+    if min(stored.grid.shape) < FEWEST_SLICES or min(extent) < SMALLEST_MM:
+        return "too few slices to find a head in"
+    if max(extent) > LARGEST_MM:
+        return "the image is larger than any head scan: its voxel size can't be right"
+    return None
+
+
+def prepare(stored: Stored) -> Prepared | None:
+    """Resample the first volumes' mean to a 2 mm RAS grid.  None when nothing stands out from nothing."""
+    small, affine = _binned(mean_volume(stored), stored.grid.affine)
+    corners = _corners(small)
+    background = min(0.0, float(np.median(corners)))
+    small = np.maximum(small - background, 0)
+    above = small[small > small.mean()]
+    if not above.size:
+        return None
+    bright = float(np.percentile(above, 98))
+    noise = float(np.percentile(corners - background, 95))
+    volume = Volume(data=np.minimum(small, bright), affine=affine)
+    onto = ras_grid(volume.grid)
+    return Prepared(
+        volume=Volume(data=carry(volume, onto=onto), affine=onto.affine),
+        background=background,
+        floor=max(ABOVE_NOISE * noise, ABOVE_DARK * bright),
+        bright=bright,
+    )
+
+
+def mean_volume(stored: Stored, box: Box | None = None) -> Floats:
+    """Average the first volumes: in a series they show the head best (before diffusion weighting, say)."""
+    count = min(FIRST_VOLUMES, stored.volumes)
+    total = stored.real(0, box)
+    for number in range(1, count):
+        total += stored.real(number, box)
+    return total / np.float32(count)
+
+
+def ras_grid(grid: Grid, step: float = STEP) -> Grid:
+    """Lay a grid along the RAS axes around the whole of another."""
+    ends = np.array(np.meshgrid(*[(0, size - 1) for size in grid.shape], indexing="ij")).reshape(3, -1)
+    corners = grid.affine[:3, :3] @ ends + grid.affine[:3, 3:]
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    shape = np.floor((high - low) / step + 1e-6).astype(int) + 1
+    affine = np.diag([step, step, step, 1.0])
+    affine[:3, 3] = low
+    return Grid(shape=(int(shape[0]), int(shape[1]), int(shape[2])), affine=affine)
+
+
+def _binned(data: Floats, affine: Affine) -> tuple[Floats, Affine]:
+    """Average whole blocks of fine voxels, so that the coarser grid does not alias."""
+    steps = np.linalg.norm(affine[:3, :3], axis=0)
+    factors = [max(1, min(int(STEP / step + 0.25), size)) for step, size in zip(steps, data.shape, strict=True)]
+    for axis, factor in enumerate(factors):
+        whole = data.shape[axis] // factor * factor
+        parts = np.moveaxis(data, axis, 0)[:whole]
+        data = np.moveaxis(parts.reshape(-1, factor, *parts.shape[1:]).mean(axis=1, dtype=np.float32), 0, axis)
+    coarse = affine @ np.diag([*factors, 1.0])
+    coarse[:3, 3] = affine[:3, :3] @ ((np.array(factors) - 1) / 2) + affine[:3, 3]
+    return data, coarse
+
+
+def _corners(data: Floats) -> Floats:
+    """Collect the eight corners of the field of view: mostly air."""
+    wide = [max(2, size // 10) for size in data.shape]
+    ends = [(slice(0, width), slice(-width, None)) for width in wide]
+    return np.concatenate([data[x, y, z].ravel() for x in ends[0] for y in ends[1] for z in ends[2]])

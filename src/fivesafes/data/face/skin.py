@@ -1,0 +1,129 @@
+"""Find the skin of a head, and to which part of the face each piece of it belongs."""
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from fivesafes.data.face.itk import Affine, Bools, Grid, Volume, carry, closed, distance, filled, largest
+from fivesafes.data.face.locate import Pose
+from fivesafes.data.face.pack import FEATURES, template
+from fivesafes.data.face.prepare import Prepared
+
+DEEP_MM, HIGH_MM = 2.0, 0.7
+"""Skin is what lies so far under the head's surface, and so far above it (the surface is known to 2 mm)."""
+
+CHIN_ML: Final = 5.0
+"""Skin of a chin as it is counted here; the template's head ends above it."""
+
+TEMPLATE_FLOOR: Final = 28.0
+SCALP_FROM_BRAIN_MM: Final = 8.0
+SCALP_SLACK_MM: Final = 3.0
+OUT_OF_VIEW: Final = 1000.0
+
+
+@frozen(kw_only=True, eq=False)
+class Skin:
+    """Voxels of facial skin: ``index`` (N, 3) on a grid, ``feature`` (N,) 1 + the place in FEATURES, ``ml`` by part."""
+
+    index: NDArray[np.intp]
+    feature: NDArray[np.uint8]
+    ml: dict[str, float]
+
+
+def surface(scan: Prepared) -> Volume | None:
+    """Measure to the head's surface, mm, negative inside.  None when air is not darker than tissue.
+
+    Airways are closed and holes filled: what is behind the skin is not skin.
+    """
+    if not scan.dark_air:
+        return None
+    tissue = largest(scan.volume.data > scan.floor)
+    if not tissue.any():
+        return None
+    grid = scan.volume.grid
+    return Volume(data=distance(filled(closed(tissue, 2)), grid.steps), affine=grid.affine)
+
+
+def find_skin(tissue: Bools, grid: Grid, *, to_surface: Volume, pose: Pose) -> Skin:
+    """List the facial skin among ``tissue`` (I, J, K), which lies on ``grid``."""
+    height = carry(to_surface, onto=grid, beyond=OUT_OF_VIEW)
+    index = np.argwhere((height >= -DEEP_MM) & (height <= HIGH_MM) & tissue)
+    label = features_at(index, grid.affine, pose=pose)
+    index, label = index[label > 0], label[label > 0]
+    counts = np.bincount(label, minlength=len(FEATURES) + 1)
+    ml = {name: float(counts[number]) * grid.voxel_ml for number, name in enumerate(FEATURES, start=1)}
+    return Skin(index=index, feature=label, ml=ml)
+
+
+def features_at(index: NDArray[np.intp], affine: Affine, *, pose: Pose) -> NDArray[np.uint8]:
+    """Look up the part of the face at voxels of a grid: 0 for none, else 1 + the place in FEATURES."""
+    pack = template()
+    hop = np.linalg.inv(pack.affine) @ np.linalg.inv(pose.affine) @ affine
+    place = np.rint(index @ hop[:3, :3].T + hop[:3, 3]).astype(np.intp)
+    limits = np.array(pack.grid.shape) - 1
+    x, y, z = np.clip(place, 0, limits).T  # the zones go on beyond the template's border
+    return pack.features[x, y, z]
+
+
+def expected_ml(pose: Pose) -> dict[str, float]:
+    """Say how much skin an intact head of this size would show in each part, ml."""
+    larger = abs(pose.determinant) ** (2 / 3)  # skin is an area, counted in a layer of fixed depth
+    return {name: ml * larger for name, ml in _template_ml().items()}
+
+
+@cache
+def _template_ml() -> dict[str, float]:
+    """Count the template's own skin."""
+    pack = template()
+    still = Prepared(volume=pack.head, background=0.0, floor=TEMPLATE_FLOOR, bright=255.0)
+    shell = surface(still)
+    assert shell is not None  # noqa: S101 - the template's air is zero
+    here = Pose(affine=np.eye(4), mutual_information=0.0)
+    found = find_skin(pack.head.data > TEMPLATE_FLOOR, pack.grid, to_surface=shell, pose=here).ml
+    return found | {"chin": CHIN_ML}
+
+
+def share_left(tissue: Bools, skin: Skin, steps: tuple[float, float, float], reach_mm: float) -> dict[str, float]:
+    """Say of each part what share of its skin voxels still has tissue within ``reach_mm``.
+
+    ``tissue``: (I, J, K) on the skin's grid, of the defaced image.  Parts without skin are left out.
+    """
+    near = _any_within(tissue, skin.index, steps, reach_mm)
+    counts = np.bincount(skin.feature, minlength=len(FEATURES) + 1)
+    kept = np.bincount(skin.feature, weights=near, minlength=len(FEATURES) + 1)
+    return {
+        name: float(kept[number] / counts[number]) for number, name in enumerate(FEATURES, start=1) if counts[number]
+    }
+
+
+def _any_within(
+    tissue: Bools, index: NDArray[np.intp], steps: tuple[float, float, float], reach_mm: float
+) -> NDArray[np.bool_]:
+    """Look around each place for tissue, up to ``reach_mm`` from it."""
+    reach = [int(reach_mm / step) for step in steps]
+    ranges = [np.arange(-far, far + 1) for far in reach]
+    around = np.array(np.meshgrid(*ranges, indexing="ij")).reshape(3, -1).T
+    around = around[np.linalg.norm(around * np.array(steps), axis=1) <= reach_mm]
+    found = np.zeros(len(index), bool)
+    limits = np.array(tissue.shape) - 1
+    for offset in around:
+        x, y, z = np.clip(index + offset, 0, limits).T
+        found |= tissue[x, y, z]
+    return found
+
+
+def scalp_cover(to_surface: Volume, pose: Pose) -> float:
+    """Say what share of the template's scalp, above the brows, lies inside this head's surface, or 3 mm over it (0 to 1).
+
+    Near 1 for a head whose scalp is seen; near 0 for a brain without its skull, or where fat was suppressed to black.
+    What lies outside of the scan's field of view does not count.
+    """
+    pack = template()
+    height = carry(to_surface, onto=pack.grid, through=pose.affine, beyond=OUT_OF_VIEW)
+    z = pack.affine[2, 3] + pack.grid.steps[2] * np.arange(pack.grid.shape[2])
+    scalp = (pack.head.data > TEMPLATE_FLOOR) & (pack.to_brain > SCALP_FROM_BRAIN_MM) & (z > 0)
+    seen = scalp & (height < OUT_OF_VIEW)
+    return float((height[seen] < SCALP_SLACK_MM).mean()) if seen.any() else 0.0

@@ -1,0 +1,135 @@
+"""A NIfTI file as it is stored: every byte of it, and where among them the voxels lie."""
+
+import gzip
+import os
+import zlib
+from pathlib import Path
+from typing import Any, Final
+
+import nibabel
+import numpy as np
+from attrs import evolve, field, frozen
+from nibabel.spatialimages import HeaderDataError
+from numpy.typing import NDArray
+
+from fivesafes.core.errors import InvalidInput
+from fivesafes.data.face.itk import Affine, Bools, Floats, Grid
+
+GZIP_MAGIC: Final = b"\x1f\x8b"
+GZIP_LEVEL: Final = 6
+SINGLE_FILE: Final = {348: (344, b"n+1\0"), 540: (4, b"n+2\0\r\n\032\n")}
+"""Size of the header (NIfTI-1, NIfTI-2): where its magic stands, and what it is when image and header are one file."""
+
+UNIT_MM: Final = {"meter": 1000.0, "micron": 0.001}
+Box = tuple[slice, slice, slice]
+
+
+@frozen(kw_only=True, eq=False)
+class Stored:
+    """One NIfTI image in memory.  ``content`` is the whole file, uncompressed; ``offset`` is its first voxel's byte.
+
+    ``dtype`` holds the byte order; real values are ``stored * slope + intercept``.  ``volumes`` counts what lies
+    behind the third axis (echoes, time, directions).
+    """
+
+    content: bytes | bytearray = field(repr=False)
+    offset: int
+    dtype: np.dtype[Any]
+    grid: Grid
+    volumes: int
+    slope: float
+    intercept: float
+
+    @property
+    def voxels(self) -> NDArray[Any]:
+        """The stored numbers, (I, J, K, volumes): a view of the content."""
+        count = int(np.prod(self.grid.shape)) * self.volumes
+        flat = np.frombuffer(self.content, dtype=self.dtype, count=count, offset=self.offset)
+        return flat.reshape((*self.grid.shape, self.volumes), order="F")
+
+    def real(self, volume: int, box: Box | None = None) -> Floats:
+        """Give one volume, or a box of it, in real units; what is no number becomes 0."""
+        stored = self.voxels[..., volume] if box is None else self.voxels[(*box, volume)]
+        real = stored.astype(np.float32) * np.float32(self.slope) + np.float32(self.intercept)
+        if self.dtype.kind == "f":
+            np.nan_to_num(real, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        return real
+
+    def stored_value(self, real: float) -> int | float:
+        """Give the stored number that means ``real``, or the nearest one there is."""
+        value = (real - self.intercept) / self.slope
+        if self.dtype.kind == "f":
+            return value
+        limits = np.iinfo(self.dtype)
+        return int(np.clip(np.rint(value), limits.min, limits.max))
+
+    def blanked(self, removed: Bools, *, box: Box, fill: float) -> "Stored":
+        """Set the removed voxels of the box to the stored number ``fill`` in every volume; no other byte changes."""
+        copy = evolve(self, content=bytearray(self.content))
+        voxels = copy.voxels
+        for volume in range(self.volumes):
+            voxels[(*box, volume)][removed] = fill
+        return copy
+
+
+def read_stored(path: Path) -> Stored:
+    """Read a .nii or .nii.gz file.  Raises InvalidInput when it is none, is cut short, or holds no plain numbers."""
+    content = path.read_bytes()
+    try:
+        content = gzip.decompress(content) if content[:2] == GZIP_MAGIC else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise InvalidInput("the compressed image is damaged", fix="get it again from its source") from error
+    try:
+        header = _header(content)
+        shape, dtype = tuple(int(size) for size in header.get_data_shape()), header.get_data_dtype()
+        affine, unit = np.asarray(header.get_best_affine(), dtype=np.float64), header.get_xyzt_units()[0]
+        slope, intercept = header.get_slope_inter()
+        offset = int(header.get_data_offset())
+    except (HeaderDataError, KeyError, ValueError) as error:
+        raise InvalidInput("the image's header makes no sense", fix="convert it again from DICOM") from error
+    if dtype.kind not in "iuf" or dtype.itemsize > 8:  # noqa: PLR2004 - bytes; longer floats differ by machine
+        raise InvalidInput("the image holds no plain numbers (colour or complex)", fix="give the magnitude image")
+    grid, volumes = _grid(shape, affine * np.array([[UNIT_MM.get(unit, 1.0)]] * 3 + [[1.0]]))
+    if len(content) < offset + int(np.prod(shape)) * dtype.itemsize:
+        raise InvalidInput("the image is cut short", fix="get it again from its source")
+    return Stored(
+        content=content,
+        offset=offset,
+        dtype=dtype,
+        grid=grid,
+        volumes=volumes,
+        slope=1.0 if slope is None else float(slope),
+        intercept=0.0 if intercept is None else float(intercept),
+    )
+
+
+def write_aside(content: bytes | bytearray, path: Path) -> None:
+    """Write the file under a temporary name beside its place, then rename: it is whole or not there.
+
+    A name in .gz is compressed without name and time, so that the same content gives the same file.
+    """
+    aside = path.with_name(f".{os.getpid()}-{path.name}.part")
+    try:
+        aside.write_bytes(gzip.compress(content, GZIP_LEVEL, mtime=0) if path.suffix == ".gz" else content)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _header(content: bytes) -> Any:  # noqa: ANN401 - nibabel's headers carry no types
+    """Parse a header of either byte order."""
+    for size, (place, magic) in SINGLE_FILE.items():
+        if content[place : place + len(magic)] == magic:
+            kind: Any = nibabel.Nifti1Header if size == 348 else nibabel.Nifti2Header  # noqa: PLR2004 - NIfTI-1's size
+            return kind(content[:size], check=False)
+    raise InvalidInput("this is no single-file NIfTI image", fix="give .nii or .nii.gz files (dcm2niix -z y)")
+
+
+def _grid(shape: tuple[int, ...], affine: Affine) -> tuple[Grid, int]:
+    """Check that the voxels lie somewhere; count what is behind the third axis."""
+    if not 2 <= len(shape) <= 7 or min(shape) < 1:  # noqa: PLR2004 - NIfTI's own bounds
+        raise InvalidInput("the image is empty", fix="convert it again from DICOM")
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:  # noqa: PLR2004 - of mm³
+        raise InvalidInput("the image does not say where its voxels lie", fix="convert it again from DICOM")
+    space = (*shape, 1)[:3]
+    return Grid(shape=(space[0], space[1], space[2]), affine=affine), int(np.prod(shape[3:]))

@@ -1,0 +1,135 @@
+"""Re-open what was written, and measure on it whether the face is gone, the brain whole and the rest untouched."""
+
+from typing import Final
+
+import numpy as np
+from attrs import asdict
+
+from fivesafes.core.verdict import Verdict, refuse, review
+from fivesafes.data.face.itk import Bools, Volume
+from fivesafes.data.face.locate import Pose
+from fivesafes.data.face.pack import CORE, FEATURES
+from fivesafes.data.face.prepare import Prepared, mean_volume
+from fivesafes.data.face.skin import Skin, find_skin, share_left
+from fivesafes.data.face.stored import Box, Stored
+from fivesafes.data.face.zones import Zones
+from fivesafes.data.model import FaceEvidence, Residual
+
+REACH_MM: Final = 1.3
+"""Skin is still there when tissue is left so near to where it was."""
+
+WEAKEST: Final = 0.15
+"""Mutual information, nats: heads of any contrast lie above .23, phantoms below .09."""
+
+WEAK: Final = 0.20
+SMALLEST, LARGEST = 0.55, 1.6
+"""How much shorter or longer than the template, in any direction, a head can be."""
+
+MOST_IN_CORE: Final = 0.10
+MOST_ELSEWHERE: Final = 0.30
+FEWEST_ML: Final = 0.2
+"""Less skin than this is no part of a face that could be measured."""
+
+SOURCE: Final = "fivesafes defacing, docs/how-to/deface.md"
+
+
+def judge_pose(pose: Pose | None) -> Verdict:
+    """Judge whether a head was found."""
+    if pose is None or pose.mutual_information < WEAKEST or pose.determinant <= 0:
+        why = "no head was found in the image"
+        fix = "if it shows a head, deface it with another engine and look at the result"
+        return refuse("data.face.no-head", why=why, fix=fix, source=SOURCE)
+    if not SMALLEST < pose.scales[0] <= pose.scales[2] < LARGEST:
+        why = "the head would have an impossible size: the image's voxel size or orientation is wrong, or it is no head"
+        fix = "convert it again from DICOM, or deface it with another engine"
+        return refuse("data.face.impossible-pose", why=why, fix=fix, source=SOURCE)
+    if pose.mutual_information < WEAK:
+        why, fix = "the head was found with little certainty", "look at the pictures before it is used"
+        return review("data.face.weak-pose", why=why, fix=fix, source=SOURCE)
+    return Verdict()
+
+
+def judge(evidence: FaceEvidence, *, brain_known: bool) -> Verdict:
+    """Judge what was measured on the written file; what could not be measured needs a person's eye."""
+    look = "look at the pictures; if the face is gone and the brain whole, approve it"
+    found = []
+    if evidence.residual is None:
+        why = "whether skin is left could not be measured (the scan's air is not darker than tissue, or shows no skin)"
+        found.append(review("data.face.unmeasured", why=why, fix=look, source=SOURCE))
+    else:
+        shares: dict[str, float | None] = asdict(evidence.residual)
+        limits = {name: MOST_IN_CORE if name in CORE else MOST_ELSEWHERE for name in FEATURES}
+        left = [name for name in FEATURES if (shares[name] or 0.0) > limits[name]]
+        if left:
+            why = f"too much skin is left: {', '.join(f'{name} {shares[name]:.0%}' for name in left)}"
+            found.append(review("data.face.residual", why=why, fix=look, source=SOURCE))
+    if evidence.brain_voxels_altered:
+        why = f"{evidence.brain_voxels_altered} voxels of the brain were altered"
+        found.append(review("data.face.brain-cut", why=why, fix=look, source=SOURCE))
+    elif not brain_known:
+        why = "the brain could not be told from its surroundings, so it was guarded by the template's alone"
+        found.append(review("data.face.brain-unknown", why=why, fix=look, source=SOURCE))
+    if evidence.outside_voxels_altered:
+        why = "voxels outside of the removed zone changed"
+        found.append(review("data.face.outside", why=why, fix="report this: it is our bug", source=SOURCE))
+    return Verdict.all_of(found)
+
+
+def measure(  # noqa: PLR0913 - each is a different thing, and all are named
+    original: Stored, written: Stored, *, zones: Zones, scan: Prepared, pose: Pose, skin: Skin | None
+) -> FaceEvidence:
+    """Compare the written file with the original, voxel by voxel.
+
+    ``skin``: the original's, indexed within the zones' box; None when it could not be found.
+    """
+    changed = changed_voxels(original, written)
+    removed = zones.whole(original.grid)
+    inside = changed[zones.box]
+    return FaceEvidence(
+        mutual_information=pose.mutual_information,
+        residual=residual(written, zones.box, scan=scan, skin=skin),
+        brain_voxels_altered=int((inside & zones.brain).sum()),
+        determinant=pose.determinant,
+        scales=pose.scales,
+        mask_ml=float(zones.removed.sum()) * original.grid.voxel_ml,
+        outside_voxels_altered=int((changed & ~removed).sum()) + _other_bytes_altered(original, written),
+    )
+
+
+def skin_of(original: Stored, box: Box, *, scan: Prepared, pose: Pose, to_surface: Volume | None) -> Skin | None:
+    """Find the original's facial skin in a box of it."""
+    if to_surface is None:
+        return None
+    part = original.grid.cropped(box)
+    return find_skin(tissue(original, box, scan), part, to_surface=to_surface, pose=pose)
+
+
+def residual(image: Stored, box: Box, *, scan: Prepared, skin: Skin | None) -> Residual | None:
+    """Say what share of the original's skin is left in an image, part by part; None when there is nothing to measure."""
+    if skin is None or not any(ml >= FEWEST_ML for ml in skin.ml.values()):
+        return None
+    shares = share_left(tissue(image, box, scan), skin, image.grid.steps, REACH_MM)
+    return Residual(**{name: shares.get(name) if skin.ml[name] >= FEWEST_ML else None for name in FEATURES})
+
+
+def tissue(image: Stored, box: Box, scan: Prepared) -> Bools:
+    """Mark what is brighter than air."""
+    return np.asarray(mean_volume(image, box) - scan.background > scan.floor)
+
+
+def changed_voxels(one: Stored, other: Stored) -> Bools:
+    """Mark voxels whose stored bytes differ in any volume, (I, J, K)."""
+    if one.grid.shape != other.grid.shape or one.dtype != other.dtype or one.volumes != other.volumes:
+        return np.ones(one.grid.shape, bool)
+    bits = np.dtype(f"u{one.dtype.itemsize}")  # as bytes: NaN equals itself, and -0.0 is not 0.0
+    changed = np.zeros(one.grid.shape, bool)
+    for volume in range(one.volumes):
+        changed |= one.voxels.view(bits)[..., volume] != other.voxels.view(bits)[..., volume]
+    return changed
+
+
+def _other_bytes_altered(one: Stored, other: Stored) -> int:
+    """Count as one voxel any change before the first voxel or after the last."""
+    start, end = one.offset, one.offset + one.voxels.nbytes
+    first, second = memoryview(one.content), memoryview(other.content)
+    return int(first[:start] != second[:start] or first[end:] != second[end:])

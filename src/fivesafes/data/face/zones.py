@@ -1,0 +1,100 @@
+"""Decide which voxels go: the template's zones, laid over the scan, less this person's brain with a margin."""
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+from attrs import frozen
+
+from fivesafes.data.face.brain import own_brain, to_template_brain
+from fivesafes.data.face.itk import Bools, Floats, Grid, Volume, carry, distance
+from fivesafes.data.face.locate import Pose
+from fivesafes.data.face.pack import Template, template
+from fivesafes.data.face.stored import Box
+from fivesafes.data.model import FaceMode
+
+GUARD_MM: Final = 4.0
+"""Around the template's brain, in template space, so that it grows and shrinks with the head."""
+
+OWN_GUARD_MM: Final = 2.0
+"""Around the brain as it was found in this scan; also what a skull-strip leaves around it."""
+
+BRAIN_RATIO: Final = (0.75, 1.4)
+"""This person's brain by the template's, in volume: outside of that range the estimate is not believed."""
+
+COARSE: Final = 4
+MARGIN: Final = 8
+"""Voxels: where the box of a zone is first looked for, and how much wider it is then taken."""
+
+
+@frozen(kw_only=True, eq=False)
+class Zones:
+    """What goes from a scan: ``removed`` (of the shape of ``box``) True where voxels are set to background.
+
+    ``brain``: the same shape, True where this person's brain is.  ``brain_known``: whether it was found in the scan,
+    not only guessed from the template.
+    """
+
+    box: Box
+    removed: Bools
+    brain: Bools
+    brain_known: bool
+
+    def whole(self, grid: Grid) -> Bools:
+        """Give the removal on the whole grid."""
+        mask = np.zeros(grid.shape, bool)
+        mask[self.box] = self.removed
+        return mask
+
+
+def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode) -> Zones:
+    """Carry the zones to the scan's own grid.
+
+    ``scan``: the prepared 2 mm volume, in which the brain is looked for.  In the modes ``remove`` and ``mask`` face and
+    ears go; in ``skull-strip`` all but the brain goes.
+    """
+    to_brain = to_template_brain(scan, template(), pose)
+    own = own_brain(scan, to_brain)
+    ratio = float(own.sum()) / max(1.0, float((to_brain.data < 0).sum()))
+    known = BRAIN_RATIO[0] < ratio < BRAIN_RATIO[1]
+    if known:
+        to_own = distance(own, scan.grid.steps)
+        to_brain = Volume(data=np.minimum(to_brain.data, to_own), affine=scan.affine)
+        guard = to_own - np.float32(OWN_GUARD_MM)
+    else:
+        guard = np.full(scan.data.shape, 100.0, np.float32)
+    guarded = Volume(data=guard, affine=scan.affine)
+    if mode is FaceMode.SKULL_STRIP:
+        box: Box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
+        far = carry(to_brain, onto=grid, beyond=None)
+        return Zones(box=box, removed=far > OWN_GUARD_MM, brain=far < 0, brain_known=known)
+    box = _box(grid, pose)
+    part = grid.cropped(box)
+    inverse = np.linalg.inv(pose.affine)
+    removed = carry(_field(), onto=part, through=inverse, beyond=None) > 0
+    removed &= carry(guarded, onto=part, beyond=None) > 0
+    return Zones(box=box, removed=removed, brain=carry(to_brain, onto=part, beyond=None) < 0, brain_known=known)
+
+
+@cache
+def _field() -> Volume:
+    """Give the depth inside the removal zone less the guarded brain, mm in template space; positive is removed."""
+    pack: Template = template()
+    inside: Floats = -distance(pack.removal > 0, pack.grid.steps)
+    return Volume(data=np.minimum(inside, pack.to_brain - np.float32(GUARD_MM)), affine=pack.affine)
+
+
+def _box(grid: Grid, pose: Pose) -> Box:
+    """Find the part of the grid that the removal zone touches."""
+    counts = [max(2, -(-size // COARSE)) for size in grid.shape]
+    steps = [(size - 1) / (count - 1) if size > 1 else 1.0 for size, count in zip(grid.shape, counts, strict=True)]
+    coarse = Grid(shape=(counts[0], counts[1], counts[2]), affine=grid.affine @ np.diag([*steps, 1.0]))
+    inside = carry(_field(), onto=coarse, through=np.linalg.inv(pose.affine), beyond=None) > 0
+    if not inside.any():
+        return slice(0, 1), slice(0, 1), slice(0, 1)
+    ends = []
+    for axis in range(3):
+        hit = np.flatnonzero(inside.any(axis=tuple(set(range(3)) - {axis}))) * steps[axis]
+        low, high = int(hit[0]) - MARGIN, int(hit[-1]) + MARGIN + 1
+        ends.append(slice(max(0, low), min(grid.shape[axis], high)))
+    return ends[0], ends[1], ends[2]

@@ -1,0 +1,1 @@
+"""De-identify DICOM headers by explicit inclusion: what no rule names does not survive, at any depth."""

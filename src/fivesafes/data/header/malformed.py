@@ -1,0 +1,76 @@
+"""Why a file can't be read as DICOM: a status, a code and a sentence, none with a value from the file."""
+
+from typing import Self
+
+from fivesafes.data.model import FileStatus
+
+
+class Malformed(Exception):
+    """A file can't be used; ``status``, ``code`` and ``why`` are what its owner reads."""
+
+    def __init__(self, status: FileStatus, code: str, why: str) -> None:
+        """Keep the three apart, for the report."""
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.why = why
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Cross a process border whole."""
+        return type(self), (self.status, self.code, self.why)
+
+    @classmethod
+    def unreadable(cls) -> Self:
+        """Say that the header breaks the rules of DICOM somewhere."""
+        return cls(FileStatus.UNREADABLE, "data.file.malformed", "the header breaks the encoding rules of DICOM")
+
+
+def truncated() -> Malformed:
+    """Say that a value is longer than what is left."""
+    why = "the file ends before its contents do; copy or export it again"
+    return Malformed(FileStatus.UNREADABLE, "data.file.truncated", why)
+
+
+def too_deep() -> Malformed:
+    """Say that sequences nest deeper than any scanner writes."""
+    why = "sequences nest deeper than any scanner writes them"
+    return Malformed(FileStatus.UNREADABLE, "data.file.too-deep", why)
+
+
+def inflated_too_far() -> Malformed:
+    """Say that the deflated data set grows beyond any sense."""
+    why = "the compressed data set grows beyond any sensible size"
+    return Malformed(FileStatus.UNREADABLE, "data.file.inflates-too-far", why)
+
+
+def empty() -> Malformed:
+    """Say that there is nothing in it."""
+    return Malformed(FileStatus.UNREADABLE, "data.file.empty", "the file is empty")
+
+
+def archive(kind: str) -> Malformed:
+    """Say that files are packed in it."""
+    return Malformed(FileStatus.NOT_DICOM, "data.file.archive", f"{kind}: unpack it first")
+
+
+def not_dicom() -> Malformed:
+    """Say that the file is something else."""
+    return Malformed(FileStatus.NOT_DICOM, "data.file.not-dicom", "the file is not DICOM")
+
+
+def no_pixels() -> Malformed:
+    """Say that an image came without its pixels."""
+    return Malformed(
+        FileStatus.UNREADABLE, "data.file.no-pixels", "the header describes an image, and no pixels follow"
+    )
+
+
+def no_identity() -> Malformed:
+    """Say that the object does not say which it is."""
+    why = "the UID of the object, its series or its study is missing"
+    return Malformed(FileStatus.UNREADABLE, "data.file.no-uid", why)
+
+
+def unreadable_file() -> Malformed:
+    """Say that the system does not let the file be read."""
+    return Malformed(FileStatus.UNREADABLE, "data.file.permission", "the system does not let this file be read")

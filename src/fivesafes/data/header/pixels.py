@@ -1,0 +1,65 @@
+"""Copy the pixels byte for byte, and nothing that lies behind them (PS3.5 section 8)."""
+
+from collections.abc import Mapping
+from struct import pack
+from typing import Final
+
+from fivesafes.data.header.elements import PIXEL_DATA, Element
+from fivesafes.data.header.malformed import Malformed, truncated
+from fivesafes.data.header.part10 import NATIVE, DataSet
+from fivesafes.data.header.tally import Tally
+from fivesafes.data.header.values import Outcome
+
+_COUNTS: Final = {0x00280002: "samples", 0x00280010: "rows", 0x00280011: "columns", 0x00280100: "bits"}
+_FRAMES: Final = 0x00280008
+_PHOTOMETRIC: Final = 0x00280004
+_END: Final = {"<": b"\xfe\xff\xdd\xe0\0\0\0\0", ">": b"\xff\xfe\xe0\xdd\0\0\0\0"}
+_UNDEFINED: Final = 0xFFFFFFFF
+
+
+def expected_length(data_set: DataSet, found: Mapping[int, Element]) -> int | None:
+    """Compute how many bytes uncompressed pixels take; None when the header does not say or packs them otherwise."""
+    order: Final = "little" if data_set.encoding.little else "big"
+    numbers = {name: int.from_bytes(_value(data_set, found.get(tag))[:2], order) for tag, name in _COUNTS.items()}
+    frames = _value(data_set, found.get(_FRAMES)).strip(b" \0") or b"1"
+    if not frames.isdigit() or not all(numbers.values()) or b"422" in _value(data_set, found.get(_PHOTOMETRIC)):
+        return None
+    pixels = numbers["rows"] * numbers["columns"] * numbers["samples"] * int(frames)
+    return -(-pixels * numbers["bits"] // 8)
+
+
+def pixel_pieces(data_set: DataSet, found: Mapping[int, Element], tally: Tally) -> tuple[bytes | memoryview, ...]:
+    """Give the PixelData element as pieces of the new file.
+
+    Raises Malformed when there are fewer pixels than the header says, or when they are packed in an unsaid way.
+    """
+    element = found[PIXEL_DATA]
+    content = memoryview(data_set.buffer)[element.start : element.end]
+    tally.count(Outcome.KEPT, "PixelData")
+    if element.undefined:
+        if data_set.syntax in NATIVE:
+            raise Malformed.unreadable()
+        end = _END[data_set.encoding.order]
+        return _head(element, data_set, _UNDEFINED), content, end
+    expected = expected_length(data_set, found)
+    if expected is not None and data_set.syntax in NATIVE:
+        if len(content) < expected:
+            raise truncated()
+        if len(content) > expected + 1:
+            tally.count(Outcome.REMOVED, "bytes after the last pixel")
+            content = content[:expected]
+    odd = len(content) % 2
+    return _head(element, data_set, len(content) + odd), content, bytes(odd)
+
+
+def _value(data_set: DataSet, element: Element | None) -> bytes:
+    return data_set.buffer[element.start : element.end] if element else b""
+
+
+def _head(element: Element, data_set: DataSet, length: int) -> bytes:
+    order = data_set.encoding.order
+    group, number = PIXEL_DATA >> 16, PIXEL_DATA & 0xFFFF
+    if not data_set.encoding.explicit:
+        return pack(order + "HHL", group, number, length)
+    vr = b"OB" if element.undefined or element.vr == b"OB" else b"OW"
+    return pack(order + "HH2s2xL", group, number, vr, length)

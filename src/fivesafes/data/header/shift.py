@@ -1,0 +1,66 @@
+"""Move dates and times by one participant's offset, jointly, so that every interval stays exact (PS3.15 E.3.6).
+
+Values are bytes as they lie in the file; fractions of a second are copied, as the offset is in whole seconds.  What
+can't be moved exactly (a month without a day, text, a range) comes back empty.
+"""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+_DATE: Final = re.compile(rb"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
+_TIME: Final = re.compile(rb"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,9})?)?)?")
+_DATETIME: Final = re.compile(rb"(\d{8})(\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,9})?)?)?)?(?:[+-]\d{4})?")
+_ANY_DAY: Final = b"20000229"
+
+DATE_OF: Final = {0x00080030: 0x00080020, 0x00080031: 0x00080021, 0x00080032: 0x00080022, 0x00080033: 0x00080023}
+"""The tag of the date that belongs to a time: StudyTime to StudyDate, SeriesTime, AcquisitionTime, ContentTime."""
+TIME_OF: Final = {date: time for time, date in DATE_OF.items()}
+
+
+def shift_date_and_time(date: bytes, time: bytes, by: timedelta) -> tuple[bytes, bytes]:
+    """Move a DA and the TM that belongs to it; either may be empty.
+
+    A date without a time moves by whole days; a time without a date moves round the clock.
+    """
+    day, clock = date.strip(b" \0"), time.strip(b" \0")
+    if not _DATE.fullmatch(day):
+        return b"", _shift_clock(clock, by)
+    if not _TIME.fullmatch(clock):
+        return _shift_day(day, by), b""
+    return _shift(day, clock, by)
+
+
+def shift_datetime(value: bytes, by: timedelta) -> bytes:
+    """Move a DT; its time zone goes (PS3.15 lists TimezoneOffsetFromUTC), as it tells where the scanner stands."""
+    match = _DATETIME.fullmatch(value.strip(b" \0"))
+    if match is None:
+        return b""
+    if match.group(2) is None:
+        return _shift_day(match.group(1), by)
+    return b"".join(_shift(match.group(1), match.group(2), by))
+
+
+def _shift_day(day: bytes, by: timedelta) -> bytes:
+    return _shift(day, b"000000", timedelta(days=round(by / timedelta(days=1))))[0]
+
+
+def _shift_clock(clock: bytes, by: timedelta) -> bytes:
+    return _shift(_ANY_DAY, clock, by)[1] if _TIME.fullmatch(clock) else b""
+
+
+def _shift(day: bytes, clock: bytes, by: timedelta) -> tuple[bytes, bytes]:
+    """Move a moment; both come back empty when there is no such day or hour."""
+    date, time = _DATE.fullmatch(day), _TIME.fullmatch(clock)
+    if date is None or time is None:
+        return b"", b""
+    hour, minute, second = (int(part or 0) for part in time.groups()[:3])
+    try:
+        midnight = datetime(*(int(part) for part in date.groups()))  # type: ignore[arg-type]  # noqa: DTZ001 - DICOM's local time
+        moved = midnight + timedelta(hours=hour, minutes=minute, seconds=second) + by
+    except (ValueError, OverflowError):
+        return b"", b""
+    if hour > 23 or minute > 59 or second > 60:  # noqa: PLR2004 - a clock's limits; 60 is a leap second
+        return b"", b""
+    fraction = time.group(4) or b""
+    return b"%04d%02d%02d" % (moved.year, moved.month, moved.day), moved.strftime("%H%M%S").encode() + fraction

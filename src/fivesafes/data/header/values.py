@@ -1,0 +1,161 @@
+"""What a rule makes of one value, and how the value is written back (PS3.5 sections 6 and 7)."""
+
+from datetime import timedelta
+from enum import StrEnum
+from struct import pack
+from typing import Final, NamedTuple
+
+from attrs import frozen
+
+from fivesafes.core.ids import SubjectLabel
+from fivesafes.data.header.elements import Encoding
+from fivesafes.data.header.ge import clean_protocol_block, clean_user_data
+from fivesafes.data.header.grammar import BINARY_SIZES, MOST_BINARY
+from fivesafes.data.header.profile import BLOBS, Action, Profile, Rule
+from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.data.header.shift import shift_datetime
+from fivesafes.data.header.siemens import clean_image_header, clean_protocol, clean_series_header
+
+_LONG: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+TEXTS: Final = frozenset(
+    {b"AE", b"AS", b"CS", b"DS", b"IS", b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UI", b"UR", b"UT"}
+)
+_SINGLE: Final = frozenset({b"LT", b"ST", b"UT", b"UR"})
+_SIZES: Final = {vr.encode(): size for vr, size in BINARY_SIZES.items()}
+_PADDING: Final = b" \0"
+_REGISTERED: Final = b"1.2.840.10008."
+_MOST_SHORT: Final = 0xFFFE
+
+
+class Outcome(StrEnum):
+    """What became of an element: the four mappings of a HeaderRecord."""
+
+    KEPT = "kept"
+    REPLACED = "replaced"
+    BLANKED = "blanked"
+    REMOVED = "removed"
+
+
+class Result(NamedTuple):
+    """The new value (None: the element goes) and what became of it."""
+
+    value: bytes | None
+    outcome: Outcome
+
+
+@frozen(kw_only=True)
+class Stand:
+    """In whose place values are put: one participant's label and shift, and the project's UIDs."""
+
+    profile: Profile
+    pseudonyms: Pseudonyms
+    label: SubjectLabel
+    shift: timedelta
+
+
+def apply_rule(rule: Rule, vr: bytes, value: bytes, stand: Stand) -> Result:
+    """Give what the rule leaves of a value.  Dates with a time, sequences and pixels are not its business."""
+    if rule.action is Action.Z:
+        return Result(b"", Outcome.BLANKED if value.strip(_PADDING) else Outcome.KEPT)
+    if rule.action is Action.D:
+        return Result(_dummy(rule, stand), Outcome.REPLACED)
+    if rule.action is Action.U:
+        return _mapped(value, stand.pseudonyms)
+    return _checked(rule, vr, value, stand)
+
+
+def _checked(rule: Rule, vr: bytes, value: bytes, stand: Stand) -> Result:
+    """Give what a K or C rule leaves: its grammar decides."""
+    if rule.grammar in BLOBS:
+        return _rewritten(rule.grammar, value, stand.profile)
+    if rule.grammar == "shift":
+        moved = shift_datetime(value, stand.shift)
+        return Result(moved, _outcome(value.strip(_PADDING), moved, replaced=True))
+    if vr in _SIZES:
+        return _binary(rule, vr, value)
+    return _text(rule, vr, value)
+
+
+def encode(tag: int, vr: bytes, value: bytes, encoding: Encoding) -> bytes | None:
+    """Write an element with a defined, even length; None when its VR has no room for the value."""
+    if len(value) % 2:
+        value += b"\0" if vr in {b"UI", b"OB", b"UN"} else b" "
+    order, length = encoding.order, len(value)
+    if not encoding.explicit:
+        return pack(order + "HHL", tag >> 16, tag & 0xFFFF, length) + value
+    if vr in _LONG:
+        return pack(order + "HH2s2xL", tag >> 16, tag & 0xFFFF, vr, length) + value
+    if length > _MOST_SHORT:
+        return None
+    return pack(order + "HH2sH", tag >> 16, tag & 0xFFFF, vr, length) + value
+
+
+def encode_items(items: list[bytes], encoding: Encoding) -> bytes:
+    """Write the items of a sequence, each with a defined length."""
+    head = encoding.order + "HHL"
+    return b"".join(piece for item in items for piece in (pack(head, 0xFFFE, 0xE000, len(item)), item))
+
+
+def _dummy(rule: Rule, stand: Stand) -> bytes | None:
+    """Give the stand-in of a D rule; attributes that say how it was done are written at the end."""
+    if rule.grammar == "pseudonym":
+        return stand.label.encode("ascii")
+    if rule.grammar.startswith("value:"):
+        return rule.grammar.removeprefix("value:").encode("ascii")
+    return None
+
+
+def _mapped(value: bytes, pseudonyms: Pseudonyms) -> Result:
+    """Map each UID; those that DICOM registers (well-known frames of reference) name no instance and stay."""
+    old = value.strip(_PADDING).split(b"\\")
+    new = [
+        uid if uid.startswith(_REGISTERED) or not uid else pseudonyms.uid(uid.decode("latin-1")).encode()
+        for uid in (part.strip(_PADDING) for part in old)
+    ]
+    joined = b"\\".join(new)
+    return Result(joined, Outcome.KEPT if not joined or joined.startswith(_REGISTERED) else Outcome.REPLACED)
+
+
+def _rewritten(grammar: str, value: bytes, profile: Profile) -> Result:
+    if grammar == "csa-image":
+        kept = clean_image_header(value, profile.fields["image"])
+    elif grammar == "csa-series":
+        kept = clean_series_header(value, profile.fields["protocol"])
+    elif grammar == "protocol":
+        kept = clean_protocol(value, profile.fields["protocol"])
+    elif grammar == "ge-protocol":
+        kept = clean_protocol_block(value, profile.fields["ge-protocol"])
+    else:
+        kept = clean_user_data(value)
+    return Result(kept, Outcome.REMOVED if kept is None else Outcome.REPLACED)
+
+
+def _binary(rule: Rule, vr: bytes, value: bytes) -> Result:
+    """Keep binary numbers if their size and count are what the dictionary says."""
+    size = _SIZES[vr]
+    most = rule.most_values * size or MOST_BINARY
+    if len(value) % size or len(value) > most:
+        return Result(b"", Outcome.BLANKED)
+    return Result(value, Outcome.KEPT)
+
+
+def _text(rule: Rule, vr: bytes, value: bytes) -> Result:
+    """Clean each value of a text; of numbers, either all stay or none."""
+    clean = rule.clean
+    if clean is None:
+        return Result(None, Outcome.REMOVED)
+    parts = [value] if vr in _SINGLE else value.split(b"\\")
+    old = [part.strip(_PADDING) for part in parts]
+    new = [clean(part) if part else b"" for part in old]
+    if rule.grammar == "number" and any(part and not kept for part, kept in zip(old, new, strict=True)):
+        return Result(b"", Outcome.BLANKED)
+    if new == old:
+        return Result(value.rstrip(_PADDING) if b"\0" in value else value, Outcome.KEPT)
+    joined = b"\\".join(new) if any(new) else b""
+    return Result(joined, _outcome(b"\\".join(old), joined, replaced=rule.grammar == "age" or "step:" in rule.grammar))
+
+
+def _outcome(old: bytes, new: bytes, *, replaced: bool) -> Outcome:
+    if old == new:
+        return Outcome.KEPT
+    return Outcome.REPLACED if new and replaced else Outcome.BLANKED

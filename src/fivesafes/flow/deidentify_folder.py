@@ -1,0 +1,310 @@
+"""A folder of DICOM in, a folder of de-identified DICOM out: stand-alone, no haven needed.
+
+Two passes: each file is looked at once, whatever its name; then each series is cleaned and written.  The same input,
+key and policies give the same output, so a run that was interrupted is finished by running it again.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from attrs import asdict, evolve, field, frozen
+
+from fivesafes.core.errors import FiveSafesError, TryAgain
+from fivesafes.core.ids import Identifying
+from fivesafes.core.progress import Progress
+from fivesafes.core.verdict import Gravity
+from fivesafes.data.header.deidentify import Cleaned, Deidentifier
+from fivesafes.data.header.inspect import SetAside, inspect
+from fivesafes.data.header.malformed import Malformed, unreadable_file
+from fivesafes.data.header.part10 import open_data_set
+from fivesafes.data.header.profile import Profile
+from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.data.model import FileStatus, HeaderRecord
+from fivesafes.flow.output_folder import OutputFolder, check_places, is_regular, shown, walk
+from fivesafes.flow.ports import Executor
+
+CHUNK: Final = 64
+"""Files per job of the first pass."""
+
+DONE: Final = "data.file.deidentified"
+DUPLICATE: Final = "data.file.duplicate"
+SAME_UID: Final = "data.file.same-uid"
+
+
+@frozen(kw_only=True)
+class FileOutcome:
+    """What became of one input file; ``path`` is relative to the input folder and may itself hold a name."""
+
+    path: str = field(repr=False)
+    status: FileStatus
+    code: str
+    why: str
+    output: str | None = None
+
+
+@frozen(kw_only=True)
+class FolderOutcome:
+    """What became of every file, in order of paths.  ``links`` counts linked folders, which are not followed."""
+
+    files: tuple[FileOutcome, ...]
+    profile: str
+    policy_digest: str
+    links: int = 0
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many files have each status."""
+        return dict(sorted(Counter(file.status.value for file in self.files).items()))
+
+
+@frozen(kw_only=True)
+class _Seen:
+    """What sorting needs of one whole object; its place in the list of paths is ``index``."""
+
+    index: int
+    sha256: str
+    sop: str = field(repr=False)
+    series: str = field(repr=False)
+    study: str = field(repr=False)
+    patient: Identifying[str]
+
+
+@frozen(kw_only=True)
+class _Paths:
+    """What workers of the first pass are given once: every path, in order."""
+
+    paths: tuple[Path, ...] = field(repr=False)
+
+
+@frozen(kw_only=True)
+class _Work:
+    """What workers of the second pass are given once; ``series`` names an output folder and its files by index."""
+
+    paths: tuple[Path, ...] = field(repr=False)
+    series: Mapping[str, tuple[_Seen, ...]]
+    into: Path | None = field(repr=False)
+    log: Path | None = field(repr=False)
+    profile: Profile
+    pseudonyms: Pseudonyms
+
+
+def deidentify_folder(
+    source: Path,
+    into: Path,
+    *,
+    profile: Profile,
+    pseudonyms: Pseudonyms,
+    executor: Executor,
+    progress: Progress,
+    log: Path | None = None,
+) -> FolderOutcome:
+    """De-identify every file below ``source`` into ``into``/sub-label/study/series/object.dcm.
+
+    What is there already and equal is left alone.  ``log`` gets one file per series with what was done to each header
+    (keywords and counts).  Raises UsageMistake when one folder lies in the other, and TryAgain
+    when the output can't be written (full, locked by another run, not permitted); nothing half-written is left.
+    """
+    check_places(source, into)
+    with OutputFolder.locked(into):
+        found = _sorted(source, pseudonyms, executor, progress)
+        work = _Work(paths=found.paths, series=found.series, into=into, log=log, profile=profile, pseudonyms=pseudonyms)
+        return _finish(source, found, work, executor, progress)
+
+
+def preview_folder(
+    source: Path, *, profile: Profile, pseudonyms: Pseudonyms, executor: Executor, progress: Progress
+) -> FolderOutcome:
+    """Say what deidentify_folder would do; write nothing."""
+    found = _sorted(source, pseudonyms, executor, progress)
+    work = _Work(paths=found.paths, series=found.series, into=None, log=None, profile=profile, pseudonyms=pseudonyms)
+    return _finish(source, found, work, executor, progress)
+
+
+@frozen(kw_only=True)
+class _Sorted:
+    """The first pass: whole objects by output folder, and what is already known of the other files."""
+
+    paths: tuple[Path, ...] = field(repr=False)
+    series: Mapping[str, tuple[_Seen, ...]]
+    outcomes: dict[int, FileOutcome]
+    closed: tuple[Path, ...] = field(repr=False)
+    links: int
+
+
+def _sorted(source: Path, pseudonyms: Pseudonyms, executor: Executor, progress: Progress) -> _Sorted:
+    walked = walk(source)
+    outcomes: dict[int, FileOutcome] = {}
+    seen = list(_look(source, walked.files, executor, progress, outcomes))
+    chosen = list(_choose(source, walked.files, seen, outcomes))
+    series = _by_series(chosen, pseudonyms)
+    return _Sorted(paths=walked.files, series=series, outcomes=outcomes, closed=walked.unreadable, links=walked.links)
+
+
+def _finish(source: Path, found: _Sorted, work: _Work, executor: Executor, progress: Progress) -> FolderOutcome:
+    outcomes = dict(found.outcomes)
+    for index, outcome in _clean(work, executor, progress):
+        outcomes[index] = evolve(outcome, path=shown(found.paths[index], source))
+    closed = [
+        FileOutcome(path=shown(path, source), status=FileStatus.UNREADABLE, code="data.folder.permission", why=_CLOSED)
+        for path in found.closed
+    ]
+    files = sorted([*outcomes.values(), *closed], key=lambda outcome: outcome.path)
+    profile = work.profile
+    return FolderOutcome(files=tuple(files), profile=profile.name, policy_digest=profile.digest, links=found.links)
+
+
+_CLOSED: Final = "the system does not let this folder be read: what it holds is unknown"
+
+
+def _look(
+    source: Path, paths: tuple[Path, ...], executor: Executor, progress: Progress, outcomes: dict[int, FileOutcome]
+) -> Iterator[_Seen]:
+    """Look at every file once; yield whole objects, note the rest in ``outcomes``."""
+    progress.begin("look", total=len(paths), unit="files")
+    jobs = list(range(0, len(paths), CHUNK))
+    for _, answer in executor.run_with(_Paths(paths=paths), _inspect_chunk, jobs):
+        if isinstance(answer, FiveSafesError):
+            raise answer
+        for index, what in answer:
+            if isinstance(what, _Seen):
+                yield what
+            else:
+                path = shown(paths[index], source)
+                outcomes[index] = FileOutcome(path=path, status=what.status, code=what.code, why=what.why)
+        progress.advance("look", len(answer))
+    progress.end("look")
+
+
+def _inspect_chunk(context: _Paths, start: int) -> list[tuple[int, _Seen | SetAside]]:
+    """Inspect the files of one chunk (a worker's job)."""
+    answers: list[tuple[int, _Seen | SetAside]] = []
+    for index, path in enumerate(context.paths[start : start + CHUNK], start):
+        what = inspect(path) if is_regular(path) else _link(path)
+        if isinstance(what, SetAside):
+            answers.append((index, what))
+            continue
+        seen = _Seen(
+            index=index,
+            sha256=what.sha256,
+            sop=what.sop_instance_uid,
+            series=what.series_uid,
+            study=what.study_uid,
+            patient=what.patient,
+        )
+        answers.append((index, seen))
+    return answers
+
+
+def _link(path: Path) -> SetAside:
+    why = "a link, pipe or device: only files that lie in the folder themselves are read"
+    return SetAside(path=Identifying(path), status=FileStatus.NOT_DICOM, code="data.file.link", why=why)
+
+
+def _choose(
+    source: Path, paths: tuple[Path, ...], seen: Sequence[_Seen], outcomes: dict[int, FileOutcome]
+) -> Iterator[_Seen]:
+    """Yield one file of each object; copies are noted, and different objects under one UID wait for a person."""
+    by_uid: dict[str, dict[str, list[_Seen]]] = {}
+    for one in sorted(seen, key=lambda one: one.index):
+        by_uid.setdefault(one.sop, {}).setdefault(one.sha256, []).append(one)
+    for copies in by_uid.values():
+        distinct = list(copies.values()) if len(copies) == 1 else _by_content(paths, copies)
+        for first, *others in distinct:
+            for other in others:
+                path = shown(paths[other.index], source)
+                why = "the same object is there already"
+                outcomes[other.index] = FileOutcome(path=path, status=FileStatus.DUPLICATE, code=DUPLICATE, why=why)
+            if len(distinct) == 1:
+                yield first
+            else:
+                path = shown(paths[first.index], source)
+                outcomes[first.index] = FileOutcome(path=path, status=FileStatus.REVIEW, code=SAME_UID, why=_TWO)
+
+
+_TWO: Final = "another file with other contents bears the same SOPInstanceUID: keep the right one, take the other away"
+
+
+def _by_content(paths: tuple[Path, ...], copies: Mapping[str, list[_Seen]]) -> list[list[_Seen]]:
+    """Group files of one UID by their data sets: file meta information and preamble make no other object."""
+    groups: dict[bytes, list[_Seen]] = {}
+    for ones in copies.values():
+        try:
+            data_set = open_data_set(paths[ones[0].index].read_bytes())
+            content = data_set.buffer[data_set.start :]
+        except (Malformed, OSError):
+            content = ones[0].sha256.encode()
+        groups.setdefault(content, []).extend(ones)
+    return [sorted(group, key=lambda one: one.index) for group in groups.values()]
+
+
+def _by_series(chosen: Sequence[_Seen], pseudonyms: Pseudonyms) -> dict[str, tuple[_Seen, ...]]:
+    """Group objects by the folder they go to."""
+    series: dict[str, list[_Seen]] = {}
+    for one in chosen:
+        subject = pseudonyms.subject(one.patient)
+        folder = f"sub-{subject}/{pseudonyms.name('study', one.study)}/{pseudonyms.series(one.series)}"
+        series.setdefault(folder, []).append(one)
+    return {folder: tuple(ones) for folder, ones in sorted(series.items())}
+
+
+def _clean(work: _Work, executor: Executor, progress: Progress) -> Iterator[tuple[int, FileOutcome]]:
+    progress.begin("deidentify", total=sum(map(len, work.series.values())), unit="files")
+    for _, answer in executor.run_with(work, _clean_series, list(work.series)):
+        if isinstance(answer, FiveSafesError):
+            raise answer
+        yield from answer
+        progress.advance("deidentify", len(answer))
+    progress.end("deidentify")
+
+
+def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
+    """De-identify the objects of one series (a worker's job).  Raises TryAgain when they can't be written."""
+    deidentifier = Deidentifier(work.profile, work.pseudonyms)
+    outcomes = []
+    log: dict[str, HeaderRecord] = {}
+    for one in work.series[folder]:
+        name = f"{folder}/{work.pseudonyms.name('object', one.sop)}.dcm"
+        try:
+            cleaned = deidentifier.clean(open_data_set(work.paths[one.index].read_bytes()))
+        except (Malformed, OSError) as problem:
+            malformed = problem if isinstance(problem, Malformed) else unreadable_file()
+            outcome = FileOutcome(path="", status=malformed.status, code=malformed.code, why=malformed.why)
+        else:
+            outcome = _outcome(cleaned, name)
+            if cleaned.pieces and work.into is not None:
+                _write(work.into / name, cleaned.pieces)
+            if cleaned.pieces and work.log is not None:
+                log[name] = cleaned.record
+        outcomes.append((one.index, outcome))
+    if work.log is not None and log:
+        lines = json.dumps({name: asdict(record) for name, record in log.items()}, indent=1)
+        _write(work.log / f"{folder.replace('/', '_')}.json", (lines.encode(),))
+    return outcomes
+
+
+def _outcome(cleaned: Cleaned, name: str) -> FileOutcome:
+    status = {
+        Gravity.NOTE: FileStatus.DEIDENTIFIED,
+        Gravity.REVIEW: FileStatus.REVIEW,
+        Gravity.REFUSE: FileStatus.REFUSED,
+    }[cleaned.verdict.gravity]
+    heaviest = max(cleaned.verdict.findings, key=lambda finding: finding.gravity, default=None)
+    return FileOutcome(
+        path="",
+        status=status,
+        code=heaviest.code if heaviest else DONE,
+        why=heaviest.why if heaviest else "",
+        output=name if cleaned.pieces else None,
+    )
+
+
+def _write(path: Path, pieces: Sequence[bytes | memoryview]) -> None:
+    try:
+        OutputFolder.write(path, pieces)
+    except OSError as error:
+        what = f"the output folder can't be written: {error.strerror}"
+        fix = "make room or give permission, then run the same command again: it goes on where it stopped"
+        raise TryAgain(what, fix=fix) from None

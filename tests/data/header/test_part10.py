@@ -1,0 +1,123 @@
+"""Files are recognised by their bytes."""
+
+import gzip
+import io
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from fivesafes.data.header import part10
+from fivesafes.data.header.malformed import Malformed
+from fivesafes.data.header.part10 import file_head, open_data_set
+
+Write = Callable[..., bytes]
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_a_file_says_how_it_is_written(write: Write, image: Dataset, syntax: str) -> None:
+    """The transfer syntax of the meta information is taken where the bytes agree."""
+    assert open_data_set(write(image, syntax=syntax)).syntax == syntax
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_a_data_set_without_any_preamble_is_recognised(write: Write, image: Dataset, syntax: str) -> None:
+    """Old archives keep bare data sets."""
+    whole = write(image, syntax=syntax)
+    bare = whole[open_data_set(whole).start :]
+    assert open_data_set(bare).syntax == syntax
+
+
+def test_a_transfer_syntax_that_does_not_fit_is_corrected(write: Write, image: Dataset) -> None:
+    """Bytes that are implicit are read as implicit, whatever the meta information says."""
+    implicit = write(image, syntax=ImplicitVRLittleEndian)
+    start = open_data_set(implicit).start
+    explicit = write(image, syntax=ExplicitVRLittleEndian)
+    mixed = explicit[: open_data_set(explicit).start] + implicit[start:]
+    assert open_data_set(mixed).syntax == ImplicitVRLittleEndian
+
+
+def test_a_deflated_file_is_inflated(write: Write, image: Dataset) -> None:
+    """Deflated data sets come out as explicit little endian, with their pixels."""
+    data_set = open_data_set(write(image, syntax=DeflatedExplicitVRLittleEndian))
+    assert data_set.syntax == ExplicitVRLittleEndian
+    assert data_set.elements()[-1].tag == 0x7FE00010
+
+
+def test_a_deflated_bomb_is_bounded(write: Write, image: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file can't fill the memory."""
+    monkeypatch.setattr(part10, "MOST_INFLATED", 1 << 16)
+    image.PixelData = bytes(1 << 20)
+    with pytest.raises(Malformed) as malformed:
+        open_data_set(write(image, syntax=DeflatedExplicitVRLittleEndian))
+    assert malformed.value.code == "data.file.inflates-too-far"
+
+
+def test_a_deflated_file_that_ends_too_soon_is_seen(write: Write, image: Dataset) -> None:
+    """A cut stream is no whole file."""
+    with pytest.raises(Malformed) as malformed:
+        open_data_set(write(image, syntax=DeflatedExplicitVRLittleEndian)[:-4])
+    assert malformed.value.code == "data.file.truncated"
+
+
+def _zip() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a", "b")
+    return file.getvalue()
+
+
+def _tar() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("a"))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("content", [_zip(), _tar(), gzip.compress(b"a")])
+def test_archives_are_named_as_such(content: bytes) -> None:
+    """Whoever sends an archive is told to unpack it."""
+    with pytest.raises(Malformed) as malformed:
+        open_data_set(content)
+    assert malformed.value.code == "data.file.archive"
+    assert "unpack it first" in malformed.value.why
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello", b"\x89PNG\r\n" + bytes(200), zlib.compress(b"x" * 999), b"\x08\x00" * 99]
+)
+def test_other_files_are_not_dicom(content: bytes) -> None:
+    """What does not read as a data set is something else."""
+    with pytest.raises(Malformed) as malformed:
+        open_data_set(content)
+    assert malformed.value.code == "data.file.not-dicom"
+
+
+def test_a_bare_data_set_that_is_cut_is_still_dicom(write: Write, image: Dataset) -> None:
+    """A damaged file is told as damaged, not as something else."""
+    whole = write(image)
+    bare = whole[open_data_set(whole).start : -2]
+    with pytest.raises(Malformed) as malformed:
+        open_data_set(bare).elements()
+    assert malformed.value.code == "data.file.truncated"
+
+
+def test_the_meta_information_we_write_is_complete_and_ours(tmp_path: Path) -> None:
+    """PS3.10's required elements, a zero preamble, our implementation, and nothing else."""
+    head = file_head("1.2.840.10008.5.1.4.1.1.4", "2.25.1", ImplicitVRLittleEndian)
+    assert head[:128] == bytes(128)
+    (tmp_path / "head.dcm").write_bytes(head)
+    meta = pydicom.filereader.read_file_meta_info(tmp_path / "head.dcm")
+    assert [element.tag.element for element in meta] == [0x00, 0x01, 0x02, 0x03, 0x10, 0x12, 0x13]
+    assert meta.FileMetaInformationGroupLength == len(head) - 128 - 4 - 12

@@ -1,0 +1,91 @@
+"""The inclusion vocabulary lets known words through and nothing else."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fivesafes.data.header.profile import POLICIES
+from fivesafes.data.header.words import Vocabulary
+
+WORDS = Vocabulary.read(POLICIES / "allow" / "words.txt")
+DEVICES = (WORDS | Vocabulary.read(POLICIES / "allow" / "devices.txt")).for_devices()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "func-bold_task-rest_run-01",
+        "anat-T1w_acq-mprage",
+        "dwi_dir-AP",
+        "t1_mprage_sag_p2_iso",
+        "AxT2FLAIR",
+        "rfMRI_REST_AP_SBRef",
+        "SpinEchoFieldMap_PA",
+        "Axial EPI-FMRI (Interleaved I to S)",
+        "*tfl3d1_16ns",
+        "T1 3D TFE 1.0mm iso",
+        "b1000",
+    ],
+)
+def test_what_sequences_are_called_stays_whole(text: str) -> None:
+    """ReproIn names and the usual names of sequences lose nothing."""
+    assert WORDS.keep_words(text.encode()) == text.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("T1w Lisbeth Qvist", "T1w"),
+        ("Qvist^Lisbeth 03-05-1948", ""),
+        ("MPRAGE JANE", "MPRAGE"),
+        ("ax 03.05.1948 head", "ax head"),
+        ("room 12 bed 5", ""),
+        ("p1234", ""),
+        ("func-bold_task-qvist_run-01", "func-bold_task_run-01"),
+        ("für Müller T1w", "T1w"),
+        ("T1w\x1b$B;3ED", ""),
+        ("scan 0412 345 678", "scan"),
+        ("ses-20260131", "ses"),
+    ],
+)
+def test_names_dates_and_numbers_of_people_go(text: str, left: str) -> None:
+    """Whatever is not listed goes, and with it numbers that could be dates, telephones or codes."""
+    assert WORDS.keep_words(text.encode("latin-1")) == left.encode()
+
+
+@given(text=st.binary(max_size=64))
+def test_every_word_left_is_listed(text: bytes) -> None:
+    """No bytes at all bring an unlisted word through, and cleaning twice changes nothing."""
+    left = WORDS.keep_words(text)
+    for token in filter(None, b"".join(bytes([b]) if chr(b).isalnum() or b == 0x2E else b" " for b in left).split()):
+        assert token.replace(b".", b"").isdigit() or WORDS.knows(token.strip(b".").decode("ascii"))
+    assert WORDS.keep_words(left) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "syngo MR E11",
+        "27",
+        "MR Software release:DV26.0_R01_1725.a",
+        "5.7.1.2",
+        "Siemens Healthineers",
+        "HeadNeck_64",
+        "DISCOVERY MR750",
+        "MAGNETOM Prisma Fit",
+        "32Ch Head",
+        "T:HEA;HEP",
+        "C:A32",
+        "R002",
+        "V5.0SP6000*",
+    ],
+)
+def test_names_of_devices_pass_whole(text: str) -> None:
+    """Makers, models, versions and coils pass."""
+    assert DEVICES.keep_code(text.encode()) == text.encode()
+
+
+@pytest.mark.parametrize("text", ["Qvist", "MR of Qvist", "GE 03.05.1948", "55512999", "Skyra\nQvist", "Prisma (Anna)"])
+def test_a_code_with_one_unlisted_word_goes_whole(text: str) -> None:
+    """A code is all or nothing."""
+    assert DEVICES.keep_code(text.encode()) == b""

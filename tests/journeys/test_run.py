@@ -1,0 +1,188 @@
+"""The whole journey, as a user runs it: what leaves, what stays, and what nothing may ever show."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from conftest import FORM, Study
+
+from fivesafes.engines.signers.ed25519 import verifies
+from fivesafes.flow.release import signed_bytes
+from fivesafes.output.manifest import judge_manifest
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Read every file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_scans_become_a_release_with_the_evidence_of_all_five_safes(study: Study) -> None:
+    """Exit 0 or 5 (the synthetic scanner leaves files to set aside), a whole BIDS data set, five verdicts."""
+    answer = study.run()
+    assert answer.code in {0, 5}, answer.stderr
+    assert answer.json["release"] == "release"
+    assert answer.json["tier"] == "T0"
+    assert set(answer.json["verdicts"]) == {"project", "people", "setting", "data", "output"}
+    release = study.out / "release"
+    names = {name.split("_", 1)[-1] for series in answer.json["series"] for name in series["outputs"]}
+    assert {"acq-mprage_T1w.nii.gz", "task-rest_bold.nii.gz", "dir-AP_dwi.nii.gz", "dir-AP_dwi.bval"} <= names
+    for series in answer.json["series"]:
+        for name in series["outputs"]:
+            assert (release / name).is_file()
+    text = (release / "README").read_text()
+    assert "Do not try to find out who a participant is" in text
+
+
+def test_the_manifest_and_the_signed_record_verify(study: Study) -> None:
+    """A stranger can tell that nothing was altered, and by whom it was let out."""
+    study.run()
+    evidence = study.out / "release" / "derivatives" / "fivesafes"
+    manifest = (evidence / "manifest-sha256.txt").read_text()
+    left_out = [f"derivatives/fivesafes/{name}" for name in ("record.json", "manifest-sha256.txt")]
+    assert not judge_manifest(study.out / "release", manifest, leaving_out=left_out).findings
+    done = subprocess.run(
+        ["sha256sum", "--quiet", "--check", "derivatives/fivesafes/manifest-sha256.txt"],
+        cwd=study.out / "release",
+        check=False,
+    )
+    assert done.returncode == 0
+    record = json.loads((evidence / "record.json").read_text())
+    assert verifies(signed_bytes(record), signature=record["signature"], public_key=record["public_key"])
+    record["tier_measured"] = "T3"
+    assert not verifies(signed_bytes(record), signature=record["signature"], public_key=record["public_key"])
+
+
+def test_the_face_is_gone_and_every_other_voxel_is_as_converted(study: Study) -> None:
+    """The mask is a derivative; outside it the image is what a converter makes of the original."""
+    study.run()
+    release = study.out / "release"
+    (image,) = release.glob("sub-*/anat/*_T1w.nii.gz")
+    (mask,) = release.glob("derivatives/fivesafes/sub-*/anat/*_mask.nii.gz")
+    raw = study.folder / "raw"
+    raw.mkdir()
+    subprocess.run(["dcm2niix", "-z", "n", "-b", "n", "-f", "%s", "-o", raw, study.scans], check=True, capture_output=True)
+    removed = np.asanyarray(nib.load(mask).dataobj) > 0
+    after = np.asanyarray(nib.load(image).dataobj)
+    before = next(
+        data for path in raw.glob("*.nii") if (data := np.asanyarray(nib.load(path).dataobj)).shape == after.shape
+    )
+    assert removed.any()
+    np.testing.assert_array_equal(after[~removed], before[~removed])
+    assert not after[removed].any()
+
+
+def test_nothing_identifying_is_written_anywhere(study: Study) -> None:
+    """Each planted value is searched in every byte of the output and of what the command said."""
+    answer = study.run()
+    written = snapshot(study.out)
+    written["stdout"] = json.dumps(answer.json).encode()
+    written["stderr"] = answer.stderr.encode()
+    written["names"] = "\n".join(written).encode()
+    found = {
+        (value.place, name)
+        for value in study.planted[0].values
+        if len(value.text) >= 6
+        for encoding in ("utf-8", "latin-1", "utf-16-le")
+        if (needle := value.text.encode(encoding, "ignore"))
+        for name, content in written.items()
+        if needle in content
+    }
+    assert not found
+
+
+def test_private_parts_are_private_and_the_leaving_report_has_no_face(study: Study) -> None:
+    """Others can't read the private folder; the page that leaves has no picture from before."""
+    study.run()
+    assert (study.out / "private").stat().st_mode & 0o777 == 0o700
+    assert not (study.out / "private" / "scratch").exists()
+    inside = (study.out / "private" / "report.html").read_text()
+    leaving = (study.out / "release" / "derivatives" / "fivesafes" / "report.html").read_text()
+    assert 'class="before"' in inside
+    assert 'class="before"' not in leaving
+    assert leaving.count("<img") >= 1
+    for page in (inside, leaving):
+        assert "<script" not in page
+        assert not re.search(r'(src|href)="(?!data:)', page)
+
+
+def test_run_twice_does_no_harm(study: Study) -> None:
+    """The second run finds everything done, and changes no byte of the release."""
+    study.run()
+    before = snapshot(study.out / "release")
+    answer = study.run()
+    assert answer.json["release"] == "release"
+    assert snapshot(study.out / "release") == before
+
+
+def test_a_participant_without_consent_stays_out_and_the_rest_goes_on(two_people: Study) -> None:
+    """Exit 5; the other's series say why; withdrawn is the same as absent."""
+    first, second = (planted.participant_id for planted in two_people.planted)
+    two_people.consent(f"{first},NRES,no,2026-01-01/..,", f"{second},NRES,no,2026-01-01/..,2026-02-01")
+    answer = two_people.run()
+    assert answer.code == 5, answer.stderr
+    reasons = {series["why"] for series in answer.json["series"] if series["status"] == "refused"}
+    assert "no consent of this participant is on the table" in reasons
+    assert len(list((two_people.out / "release").glob("sub-*"))) == 1
+
+
+def test_a_withdrawal_takes_a_release_out_of_sight(study: Study) -> None:
+    """What was released yesterday is no release today, and nothing of the participant is kept for going on."""
+    study.run()
+    study.consent(f"{study.planted[0].participant_id},NRES,no,2026-01-01/..,2026-02-01")
+    answer = study.run()
+    assert answer.code == 3
+    assert answer.json["release"] is None
+    assert not (study.out / "release").exists()
+    assert not list((study.out / "private" / "finished").iterdir())
+
+
+@pytest.mark.parametrize("seconds", [0.8, 2.0, 3.5])
+def test_killed_and_run_again_the_result_is_the_same(study: Study, tmp_path: Path, seconds: float) -> None:
+    """After kill -9 nothing half-written stands as a release, the scratch is gone, and the next run finishes."""
+    whole = tmp_path / "whole"
+    study.run(out=whole)
+    run = subprocess.Popen(study.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    time.sleep(seconds)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    deadline = time.monotonic() + 10
+    while (study.out / "private" / "scratch").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not (study.out / "private" / "scratch").exists()
+    answer = study.run()
+    assert answer.json["release"] == "release", answer.stderr
+    assert snapshot(study.out / "release") == snapshot(whole / "release")
+
+
+def test_an_iso27001_place_needs_two_people_who_looked_at_this_candidate(study: Study) -> None:
+    """Exit 6 names the candidate; with two reviews of it the release appears; the investigator does not count."""
+    people = """
+[[recipient]]
+name = "Dr R"
+institution = "University"
+account = "r@university.example"
+mfa = true
+agreement_signed = 2026-11-01
+training_on = 2026-11-01
+"""
+    words = "".join(
+        f'\n[[attestation]]\ncontrol = "{name}"\nby = "Admin"\non = 2026-01-01\nvalid_until = 2099-01-01\nevidence = "x"\n'
+        for name in ("encrypted_disk", "iso27001")
+    )
+    text = FORM.replace('"public"', '"iso27001"') + people + words
+    study.form(text)
+    answer = study.run()
+    assert answer.code == 6, answer.stderr
+    told = json.loads((study.out / "private" / "report.json").read_text())
+    looks = "".join(
+        f'\n[[review]]\nby = "{name}"\non = 2026-11-01\ncandidate = "{told["candidate"]}"\n' for name in ("A", "B")
+    )
+    study.form(text + looks)
+    answer = study.run()
+    assert answer.json["release"] == "release", answer.stderr
