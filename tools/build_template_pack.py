@@ -48,9 +48,9 @@ LANDMARKS: Final = {
 FEATURES: Final = {"eyes": 1, "nose": 2, "mouth": 3, "chin": 4, "ears": 5}
 REMOVAL: Final = {"face": 16, "ears": 32}
 
-# Where skin is measured: an ellipse seen from the front (ears: from the side): its centre x (y), z and semi-axes; how far
-# back (ears: how near to the middle) it reaches; and how deep under the mean head's skin a subject's skin may lie, while
-# the surface of a cut, which is not skin, lies deeper.  All in mm.
+# Where skin is measured: an ellipse seen from the front (ears: from the side): its centre x (y), z and semi-axes; how
+# far back (ears: how near to the middle) it reaches; and how deep under the mean head's skin a subject's skin may lie,
+# while the surface of a cut, which is not skin, lies deeper.  All in mm.
 PATCHES: Final = {
     "chin": (0.0, -138.0, (32.0, 20.0), 64.0, 99.0),
     "mouth": (0.0, -103.0, (30.0, 15.0), 74.0, 14.0),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import FORM, Study
+from tests.journeys.studies import FORM, Study
 
 
 def empty_folder(study: Study) -> None:
@@ -55,7 +55,9 @@ def no_scans(study: Study) -> None:
         (no_scans, 4, "no such folder of scans"),
     ],
 )
-def test_a_study_that_can_t_be_run_says_why(study: Study, breaks: Callable[[Study], None], code: int, says: str) -> None:
+def test_a_study_that_can_t_be_run_says_why(
+    study: Study, breaks: Callable[[Study], None], code: int, says: str
+) -> None:
     """The exit code is the contract's, the message says what to do, and there is no release."""
     breaks(study)
     answer = study.run()
@@ -126,7 +128,7 @@ def test_a_full_disk_says_try_again_and_leaves_no_half_release(study: Study) -> 
     def short() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 
-    done = subprocess.run(study.command(), capture_output=True, text=True, check=False, preexec_fn=short)  # noqa: PLW1509
+    done = subprocess.run(study.command(), capture_output=True, text=True, check=False, preexec_fn=short)
     assert done.returncode == 75, (done.returncode, done.stderr)
     assert "Traceback" not in done.stderr
     assert not (study.out / "release").exists()

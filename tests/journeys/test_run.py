@@ -10,7 +10,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import FORM, Study
+from tests.journeys.studies import FORM, Study
 
 from fivesafes.engines.signers.ed25519 import verifies
 from fivesafes.flow.release import signed_bytes
@@ -66,7 +66,9 @@ def test_the_face_is_gone_and_every_other_voxel_is_as_converted(study: Study) ->
     (mask,) = release.glob("derivatives/fivesafes/sub-*/anat/*_mask.nii.gz")
     raw = study.folder / "raw"
     raw.mkdir()
-    subprocess.run(["dcm2niix", "-z", "n", "-b", "n", "-f", "%s", "-o", raw, study.scans], check=True, capture_output=True)
+    subprocess.run(
+        ["dcm2niix", "-z", "n", "-b", "n", "-f", "%s", "-o", raw, study.scans], check=True, capture_output=True
+    )
     removed = np.asanyarray(nib.load(mask).dataobj) > 0
     after = np.asanyarray(nib.load(image).dataobj)
     before = next(
@@ -147,7 +149,9 @@ def test_killed_and_run_again_the_result_is_the_same(study: Study, tmp_path: Pat
     """After kill -9 nothing half-written stands as a release, the scratch is gone, and the next run finishes."""
     whole = tmp_path / "whole"
     study.run(out=whole)
-    run = subprocess.Popen(study.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    run = subprocess.Popen(
+        study.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     time.sleep(seconds)
     run.send_signal(signal.SIGKILL)
     run.wait()

@@ -1,7 +1,7 @@
 """Assesses the candidate: what identifies still, who could be linked, is it valid BIDS, and which tier that makes."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -71,7 +71,7 @@ def assess_candidate(candidate: Candidate, *, plan: Plan, validator: BidsValidat
     """Search every byte, look for what identifies by its kind, validate, and derive the tier from what was found."""
     progress.begin("assess", total=3, unit="checks")
     texts, recoding, outcomes = candidate.texts.reveal(), candidate.recoding, candidate.outcomes
-    hits = tuple(search(candidate.folder, Needles.of(texts)))
+    hits = tuple(search(candidate.folder, needles_of(texts)))
     progress.advance("assess")
     checked = check_dataset(candidate.folder)
     residues = (*hits, *checked.findings)
@@ -106,9 +106,15 @@ def assess_candidate(candidate: Candidate, *, plan: Plan, validator: BidsValidat
     )
 
 
+def needles_of(texts: Collection[str]) -> Needles:
+    """Compile what must not be found: single words and numbers count inside prose as whole words only."""
+    return Needles.of(texts, alone=(text for text in texts if text.isalpha() or text.isdecimal()))
+
+
 def _any(residues: Iterable[Residue], kinds: Iterable[str]) -> bool:
     wanted = frozenset(kinds)
-    return any(residue.kind in wanted and residue.severity is not Severity.INFO for residue in residues)
+    heavy = {Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL}
+    return any(residue.kind in wanted and residue.severity in heavy for residue in residues)
 
 
 def _worst_identifier(residues: Sequence[Residue]) -> Identifiers:

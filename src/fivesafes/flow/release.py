@@ -13,8 +13,8 @@ from fivesafes.core.errors import EXIT_OK, InvalidInput, NeedsReview, PartlyDone
 from fivesafes.core.event import Event
 from fivesafes.core.verdict import Gravity, Verdict
 from fivesafes.data.bids import dataset
-from fivesafes.data.residue.search import Needles, search
-from fivesafes.flow.assess import Assessed, Candidate, assess_candidate, judge_residue
+from fivesafes.data.residue.search import search
+from fivesafes.flow.assess import Assessed, Candidate, assess_candidate, judge_residue, needles_of
 from fivesafes.flow.candidate import build, output_path, people_of
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.flow.run import ACTOR, Runner, RunState, StudyRequest
@@ -179,7 +179,7 @@ def _release(runner: Runner, state: RunState, candidate: Candidate, assessed: As
         return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
     record = _record(runner, state, assessed, candidate.recoding, digest, released=True)
     runner.engines.reporter.write(record, pictures=runner.place.finished, into=folder / EVIDENCE, leaving=True)
-    hits = [judge_residue(hit) for hit in search(folder / EVIDENCE, Needles.of(candidate.texts.reveal()))]
+    hits = [judge_residue(hit) for hit in search(folder / EVIDENCE, needles_of(candidate.texts.reveal()))]
     if any(verdict.gravity is not Gravity.NOTE for verdict in hits):
         state = state.adding("output", Verdict.all_of(hits))
         return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest)

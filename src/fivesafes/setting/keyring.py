@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -77,7 +78,8 @@ def _make(path: Path) -> None:
         what = f"the project's key can't be written: {error.strerror}"
         raise TryAgain(what, fix="check the folder named by FIVESAFES_KEYS, or give --key FILE") from None
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong is told already
+            aside.unlink()
 
 
 def _publish(aside: Path, path: Path) -> None:

@@ -34,6 +34,7 @@ for _ in range(100):
 def opened(out: Path, *, source: Path) -> Iterator[Workplace]:
     """Open the folders of a run below ``out``, alone.  Raises TryAgain when another run holds them."""
     _check_apart(out, source)
+    out = out.resolve()  # programs that steps call run in folders of their own
     private = out / "private"
     place = Workplace(
         out=out,

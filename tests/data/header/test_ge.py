@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from fivesafes.data.header.ge import clean_protocol_block, clean_user_data
 from fivesafes.data.header.profile import Profile, load_profile
 
-TEXT = b'set PATIENT "QVIST"\nset SLICEORDER "1"\nset NOSLC "24"\nset IOPT "EPI, MPh"\nset DELACQ "QVIST"\nSEDESC "QVIST"\n'
+TEXT = b"".join(
+    b'set %s "%s"\n' % line
+    for line in (
+        (b"PATIENT", b"QVIST"),
+        (b"SLICEORDER", b"1"),
+        (b"NOSLC", b"24"),
+        (b"IOPT", b"EPI, MPh"),
+        (b"DELACQ", b"QVIST"),
+        (b"SEDESC", b"QVIST"),
+    )
+)
 
 
 def test_a_protocol_block_keeps_named_lines(profile: Profile) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from fivesafes.data.face.itk import Bools, Volume, carry, closed, dilated, largest, opened
-from fivesafes.data.face.locate import Pose
+from fivesafes.data.face.locate import Pose, flattened
 from fivesafes.data.face.pack import Template
 
 DEEP_MM: Final = 8.0
@@ -26,11 +26,12 @@ def own_brain(scan: Volume, to_brain: Volume) -> Bools:
     A thin neck joins brain and orbit (the optic nerve); opening cuts it.  Works within any contrast, because the range
     of brightness is read off this scan.  Empty when the scan shows no brain where the template has one.
     """
+    even = flattened(scan, to_brain.data < 0)
     deep = to_brain.data < -DEEP_MM
-    values = scan.data[deep & (scan.data > 0)]
+    values = even.data[deep & (scan.data > 0)]
     if values.size < 1000:  # noqa: PLR2004 - 8 ml: the brain lies outside of the field of view
         return np.zeros(scan.data.shape, bool)
     low, high = np.percentile(values, (DARKEST, BRIGHTEST))
-    alike = (scan.data >= 0.8 * low) & (scan.data <= 1.15 * high) & (to_brain.data < REACH_MM)
+    alike = (even.data >= 0.8 * low) & (even.data <= 1.15 * high) & (to_brain.data < REACH_MM)
     core = largest(opened(alike, 2))
     return closed(dilated(core, (1, 1, 1)) & alike, 2) & (to_brain.data < REACH_MM)

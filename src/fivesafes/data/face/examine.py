@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field, frozen
 
 from fivesafes.data.face.itk import Volume, carry, dilated
-from fivesafes.data.face.locate import Pose, locate
+from fivesafes.data.face.locate import WEAK, Pose, locate
 from fivesafes.data.face.pack import FEATURES, template
 from fivesafes.data.face.prepare import Prepared
 from fivesafes.data.face.skin import expected_ml, find_skin, scalp_cover, surface
@@ -22,7 +22,8 @@ BRAIN_ALONE: Final = 0.25
 """Mutual information with the template's brain that a brain without skull exceeds, nats."""
 
 AROUND_BRAIN: Final = (5, 5, 5)  # voxels of 2 mm
-STRAY: Final = 0.02
+BLANK: Final = 0.95
+"""A skull-strip leaves one and the same value outside of the brain; air in a scan is never so even."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -70,7 +71,8 @@ def _examine(key: _Key) -> Examined:
     if to_surface is None:
         return Examined(pose=pose, to_surface=None, shares={}, scalp=0.0, brain_alone=False)
     scalp = scalp_cover(to_surface, pose)
-    alone = scalp < SCALP_NOT_SEEN and _brain_alone(scan)
+    doubtful = pose.mutual_information < WEAK or not pose.plausible or scalp < SCALP_NOT_SEEN
+    alone = doubtful and _brain_alone(scan)
     tissue = scan.volume.data > scan.floor
     found = find_skin(tissue, scan.volume.grid, to_surface=to_surface, pose=pose).ml
     expected = expected_ml(pose)
@@ -79,13 +81,12 @@ def _examine(key: _Key) -> Examined:
 
 
 def _brain_alone(scan: Prepared) -> bool:
-    """Tell a skull-stripped brain: the template's brain fits, and hardly any tissue lies around it."""
+    """Tell a skull-stripped brain: the template's brain fits, and around it nothing was left."""
     pack = template()
     pose = locate(scan.volume, pack, part=pack.brain)
-    if pose is None or pose.mutual_information < BRAIN_ALONE or pose.determinant <= 0:
+    if pose is None or pose.mutual_information < BRAIN_ALONE or not pose.plausible:
         return False
     brain = Volume(data=pack.brain.astype(np.float32), affine=pack.affine)
     there = carry(brain, onto=scan.volume.grid, through=np.linalg.inv(pose.affine)) > 0.5  # noqa: PLR2004 - half way
-    tissue = scan.volume.data > scan.floor
-    stray = tissue & ~dilated(there, AROUND_BRAIN)
-    return bool(stray.sum() < STRAY * max(1, tissue.sum()))
+    outside = scan.volume.data[~dilated(there, AROUND_BRAIN)]
+    return bool(outside.size) and float((outside <= outside.min()).mean()) > BLANK

@@ -25,6 +25,13 @@ SURROUND: Final = (6, 6, 6)
 """Voxels of air around the head that take part: where the head ends is the best clue."""
 
 INNER: Final = (2, 2, 2)
+WEAKEST: Final = 0.15
+"""Mutual information, nats: heads of any contrast were above .23, phantoms below .09."""
+
+WEAK: Final = 0.20
+SMALLEST, LARGEST = 0.55, 1.6
+"""How much shorter or longer than the template, in any direction, a head can be."""
+
 SMOOTH_MM: Final = 30.0
 """How far a receive coil's shading reaches, at the least."""
 
@@ -74,6 +81,11 @@ class Pose:
         return float(values[0]), float(values[1]), float(values[2])
 
     @property
+    def plausible(self) -> bool:
+        """Whether a head could have that size."""
+        return self.determinant > 0 and SMALLEST < self.scales[0] and self.scales[2] < LARGEST
+
+    @property
     def scale(self) -> float:
         """How much larger in length, on the average."""
         return float(np.cbrt(abs(self.determinant)))
@@ -93,27 +105,32 @@ def locate(scan: Volume, template: Template, *, part: Bools | None = None) -> Po
     middle = _Level(still, scan, where, MIDDLE).ranked(coarse[:KEPT])
     if not middle:
         return None
-    flat = flattened(scan, still, middle[0])
+    flat = flattened(scan, _laid(still, scan, middle[0]))
     tries = [(image, _Level(still, image, where, FREE).ranked(middle[:1])) for image in (scan, flat)]
     told = [mutual_information(image, still, found[0], inner) if found else 0.0 for image, found in tries]
     image, found = tries[0] if told[0] >= told[1] else tries[1]
     fine = _Level(still, image, where, FINE).ranked(found)
     if not fine:
         return None
-    return Pose(affine=fine[0], mutual_information=mutual_information(image, still, fine[0], inner))
+    return Pose(affine=fine[0], mutual_information=mutual_information(scan, still, fine[0], inner))
 
 
-def flattened(scan: Volume, still: Volume, affine: Affine) -> Volume:
-    """Even out a coil's shading inside the roughly placed head; helps where one coil side is much brighter."""
-    head = Volume(data=(still.data > 0).astype(np.float32), affine=still.affine)
-    inside = (carry(head, onto=scan.grid, through=np.linalg.inv(affine)) > 0.5).astype(np.float32)  # noqa: PLR2004
+def flattened(scan: Volume, inside: Bools) -> Volume:
+    """Even out a coil's shading where ``inside`` is True: where one side of the coil is much brighter, all else drowns."""
     if not inside.any():
         return scan
-    local = _smooth(scan.data * inside, scan) / np.maximum(_smooth(inside, scan), 0.05)
-    mean = max(float(scan.data[inside > 0].mean()), 1e-6)
-    even = scan.data / (local / mean + 0.1)
-    bright = float(np.percentile(even[inside > 0], 99))
+    weight = inside.astype(np.float32)
+    local = _smooth(scan.data * weight, scan) / np.maximum(_smooth(weight, scan), 0.05)
+    mean = max(float(scan.data[inside].mean()), 1e-6)
+    even = scan.data / (local / mean + 0.03)
+    bright = float(np.percentile(even[inside], 99))
     return Volume(data=np.minimum(even, bright).astype(np.float32), affine=scan.affine)
+
+
+def _laid(still: Volume, scan: Volume, affine: Affine) -> Bools:
+    """Mark where the template's head lies in the scan."""
+    head = Volume(data=(still.data > 0).astype(np.float32), affine=still.affine)
+    return carry(head, onto=scan.grid, through=np.linalg.inv(affine)) > 0.5  # noqa: PLR2004 - half way
 
 
 def turns() -> list[Affine]:

@@ -7,7 +7,7 @@ from attrs import asdict
 
 from fivesafes.core.verdict import Verdict, refuse, review
 from fivesafes.data.face.itk import Bools, Volume
-from fivesafes.data.face.locate import Pose
+from fivesafes.data.face.locate import WEAK, WEAKEST, Pose
 from fivesafes.data.face.pack import CORE, FEATURES
 from fivesafes.data.face.prepare import Prepared, mean_volume
 from fivesafes.data.face.skin import Skin, find_skin, share_left
@@ -17,13 +17,6 @@ from fivesafes.data.model import FaceEvidence, Residual
 
 REACH_MM: Final = 1.3
 """Skin is still there when tissue is left so near to where it was."""
-
-WEAKEST: Final = 0.15
-"""Mutual information, nats: heads of any contrast lie above .23, phantoms below .09."""
-
-WEAK: Final = 0.20
-SMALLEST, LARGEST = 0.55, 1.6
-"""How much shorter or longer than the template, in any direction, a head can be."""
 
 MOST_IN_CORE: Final = 0.10
 MOST_ELSEWHERE: Final = 0.30
@@ -35,11 +28,11 @@ SOURCE: Final = "fivesafes defacing, docs/how-to/deface.md"
 
 def judge_pose(pose: Pose | None) -> Verdict:
     """Judge whether a head was found."""
-    if pose is None or pose.mutual_information < WEAKEST or pose.determinant <= 0:
+    if pose is None or pose.mutual_information < WEAKEST:
         why = "no head was found in the image"
         fix = "if it shows a head, deface it with another engine and look at the result"
         return refuse("data.face.no-head", why=why, fix=fix, source=SOURCE)
-    if not SMALLEST < pose.scales[0] <= pose.scales[2] < LARGEST:
+    if not pose.plausible:
         why = "the head would have an impossible size: the image's voxel size or orientation is wrong, or it is no head"
         fix = "convert it again from DICOM, or deface it with another engine"
         return refuse("data.face.impossible-pose", why=why, fix=fix, source=SOURCE)

@@ -13,7 +13,7 @@ from fivesafes.data.face.pack import Template, template
 from fivesafes.data.face.stored import Box
 from fivesafes.data.model import FaceMode
 
-GUARD_MM: Final = 4.0
+GUARD_MM: Final = 6.0
 """Around the template's brain, in template space, so that it grows and shrinks with the head."""
 
 OWN_GUARD_MM: Final = 2.0

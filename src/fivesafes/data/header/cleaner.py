@@ -44,7 +44,7 @@ class Cleaner:
         self._target = target
         self._rules = stand.profile.rules
         self._private_rules = stand.profile.private
-        self._dropped: dict[int, tuple[Entry, ...]] = {}
+        self._dropped: dict[tuple[bytes, int], tuple[Entry, ...]] = {}
         self._known: dict[tuple[bytes, bytes, bool], Made] = {}
         self._blobs: dict[tuple[bytes, bytes, bool], Made] = {}
 
@@ -85,7 +85,7 @@ class Cleaner:
                 continue
             rule = rules.get(tag)
             if rule is None:
-                tally.replay(dropped.get(tag) or self._drop(tag))
+                tally.replay(dropped.get((b"", tag)) or self._drop(tag))
             elif tag in _PAIRED:
                 moments[tag] = element
             else:
@@ -98,10 +98,9 @@ class Cleaner:
         return made
 
     def _drop(self, tag: int, creator: bytes = b"") -> tuple[Entry, ...]:
-        """Name what is dropped; remembered by tag unless it depends on the creator."""
+        """Name what is dropped, once per tag and creator."""
         entries = ((Outcome.REMOVED, name_of(tag, self._stand.profile.creators.get(creator)), ""),)
-        if not tag & _PRIVATE:
-            self._dropped[tag] = entries
+        self._dropped[creator, tag] = entries
         return entries
 
     def _private(
@@ -126,7 +125,7 @@ class Cleaner:
         named = self._private_rules.get(creator)
         rule = named.get((tag >> 16 << 8) | (tag & 0xFF)) if named else None
         if rule is None:
-            tally.replay(self._drop(tag, creator))
+            tally.replay(self._dropped.get((creator, tag)) or self._drop(tag, creator))
             return
         written, entries = self._made(creator, buffer, element, rule, source, depth)
         tally.replay(entries)

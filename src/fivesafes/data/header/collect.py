@@ -14,9 +14,11 @@ from typing import Final
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 
+from fivesafes.data.header.deidentify import Deidentifier
 from fivesafes.data.header.elements import Element, Encoding, inner_encoding, read_items
-from fivesafes.data.header.part10 import DataSet
-from fivesafes.data.header.profile import Action, Profile
+from fivesafes.data.header.part10 import DataSet, open_data_set
+from fivesafes.data.header.profile import Profile
+from fivesafes.data.header.pseudonyms import KEY_BYTES, Pseudonyms
 from fivesafes.data.header.texts import CHARACTER_SET, decoded_text
 from fivesafes.data.header.words import Vocabulary
 
@@ -28,10 +30,14 @@ LONGEST: Final = 1024
 """Longer texts are looked for by their first so many characters."""
 
 _TEXTS: Final = frozenset({"AE", "CS", "LO", "LT", "SH", "ST", "UC", "UR", "UT"})
-_READ: Final = _TEXTS | {"PN", "UI", "DA", "DT", "TM", "UN"}
+_READ: Final = _TEXTS | {"PN", "UI", "DA", "DT", "TM"}
+_UNTOLD: Final = frozenset({"UN"})
+_BLOBS: Final = frozenset({"OB"})
 _STANDARD_UIDS: Final = "1.2.840.10008."
 _RUN: Final = re.compile(rb"[\x20-\x7e\xa0-\xff]{6,}")
 _NUMBER: Final = re.compile(r"[\d.,:/ -]+")
+_NOBODY: Final = Pseudonyms(bytes(KEY_BYTES), "nobody")
+"""What stays does not depend on the key; what is replaced is not asked for."""
 
 
 class TextCollector:
@@ -39,59 +45,56 @@ class TextCollector:
 
     def __init__(self, profile: Profile) -> None:
         """Take the profile that says what stays."""
-        self._rules = profile.rules
+        self._deidentifier = Deidentifier(profile, _NOBODY)
         self._listed = frozenset(profile.basic)
+        self._creators = frozenset(profile.creators)
         self._words = Vocabulary.read(profile.folder / "allow" / "words.txt")
-        self._seen: set[tuple[int, bytes, bytes, bytes]] = set()
+        self._seen: set[tuple[int, bytes]] = set()
+        self._seen_kept: set[tuple[int, bytes]] = set()
         self._found: set[str] = set()
         self._kept: set[str] = set()
 
     def add(self, data_set: DataSet) -> None:
         """Collect the texts of one object, at every depth.  Raises Malformed when its encoding is broken."""
-        elements = data_set.elements()
-        character_set = next((e for e in elements if e.tag == CHARACTER_SET), None)
-        self._walk(data_set, elements, data_set.encoding, character_set, depth=0)
+        for text, vr, tag in self._new_texts(data_set, self._seen, blobs=_UNTOLD):
+            self._found.update(self._spelled(text, vr, tag))
+        pieces = self._deidentifier.clean(data_set).pieces
+        if pieces:  # an object that may not pass keeps nothing
+            cleaned = open_data_set(b"".join(pieces[:2]))
+            told = self._new_texts(cleaned, self._seen_kept, blobs=_UNTOLD | _BLOBS)
+            self._kept.update(text for text, _, _ in told)
 
     def texts(self) -> frozenset[str]:
-        """Give what was found and neither stays as it is nor stands as a word in what stays."""
-        kept = " ".join(f" {text} " for text in sorted(self._kept)).casefold()
+        """Give what was found and is not part, as whole words, of what stays."""
+        kept = "\n".join(f" {text} " for text in sorted(self._kept)).casefold()
         return frozenset(text for text in self._found if f" {text.casefold()} " not in kept)
 
-    def _walk(
-        self,
-        data_set: DataSet,
-        elements: list[Element],
-        encoding: Encoding,
-        character_set: Element | None,
-        *,
-        depth: int,
-    ) -> None:
-        for element in elements:
+    def _new_texts(
+        self, data_set: DataSet, seen: set[tuple[int, bytes]], *, blobs: frozenset[str]
+    ) -> Iterator[tuple[str, str, int]]:
+        """Yield text, VR and tag of what was not seen before; of VRs in ``blobs``, the printable runs."""
+        elements = data_set.elements()
+        character_set = next((e for e in elements if e.tag == CHARACTER_SET), None)
+        for element in _leaves(data_set, elements, data_set.encoding, depth=0):
             vr = element.vr.decode("ascii") or _dictionary_vr(element.tag)
-            if vr == "SQ" or element.items is not None:
-                inner = inner_encoding(element, encoding)
-                for item in read_items(data_set.buffer, element, encoding, depth=depth):
-                    self._walk(data_set, item, inner, character_set, depth=depth + 1)
-            elif vr in _READ and element.end > element.start:
-                self._take(data_set, element, vr, character_set)
+            if vr not in _READ | blobs or element.end <= element.start or self._is_creator(data_set, element):
+                continue
+            key = (element.tag, bytes(data_set.buffer[element.start : element.end]))
+            if key in seen:
+                continue
+            seen.add(key)
+            if vr in blobs:
+                yield from ((run.decode("latin-1").strip(), "LO", element.tag) for run in _RUN.findall(key[1]))
+                continue
+            text = decoded_text(data_set, element, character_set)
+            for value in [text] if vr in {"LT", "ST", "UT"} else text.split("\\"):
+                yield value.strip(), vr, element.tag
 
-    def _take(self, data_set: DataSet, element: Element, vr: str, character_set: Element | None) -> None:
-        raw = data_set.buffer[element.start : element.end]
-        charset = data_set.buffer[character_set.start : character_set.end] if character_set is not None else b""
-        key = (element.tag, element.vr, bytes(raw), bytes(charset))
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        if vr == "UN":
-            self._found.update(t for run in _RUN.findall(key[2]) if self._tells(t := run.decode("latin-1").strip(), 0))
-            return
-        text = decoded_text(data_set, element, character_set)
-        rule = self._rules.get(element.tag)
-        if rule is not None and rule.action is Action.K:
-            self._kept.update(part.strip() for part in text.split("\\"))
-            return
-        for value in text.split("\\") if vr not in {"LT", "ST", "UT"} else [text]:
-            self._found.update(self._spelled(value.strip(), vr, element.tag))
+    def _is_creator(self, data_set: DataSet, element: Element) -> bool:
+        """Whether it is the name of a private block that the profile knows (PS3.5 7.8.1)."""
+        if not (element.tag >> 16) % 2 or not 0x10 <= element.tag & 0xFFFF <= 0xFF:  # noqa: PLR2004 - creators' places
+            return False
+        return bytes(data_set.buffer[element.start : element.end]).strip(b" \0").upper() in self._creators
 
     def _spelled(self, value: str, vr: str, tag: int) -> Iterator[str]:
         """Give a value in the spellings in which it could turn up."""
@@ -125,6 +128,17 @@ class TextCollector:
         return text.isascii() and bool(self._words.keep_code(text.encode()))
 
 
+def _leaves(data_set: DataSet, elements: list[Element], encoding: Encoding, *, depth: int) -> Iterator[Element]:
+    """Yield every element that is no sequence, from every depth."""
+    for element in elements:
+        if element.items is not None or (element.vr.decode("ascii") or _dictionary_vr(element.tag)) == "SQ":
+            inner = inner_encoding(element, encoding)
+            for item in read_items(data_set.buffer, element, encoding, depth=depth):
+                yield from _leaves(data_set, item, inner, depth=depth + 1)
+        else:
+            yield element
+
+
 @lru_cache(maxsize=8192)
 def _dictionary_vr(tag: int) -> str:
     try:
@@ -134,10 +148,15 @@ def _dictionary_vr(tag: int) -> str:
 
 
 def _name(text: str) -> Iterator[str]:
-    """Give a person's name whole, and each component of each of its spellings (PS3.5 6.2.1)."""
+    """Give a person's name whole, and the words of its family, given and middle names in each spelling (PS3.5 6.2.1).
+
+    Prefixes and suffixes (Prof, Dr, Jr) are not a person's own.
+    """
     if text:
         yield text
-        yield from (part for piece in re.split(r"[=^]", text) for part in {piece.strip(), *piece.split()} if part)
+        for spelling in text.split("="):
+            for component in spelling.split("^")[:3]:
+                yield from {component.strip(), *component.split()}
 
 
 def _date(text: str) -> Iterator[str]:

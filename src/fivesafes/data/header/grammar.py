@@ -27,7 +27,7 @@ Clean = Callable[[bytes], bytes]
 """Takes one value without padding, gives what may stay of it."""
 
 BINARY_SIZES: Final = {"US": 2, "SS": 2, "AT": 4, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "OV": 8, "SV": 8, "UV": 8}
-MOST_BINARY: Final = 1 << 16
+MOST_BINARY: Final = 1 << 12
 """How many bytes an attribute may have whose dictionary entry sets no limit to its values (1-n)."""
 
 _NUMBER: Final = re.compile(rb"[+-]?(?:\d{1,12}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?")

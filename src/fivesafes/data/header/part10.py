@@ -10,6 +10,7 @@ from struct import pack
 from typing import Final
 
 from attrs import field, frozen
+from pydicom._uid_dict import UID_dictionary
 
 from fivesafes import __version__
 from fivesafes.data.header.elements import (
@@ -45,6 +46,9 @@ _ARCHIVES: Final = {
     b"\x28\xb5\x2f\xfd": "a zstd archive",
     _TAR: "a tar archive",  # its mark lies at byte 257
 }
+_REGISTERED: Final = frozenset(uid for uid, entry in UID_dictionary.items() if entry[1] == "Transfer Syntax")
+"""The transfer syntaxes that DICOM registers; another one is a text like any other and is not copied."""
+
 _TELLING: Final = {0x00080016, 0x00080060}  # SOPClassUID, Modality
 _VRS: Final = frozenset(
     b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
@@ -111,7 +115,7 @@ def _with_encoding(content: bytes, place: int, syntax: str) -> DataSet:
         return DataSet(content, place, EXPLICIT_BIG, BIG_ENDIAN)
     if content[place + 4 : place + 6] not in _VRS:
         return DataSet(content, place, IMPLICIT_LITTLE, IMPLICIT)
-    encapsulated = syntax.startswith("1.2.840.10008.1.2.") and syntax not in NATIVE
+    encapsulated = syntax in _REGISTERED and syntax not in NATIVE
     return DataSet(content, place, EXPLICIT_LITTLE, syntax if encapsulated else EXPLICIT)
 
 

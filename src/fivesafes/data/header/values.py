@@ -134,9 +134,14 @@ def _binary(rule: Rule, vr: bytes, value: bytes) -> Result:
     """Keep binary numbers if their size and count are what the dictionary says."""
     size = _SIZES[vr]
     most = rule.most_values * size or MOST_BINARY
-    if len(value) % size or len(value) > most:
+    if len(value) % size or len(value) > most or _reads_as_text(vr, value):
         return Result(b"", Outcome.BLANKED)
     return Result(value, Outcome.KEPT)
+
+
+def _reads_as_text(vr: bytes, value: bytes) -> bool:
+    """Tell whether binary numbers are letters put there by somebody: no row of small numbers is all printable."""
+    return len(value) >= (16 if vr in {b"FL", b"FD"} else 8) and value.isascii() and value.decode("ascii").isprintable()
 
 
 def _text(rule: Rule, vr: bytes, value: bytes) -> Result:

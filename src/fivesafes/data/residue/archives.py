@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Final
 
 from fivesafes.data.model import Residue
@@ -71,8 +72,11 @@ def _commented(comment: bytes, place: Place) -> Iterator[Residue]:
 
 
 def _named(name: str, place: Place) -> Iterator[Residue]:
-    for found in names.find(Place(path=name.rstrip("/"))):
-        yield place.inside(name).residue(found.code.rsplit(".", 1)[-1], found.locator, name.rsplit("/", 1)[-1])
+    """Look at each part of a member's name."""
+    parts = PurePosixPath(name).parts
+    for depth in range(1, len(parts) + 1):
+        for found in names.find(Place(path="/".join(parts[:depth]))):
+            yield place.inside(name).residue(found.code.rsplit(".", 1)[-1], found.locator, parts[depth - 1])
 
 
 def _member(content: bytes, name: str, place: Place, inside: Inside) -> Iterator[Residue]:

@@ -35,6 +35,8 @@ _SHARES: Final = re.compile(
 _LARGEST: Final = re.compile(
     r"(?i)(?:.*_)?(?:largest|top_?[12]|biggest|max(?:imum)?)(?:_(?:value|contributor|contribution))?(?:_.*)?"
 )
+_RESIDUAL: Final = re.compile(r"(?i)(?<![a-z])resid(?:ual)?s?(?![a-z])")
+_FITTED: Final = re.compile(r"(?i)(?<![a-z])(?:fitted|predicted|yhat|y_hat|observed|y)(?![a-z])")
 _PER_PERSON: Final = re.compile(r"(?:^|/)sub-")
 _NOT_PEOPLE: Final = re.compile(
     r"(?i)voxel|cluster|vert|peak|roi|region|trial|frame|volume|slice|label|index|hemi|electrode|edge|node"
@@ -63,9 +65,18 @@ class _Grid:
 
 def find(table: Delimited, place: Place) -> Iterator[Residue]:
     """Yield what a table of results discloses about few people; tables of rows per person are left alone."""
+    if _is_of_residuals(table, place):
+        yield place.residue("residual_rows", "cells")
     if _is_result(table, place):
         for code in (*_count_codes(table, place), *_statistic_codes(table)):
             yield place.residue(code, "cells")
+
+
+def _is_of_residuals(table: Delimited, place: Place) -> bool:
+    """Whether a fitted model's residuals are listed, person by person."""
+    names = " ".join(table.columns)
+    told = _RESIDUAL.search(names) and _FITTED.search(names)
+    return bool(told) and len(table.rows) >= FEW and not _PER_PERSON.search(place.path)
 
 
 def _is_result(table: Delimited, place: Place) -> bool:

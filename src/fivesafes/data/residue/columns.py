@@ -12,7 +12,7 @@ from fivesafes.data.residue import shapes
 from fivesafes.data.residue.rules import codes, key_rules
 from fivesafes.data.residue.shapes import MOST, share
 from fivesafes.data.residue.spots import PROSE, VALUE, at_least_medium, rank, spots
-from fivesafes.data.residue.words import is_dummy, is_person, is_plain, unknown_words
+from fivesafes.data.residue.words import has_name_shape, is_dummy, is_person, is_plain, unknown_words
 
 OLDEST: Final = 89
 """HIPAA 164.514(b)(2)(i)(C) keeps ages to 89; BIDS 1.10 asks the same of participants.tsv."""
@@ -39,8 +39,11 @@ _OTHER_AGES: Final = frozenset(
     ]
 )
 _MEASURED: Final = re.compile(
-    r"(?i)vol|icv|tiv|etiv|area|thick|score|count|seed|intens|snr|duration|onset|rt$|size|mm3|mm2|weight|index|"
+    r"(?i)brain|gm|wm|csf|hippo|amygd|cort|cereb|thal|lh_|rh_|left|right|ratio|level|dose|reading|steps|vol|icv|tiv|etiv|area|thick|score|count|seed|intens|snr|duration|onset|rt$|size|mm3|mm2|weight|index|"
     r"sample|frame|time|total|sum|mean|voxel|vertices|freq",
+)
+_KEY_NAMED: Final = re.compile(
+    r"(?i)code|ref|batch|box|tube|sample|serial|(?:^|_)(?:no|nr|num|number|key|id)(?:$|_)|id$"
 )
 _MOST_ROWS: Final = 50
 _PHONE_DIGITS: Final = 7
@@ -224,21 +227,35 @@ def _is_measured(column: Column) -> bool:
 
 
 def _by_shape(column: Column) -> list[Hit]:
-    """Judge a column whose name says nothing."""
+    """Judge a column whose name says nothing: sure forms first, then dates and names, then what only might be."""
     values = column.values
-    if column.keyed and not _is_measured(column):
-        if shapes.looks_like_keys(values):
-            return _whole(column, "identifier")
-        if shapes.looks_like_digests(values):
-            return _whole(column, "hashed_key")
-    code = shapes.shape_of(values)
+    keyed = column.keyed and not _is_measured(column)
+    code = (_first(_KEY_SHAPES, values) if keyed else None) or shapes.shape_of(values)
     if code == "date":
         return _days(column, code) or _whole(column, code)
+    code = code or (_first(_LIKELY_SHAPES, values) if keyed else None)
+    if code == "possible_identifier" and _KEY_NAMED.search(column.name):
+        code = "identifier"
     if code:
         return _whole(column, code)
     if shapes.is_numeric(values):
         return []
     return _prose(column, "free_text") if shapes.is_prose(values) else _single_cells(column)
+
+
+def _first(tests: Sequence[tuple[Callable[[Sequence[str]], bool], str]], values: Sequence[str]) -> str | None:
+    return next((code for test, code in tests if test(values)), None)
+
+
+_KEY_SHAPES: Final = (
+    (shapes.looks_like_days, "date"),
+    (shapes.looks_like_keys, "identifier"),
+    (shapes.looks_like_digests, "hashed_key"),
+)
+_LIKELY_SHAPES: Final = (
+    (shapes.looks_like_narrow_keys, "possible_identifier"),
+    (shapes.looks_like_proper_words, "proper_words"),
+)
 
 
 def _single_cells(column: Column) -> list[Hit]:
@@ -259,6 +276,7 @@ _TESTS: Final[Mapping[str, Callable[[Column, str], list[Hit]]]] = {
     "present": _whole,
     "name": partial(_mostly, is_person),
     "text": partial(_mostly, lambda text: "@" in text),
+    "nameshape": partial(_mostly, has_name_shape),
     "phone": partial(_mostly, lambda text: len(re.sub(r"\D", "", text)) >= _PHONE_DIGITS),
     "idnumber": partial(_mostly, lambda text: len(re.sub(r"\D", "", text)) >= _NUMBER_DIGITS),
     "date": _days,

@@ -18,7 +18,11 @@ _DAYS: Final = 31
 
 _VERSION_BEFORE: Final = re.compile(
     r"(?i)(?:\bv|(?<![a-z])r|ver(?:sion)?s?|release|rev(?:ision)?|build|dcm2niix\w*|freesurfer|spm\d*|git)"
-    r"[-_:=/.,\" ]{0,4}(?:[\d.]+[-_.])?$",
+    r"[-_:=/.,\" ]{0,4}(?:[\d.]+[-_.]|[A-Za-z]?[\d.]+\w?[\s,(]{1,2})?$",
+)
+_LASTING_AFTER: Final = re.compile(r"(?i)\s*(?:elapsed|remaining|left\b|in total|min\b|minutes|hours|hrs|h\b|long)")
+_LASTING_BEFORE: Final = re.compile(
+    r"(?i)(?:elapsed|duration|took|lasted|remaining|eta|length|after|runtime)(?: time)?[ :=]{1,3}$"
 )
 _BUILD_STAMP: Final = re.compile(r"(?i)freesurfer [a-z]{3} ")
 _UID: Final = re.compile(r"(?<![\d.])[0-2](?:\.\d+){5,}(?![\d.])")
@@ -66,7 +70,8 @@ def dates_in(text: str, *, whole: bool = False) -> Iterator[Spot]:
 def _code_of(precision: str, found: re.Match[str], text: str) -> str | None:
     """Judge one match: None when it is no date after all."""
     if precision == "time":
-        return "time_of_day"
+        lasting = _LASTING_AFTER.match(text, found.end()) or _LASTING_BEFORE.search(text, 0, found.start())
+        return None if lasting else "time_of_day"
     parts = found.groupdict()
     year = _year(parts.get("y"))
     if year is not None and not _EARLIEST_YEAR <= year <= _LAST_YEAR:

@@ -21,23 +21,11 @@ _BACKUP: Final = re.compile(r"(?i)(?:~|\.bak|\.orig|\.old|\.tmp|\.swp|\.\d{8}|#|
 _PICTURES: Final = frozenset([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".webp", ".heic"])
 _PICKLES: Final = frozenset([".pkl", ".pickle", ".joblib", ".p", ".pk"])
 _OFFICE: Final = frozenset([".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".xlsm"])
-_UNREADABLE_TABLES: Final = frozenset(
-    [
-        ".xls",
-        ".sav",
-        ".rds",
-        ".rdata",
-        ".rda",
-        ".dta",
-        ".sas7bdat",
-        ".mat",
-        ".h5",
-        ".hdf5",
-        ".parquet",
-        ".feather",
-        ".fif",
-    ]
+_GEOMETRY: Final = re.compile(
+    r"(?i)\.(?:mgz|mgh|img|mif|nrrd|trk|tck|trx|annot|curv|sulc|thickness|area|volume|white|pial|orig|inflated|sphere|"
+    r"reg|mnc|stl|ply|vtk|raw|lta|m3z)$|_xfm\.h5$|^[lr]h\.",
 )
+"""Voxels, surfaces, tracks and transforms: numbers, with text only at their beginning or end."""
 _TEXT_TEST: Final = 65_536
 _MOSTLY: Final = 0.9
 _PICKLE_PROTOCOLS: Final = range(2, 6)
@@ -140,7 +128,9 @@ def _by_name(content: bytes, name: str, place: Place, around: Surroundings) -> I
         yield from tables.find(content, place, _neighbours(place, around))
     elif name.endswith(".svg") and _is_text(content):
         yield from drawings.find_in_svg(content, place)
-    elif PurePosixPath(name).suffix in _UNREADABLE_TABLES or not _is_text(content):
+    elif _GEOMETRY.search(name) and not _is_text(content):
+        yield from recordings.find_in_geometry(content, place)
+    elif not _is_text(content):
         yield from recordings.find_in_bytes(content, place)
     else:
         yield from texts.find(content, place)

@@ -9,6 +9,7 @@ from fivesafes.data.residue.place import Place
 from fivesafes.data.residue.spots import HIDDEN, at_least_medium, rank, spots
 
 _LATIN: Final = re.compile(rb"[\x20-\x7e\t\r\n\xa0-\xff]{4,}")
+_ASCII: Final = re.compile(rb"[\x20-\x7e\t\r\n]{4,}|(?:[\x20-\x7e]\x00){4,}|(?:\x00[\x20-\x7e]){4,}")
 _WIDE: Final = re.compile(rb"(?:[\x20-\x7e]\x00){4,}")
 _WIDE_REVERSED: Final = re.compile(rb"(?:\x00[\x20-\x7e]){4,}")
 
@@ -36,7 +37,7 @@ def text_in_bytes(content: bytes, place: Place, locator: str) -> Iterator[Residu
     best = worst_spot(runs)
     if best:
         yield place.residue(best[0], locator, best[1])
-    elif sum(map(len, runs)) * 2 > len(content.strip(b"\x00")):
+    elif sum(map(len, _ASCII.findall(content))) * 2 > len(content.strip(b"\x00")):
         yield place.residue("hidden_text", locator, max(runs, key=len))
     else:
         yield place.residue("unchecked_content", locator, f"{len(content)} bytes")

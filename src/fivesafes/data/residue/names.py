@@ -8,7 +8,7 @@ from fivesafes.data.model import Residue
 from fivesafes.data.residue.place import Place
 from fivesafes.data.residue.rules import file_codes, words
 from fivesafes.data.residue.spots import VALUE, at_least_medium, spots
-from fivesafes.data.residue.words import is_family, is_given, is_plain
+from fivesafes.data.residue.words import is_family, is_given, is_plain, names_in
 
 _ENDINGS: Final = re.compile(
     r"(?:\.(?:nii|json|tsv|csv|txt|gz|bval|bvec|png|jpg|jpeg|svg|pdf|html|md|py|zip|tar|tgz|dcm|IMA|mgz|xlsx))+$"
@@ -69,10 +69,10 @@ def find(place: Place) -> Iterator[Residue]:
         if code != "linking_key":
             yield place.residue(code, "file")
     stem = _ENDINGS.sub("", name)
-    found = _dates(stem) or _record(stem) or _people(stem, place)
-    if found:
-        code, shown = found
-        yield place.residue(code, "filename", shown)
+    for found in (_dates(stem) or _record(stem), _people(stem, place)):
+        if found:
+            code, shown = found
+            yield place.residue(code, "filename", shown)
 
 
 def _dates(stem: str) -> tuple[str, str] | None:
@@ -104,6 +104,9 @@ def _people(stem: str, place: Place) -> tuple[str, str] | None:
             return "name", label
     if _PEOPLE_FREE_FOLDERS.search(place.path):
         return None
+    pair = next((spot for spot in names_in(stem.replace("_", " ").replace("-", " "), alone=False)), None)
+    if pair:
+        return pair.code, stem[pair.start : pair.end]
     rest = _LABEL.sub("", stem)
     rest = re.sub(r"(?:^|_)(?:task|space|desc|atlas|tpl|seg|from|to|label)-[A-Za-z0-9+]+", "", rest)
     for word in _PARTS_OF_LABEL.findall(rest):
@@ -118,7 +121,7 @@ def _is_name_label(label: str) -> bool:
     if any(len(part) > 2 and (is_given(part) or is_family(part)) for part in parts):  # noqa: PLR2004 - as above
         return True
     whole = re.sub(r"\d+$", "", label).lower()
-    if not whole.isalpha() or is_plain(whole):
+    if not whole.isalpha() or all(map(is_plain, parts)):
         return False
     given, family = words("given") | words("given_ambiguous"), words("surname") | words("surname_ambiguous")
     if whole in words("given_ambiguous") and len(whole) > 3:  # noqa: PLR2004 - as above

@@ -32,7 +32,8 @@ class Needles:
 
     ``in_text`` finds the strings of four characters or more, ``in_binary`` those that are long and varied enough not
     to turn up among voxels; ``short`` holds the words of two or three characters
-    (UTF-16 is reduced to single bytes before they are looked for).  ``longest`` is in bytes.
+    (UTF-16 is reduced to single bytes before they are looked for).  ``longest`` is in bytes.  ``alone`` numbers the
+    strings that count inside text only where no letter or digit stands beside them: "correct" is not in "correction".
     """
 
     count: int
@@ -40,6 +41,7 @@ class Needles:
     in_text: Index = field(repr=False)
     in_binary: Index = field(repr=False)
     short: dict[bytes, int] = field(repr=False)
+    alone: frozenset[int] = frozenset()
     _strings: tuple[Identifying[str], ...] = field(repr=False)
 
     def __len__(self) -> int:
@@ -51,8 +53,12 @@ class Needles:
         return self._strings[number - 1]
 
     @classmethod
-    def of(cls, strings: Iterable[str]) -> "Needles":
-        """Compile strings of two characters or more; blanks around them and repetitions do not count."""
+    def of(cls, strings: Iterable[str], *, alone: Iterable[str] = ()) -> "Needles":
+        """Compile strings of two characters or more; blanks around them and repetitions do not count.
+
+        Those that ``alone`` lists too count inside text as whole words only; in names they count everywhere.
+        """
+        words = {string.strip() for string in alone}
         kept = sorted({text for string in strings if len(text := string.strip()) >= FEWEST})
         patterns = [pattern for number, text in enumerate(kept, start=1) for pattern in _patterns(text, number)]
         return cls(
@@ -61,6 +67,7 @@ class Needles:
             in_text=Index.of([pattern for pattern in patterns if pattern.characters >= WORD]),
             in_binary=Index.of([pattern for pattern in patterns if _is_telling(pattern)]),
             short={p.folded: p.number for p in patterns if p.characters < WORD and b"\x00" not in p.folded},
+            alone=frozenset(number for number, text in enumerate(kept, start=1) if text in words),
             strings=tuple(Identifying(text) for text in kept),
         )
 

@@ -20,7 +20,7 @@ from fivesafes.data.residue.loose import text_in_bytes
 from fivesafes.data.residue.place import Place, Unreadable
 from fivesafes.data.residue.rules import is_benign
 from fivesafes.data.residue.spots import HIDDEN, at_least_medium, spots
-from fivesafes.data.residue.words import is_dummy, is_plain
+from fivesafes.data.residue.words import is_dummy, unknown_words
 
 _NIFTI1: Final = {
     "data_type": (4, 10),
@@ -180,10 +180,10 @@ def header_code(field: str, text: str) -> str | None:
         return found[0].code
     if is_benign(field, text) or text in _USUAL_TYPES or field == "data_type" or not re.search(r"[^\W\d_]{3}", text):
         return None
-    words = re.findall(r"[^\W\d_]{3,}", text)
-    if all(is_plain(word) for word in words):
-        return None
-    return "hidden_text" if field in _UNUSED_FIELDS else "free_text"
+    unknown = unknown_words(text)
+    if field in _UNUSED_FIELDS or any(word[0].isupper() for word in unknown):
+        return "hidden_text" if unknown else None
+    return "free_text" if unknown else None
 
 
 def _trailing(after: bytes, place: Place) -> Iterator[Residue]:

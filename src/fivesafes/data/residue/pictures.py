@@ -51,7 +51,7 @@ def judged_text(key: str, text: str) -> str | None:
     if is_dummy(text) or is_benign("chunk", text):
         return None
     judged = judged_value(key, text)
-    if judged and judged[0] not in ("free_text", "unknown_text"):
+    if judged and judged[0] not in ("free_text", "unknown_text", "telling_text"):
         return "made_on" if judged[0] in ("date", "time_of_day") and _MADE_ON.fullmatch(key) else judged[0]
     best = worst_spot([text], PROSE)
     if best:

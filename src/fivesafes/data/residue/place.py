@@ -78,10 +78,7 @@ def register_of(path: str) -> Register:
         return Register.RECORD
     if _DOCUMENT_NAMES.fullmatch(parts.name):
         return Register.DOCUMENT
-    in_code = bool(parts.parts) and parts.parts[0] == "code"
-    if parts.suffix.lower() in _PROGRAM_ENDINGS and (in_code or len(parts.parts) == 1):
-        return Register.DOCUMENT
-    return Register.RECORD
+    return Register.DOCUMENT if parts.suffix.lower() in _PROGRAM_ENDINGS else Register.RECORD
 
 
 def masked(value: object) -> str:

@@ -14,6 +14,7 @@ _EDF_HEADER: Final = 256
 _EDF_UNKNOWN_DATE: Final = "01.01.85"
 _MATLAB: Final = b"MATLAB 5.0 MAT-file"
 _SCANNED: Final = 1 << 24
+_EDGE: Final = 1 << 14
 _LONG_RUN: Final = 6
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 
@@ -50,6 +51,14 @@ def find_in_bytes(content: bytes, place: Place) -> Iterator[Residue]:
     content = content.removeprefix(_HDF5)
     runs = [run for run in runs_of_text(content[:_SCANNED]) if len(run) >= _LONG_RUN]
     best = worst_spot(runs, ANY)
+    if best and _is_convincing(best[1]):
+        yield place.residue(best[0], "text:bytes", best[1])
+
+
+def find_in_geometry(content: bytes, place: Place) -> Iterator[Residue]:
+    """Yield the worst of the texts at the beginning and end of a file of voxels, surfaces or transforms."""
+    edges = content[:_EDGE] + b"\x00" * 8 + content[-_EDGE:]
+    best = worst_spot([run for run in runs_of_text(edges) if len(run) >= _LONG_RUN], ANY)
     if best and _is_convincing(best[1]):
         yield place.residue(best[0], "text:bytes", best[1])
 

@@ -145,14 +145,22 @@ def _keys() -> Mapping[str, tuple[KeyRule, ...]]:
     return found
 
 
+@cache
+def _wild_keys() -> tuple[tuple[str, KeyRule], ...]:
+    """Give the rules whose name has a ``*``: they fit many keys, and come after those that fit one."""
+    return tuple((name, rule) for name, rules in _keys().items() if "*" in name for rule in rules)
+
+
 def normalised(key: str) -> str:
-    """Bring a key to the form of ``keys.csv``: lower case, letters and digits only."""
-    return re.sub(r"[\W_]+", "", key).lower()
+    """Bring a key to the form of ``keys.csv``: lower case, letters and digits only, brackets left out."""
+    return re.sub(r"[\W_]+", "", re.sub(r"\([^)]*\)|\[[^]]*\]", "", key) or key).lower()
 
 
 def key_rules(key: str, where: str) -> tuple[KeyRule, ...]:
     """Give the rules for a key met in a ``table``, a ``json`` or a ``dicom``."""
-    return tuple(rule for rule in _keys().get(normalised(key), ()) if rule.where in ("any", where))
+    name = normalised(key)
+    rules = [*_keys().get(name, ()), *(rule for pattern, rule in _wild_keys() if fnmatchcase(name, pattern))]
+    return tuple(rule for rule in rules if rule.where in ("any", where))
 
 
 @cache

@@ -30,10 +30,11 @@ _CONTROL: Final = bytes(byte for byte in range(0x20) if byte not in b"\t\n\r\f\x
 
 @frozen
 class _Kind:
-    """What a layer's bytes are: text counts short strings too; ``encoding`` is set for UTF-16."""
+    """What a layer's bytes are: text counts short strings too; ``encoding`` is set for UTF-16; a name is no prose."""
 
     text: bool
     encoding: str = ""
+    name: bool = False
 
 
 def search(folder: Path, needles: Needles) -> Iterator[Residue]:
@@ -105,7 +106,7 @@ def numbers_in(source: Source, needles: Needles) -> Iterator[int]:
 def _in_bytes(content: bytes, needles: Needles) -> Iterator[int]:
     seen: set[int] = set()
     folded = content.translate(FOLD)
-    yield from _found(folded, needles, _Kind(text=True), seen)
+    yield from _found(folded, needles, _Kind(text=True, name=True), seen)
     yield from _short_words(folded, needles, _Kind(text=True), seen, borders=(True, True))
 
 
@@ -124,9 +125,26 @@ def _found(buffer: bytes, needles: Needles, kind: _Kind, seen: set[int]) -> Iter
     index = needles.in_text if kind.text else needles.in_binary
     for meeting in index.meetings(buffer):
         for offset, pattern in meeting.entries:
-            if pattern.number not in seen and _stands(pattern, offset, meeting.positions, buffer):
+            positions = meeting.positions
+            if kind.text and not kind.name and pattern.number in needles.alone:
+                positions = _standing_alone(pattern, offset, positions, buffer)
+            if pattern.number not in seen and _stands(pattern, offset, positions, buffer):
                 seen.add(pattern.number)
                 yield pattern.number
+
+
+def _standing_alone(pattern: Pattern, offset: int, positions: NDArray[np.intp], buffer: bytes) -> NDArray[np.intp]:
+    """Keep the windows around which the pattern has no letter or digit beside it; UTF-16 and unsure edges stay."""
+    if b"\x00" in pattern.folded:
+        return positions
+    kept = []
+    for position in positions.tolist():
+        start, end = position - offset, position - offset + len(pattern.folded)
+        beside = buffer[max(start - 1, 0) : max(start, 0)] + buffer[end : end + 1]
+        number = pattern.folded.isdigit() and buffer[max(start - 2, 0) : max(start, 0)][-1:] == b"."
+        if not any(_IN_WORD[byte] for byte in beside) and not number:
+            kept.append(position)
+    return np.array(kept, dtype=np.intp)
 
 
 def _stands(pattern: Pattern, offset: int, positions: NDArray[np.intp], buffer: bytes) -> bool:

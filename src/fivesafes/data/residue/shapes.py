@@ -7,7 +7,7 @@ from typing import Final
 
 from fivesafes.data.residue.dates import EPOCH, dates_in
 from fivesafes.data.residue.spots import VALUE, nhs_number, rank, spots
-from fivesafes.data.residue.words import is_person
+from fivesafes.data.residue.words import has_name_shape, is_person
 
 MOST: Final = 0.5
 NEARLY_ALL: Final = 0.9
@@ -16,9 +16,13 @@ _YEARS: Final = range(1900, 2036)
 _EXCEL_DAYS: Final = range(14_611, 49_500)
 _MATLAB_DAYS: Final = range(712_000, 743_500)
 _JULIAN_DAYS: Final = range(2_430_000, 2_464_500)
+_RECENT_EXCEL: Final = range(39_448, 47_119)
+_RECENT_MATLAB: Final = range(733_400, 741_100)
+_RECENT_JULIAN: Final = range(2_454_400, 2_462_140)
+_ENOUGH_DAYS: Final = 5
 _MILLI: Final = 1_000
 _WIDE_RANGE: Final = 2.0
-_KEY: Final = re.compile(r"([A-Za-z]{0,5}[-_]?)(0*)(\d{5,12})([A-Za-z]?)")
+_KEY: Final = re.compile(r"((?:[A-Za-z]{1,5}[-_]?)?)(0*)(\d{5,12})([A-Za-z]?)")
 _DIGEST: Final = re.compile(r"(?i)(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})")
 _UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
@@ -106,6 +110,33 @@ def looks_like_keys(values: Sequence[str]) -> bool:
         return True
     numbers = sorted(int(value) for value in values)
     return numbers[-1] > _WIDE_RANGE * numbers[0] or numbers[-1] - numbers[0] < 4 * len(numbers)
+
+
+def looks_like_narrow_keys(values: Sequence[str]) -> bool:
+    """Whether the values are long whole numbers, one per row, that lie near each other: record numbers or sizes."""
+    long = all(re.fullmatch(r"\d{6,12}", value) for value in values)
+    return len(values) >= _FEWEST and long and len(set(values)) == len(values)
+
+
+def looks_like_days(values: Sequence[str]) -> bool:
+    """Whether whole numbers count days of the last years (Excel, MATLAB, Julian), or are days in six digits.
+
+    Only for five values and more, of which each fits: then chance is unlikely.
+    """
+    if len(set(values)) < _ENOUGH_DAYS:
+        return False
+    if all(is_compact_day(value) for value in values):
+        return True
+    numbers = [amount for value in values if (amount := number(value)) is not None]
+    return len(numbers) == len(values) and any(
+        all(int(amount) in days for amount in numbers) for days in (_RECENT_EXCEL, _RECENT_MATLAB, _RECENT_JULIAN)
+    )
+
+
+def looks_like_proper_words(values: Sequence[str]) -> bool:
+    """Whether there is one capitalised word or two per row, hardly any twice, that no list of words explains."""
+    distinct = len(set(values)) >= NEARLY_ALL * len(values) and len(values) >= _FEWEST
+    return distinct and share(values, has_name_shape) > NEARLY_ALL
 
 
 def looks_like_digests(values: Sequence[str]) -> bool:

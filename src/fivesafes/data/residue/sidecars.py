@@ -17,7 +17,7 @@ from fivesafes.data.residue.linking import is_linking_mapping
 from fivesafes.data.residue.place import Place, Unreadable
 from fivesafes.data.residue.rules import KeyRule, key_rules
 from fivesafes.data.residue.spots import VALUE, at_least_medium, spots
-from fivesafes.data.residue.words import is_dummy, is_person, is_plain, unknown_words
+from fivesafes.data.residue.words import has_name_shape, is_dummy, is_person, is_plain, unknown_words
 
 _DEEPEST: Final = 60
 _MOST_LEAVES: Final = 300_000
@@ -39,10 +39,21 @@ _AUTHORS: Final = frozenset(
         "license",
         "maintainers",
         "contributors",
+        "taskdescription",
+        "instructions",
+        "pulsesequencedetails",
+        "cogatlasid",
+        "cogpoid",
+        "sources",
+        "rawsources",
+        "basedon",
+        "spatialreference",
     ],
 )
 _DICTIONARY_KEYS: Final = frozenset({"Description", "LongName", "Levels", "Units", "TermURL"})
 _HINTS_TIME: Final = re.compile(r"(?i)time|date|epoch|stamp|clock|created|acquired|started|when|utc")
+_LATE, _DAY = 7_200, 86_400
+"""Seconds: what starts hours after the scan began counts from midnight."""
 _PHONE_DIGITS: Final = 7
 _NUMBER_DIGITS: Final = 4
 _TIME_NUMBER: Final = re.compile(r"(?:[01]?\d|2[0-3])[0-5]\d[0-5]\d(?:\.\d+)?")
@@ -167,6 +178,7 @@ def _is_old(text: str) -> bool:
 _TESTS: Final[Mapping[str, Callable[[str], bool]]] = {
     "present": lambda _: True,
     "name": is_person,
+    "nameshape": lambda text: is_person(text) or has_name_shape(text),
     "phone": lambda text: _digits(text) >= _PHONE_DIGITS,
     "idnumber": lambda text: _digits(text) >= _NUMBER_DIGITS,
     "text": lambda text: "@" in text,
@@ -176,18 +188,28 @@ _TESTS: Final[Mapping[str, Callable[[str], bool]]] = {
 
 
 def _by_date(rule: KeyRule, text: str) -> str | None:
-    dated = shapes.date_code(text)
-    if dated == "shifted_date":
-        return "shifted_time" if shapes.has_time(text) else "shifted_date"
-    if dated in ("date", "month"):
-        return rule.code if rule.when != "time" else "date"
-    if dated == "time_of_day" or (rule.when == "time" and _TIME_NUMBER.fullmatch(text)):
-        return "time_of_day"
-    if rule.when == "anydate" and shapes.is_year(text):
-        return "birth_year"
+    match shapes.date_code(text):
+        case "shifted_date":
+            return "shifted_time" if shapes.has_time(text) else "shifted_date"
+        case "date" | "month":
+            return rule.code if rule.when != "time" else "date"
+        case "time_of_day":
+            return "time_of_day"
+        case _:
+            return _by_number(rule, text)
+
+
+def _by_number(rule: KeyRule, text: str) -> str | None:
+    """Judge a number under the key of a date or time: a year, seconds since 1970, or since midnight, or hhmmss."""
+    amount = shapes.number(text)
+    if amount is None:
+        return None
+    if rule.when == "anydate":
+        return "birth_year" if shapes.is_year(text) else None
     if rule.when in ("moment", "time") and shapes.is_epoch(text):
         return "date"
-    return None
+    midnight = _LATE <= amount < _DAY or bool(_TIME_NUMBER.fullmatch(text))
+    return "time_of_day" if rule.when == "time" and midnight else None
 
 
 def _by_uid(text: str) -> str | None:

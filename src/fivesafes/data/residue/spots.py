@@ -8,7 +8,7 @@ from typing import Final
 from fivesafes.data.model import Severity
 from fivesafes.data.residue.dates import Spot, dates_in, uids_in
 from fivesafes.data.residue.rules import PatternRule, codes, patterns
-from fivesafes.data.residue.words import is_family, is_given, is_person, is_plain, names_in
+from fivesafes.data.residue.words import has_name_shape, is_family, is_given, is_person, is_plain, names_in
 
 ANY: Final = frozenset({"any"})
 """Any text at all: only forms that are hardly ever innocent."""
@@ -87,7 +87,7 @@ def _link(found: re.Match[str]) -> bool:
 
 _CHECKS: Final[Mapping[str, Callable[[re.Match[str]], bool]]] = {
     "": lambda _: True,
-    "person": lambda found: is_person(_named(found)),
+    "person": lambda found: is_person(_named(found)) or has_name_shape(_named(found)),
     "given": lambda found: is_given(_named(found)),
     "title": _titled,
     "caret": _caret,

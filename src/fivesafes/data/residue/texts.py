@@ -9,7 +9,7 @@ from fivesafes.data.model import Residue, Severity
 from fivesafes.data.residue.delimited import decoded
 from fivesafes.data.residue.linking import is_linking_text
 from fivesafes.data.residue.place import Place, Register, Unreadable
-from fivesafes.data.residue.rules import codes
+from fivesafes.data.residue.rules import codes, key_rules
 from fivesafes.data.residue.sidecars import judged_value
 from fivesafes.data.residue.spots import ANY, PROSE, spots
 from fivesafes.data.residue.words import is_dummy
@@ -21,6 +21,12 @@ _DATA_URI: Final = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+")
 _TAG: Final = re.compile(r"<(script|style)\b.*?</\1>|<!--(.*?)-->|<[^>]{0,5000}>", re.DOTALL | re.IGNORECASE)
 _PARTICIPANT_TALK: Final = re.compile(r"(?i)\bsub-\w+|\bparticipant|\bpatient|\bsubject\b|\bvolunteer")
 _MOST_FINDINGS: Final = 200
+_NEAR: Final = 25
+_CITATION: Final = re.compile(
+    r"(?i)doi\.org|\bdoi:|\bet al\b|"
+    r"\bjournal\b|neuroimage|arxiv|\bpmid\b|\bproceedings\b|\(\d{4}[a-z]?\)|\b\d{4}[a-z]?\. [“\"]",
+)
+"""A line of references: the people in it are authors."""
 
 
 def find(content: bytes, place: Place) -> Iterator[Residue]:
@@ -52,9 +58,10 @@ def _judged_line(line: str, place: Place) -> Iterator[tuple[str, str, Severity |
     """Yield the worst of each kind; authors rightly name themselves, but not beside a word for participants."""
     if len(line.strip()) < 3:  # noqa: PLR2004 - nothing fits in two characters
         return
-    recorded = place.register is Register.RECORD
+    recorded = place.register is Register.RECORD and not _CITATION.search(line)
     found = _KEY_VALUE.match(line) if recorded else None
-    judged = judged_value(found.group(1), found.group(2)) if found and not is_dummy(found.group(2)) else None
+    keyed = found is not None and bool(key_rules(found.group(1), "json")) and not is_dummy(found.group(2))
+    judged = judged_value(found.group(1), found.group(2)) if found and keyed else None
     if judged and judged[0] != "free_text":
         yield *judged, None
         return
@@ -62,6 +69,8 @@ def _judged_line(line: str, place: Place) -> Iterator[tuple[str, str, Severity |
     for spot in spots(line, PROSE if recorded else ANY):
         kind = codes()[spot.code].kind
         if kind not in kinds and spot.code != "shifted_date":
-            talk = not recorded and spot.code == "name" and _PARTICIPANT_TALK.search(line)
-            yield spot.code, line[spot.start : spot.end], Severity.MEDIUM if talk else None
+            around = line[max(0, spot.start - _NEAR) : spot.end + _NEAR]
+            talk = not recorded and spot.code == "name" and _PARTICIPANT_TALK.search(around)
+            severity = codes()[spot.code].severity if recorded else codes()[spot.code].in_documents
+            yield spot.code, line[spot.start : spot.end], Severity.MEDIUM if talk else severity
         kinds.add(kind)

@@ -123,8 +123,9 @@ def _guarded(path: Path, place: Place, around: Surroundings, unread: list[Unread
 def _look(path: Path, place: Place, around: Surroundings) -> Iterator[Residue]:
     if path.is_symlink():
         target = PurePosixPath(os.readlink(path))  # noqa: PTH115 - the text of the link, not a path of ours
-        for found in names.find(Place(path=target.name)):
-            yield place.residue(found.code.rsplit(".", 1)[-1], "file", target.name)
+        for part in target.parts:
+            for found in names.find(Place(path=part)):
+                yield place.residue(found.code.rsplit(".", 1)[-1], "file", part)
         if not path.exists():
             raise Unreadable(why="a link to content that is not here")
         if path.is_dir():

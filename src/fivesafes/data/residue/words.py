@@ -115,6 +115,8 @@ def _is_full_name(first: str, second: str, *, comma: bool) -> bool:
         first, second = second, first
     if (is_plain(first) and not _is_some_name(first)) or (is_plain(second) and not is_family(second)):
         return False
+    if is_family(first) and is_given(second):
+        return True
     shouted = first.isupper() or second.isupper()
     lowered = first.lower()
     if is_given(first):
@@ -122,10 +124,28 @@ def _is_full_name(first: str, second: str, *, comma: bool) -> bool:
     return lowered in words("given_ambiguous") and is_family(second)
 
 
+def has_name_shape(text: str) -> bool:
+    """Whether a text is one to three capitalised words, besides initials, of which none is an everyday word.
+
+    Only where a key or label already says that a person is named: brands and towns have that shape too.
+    """
+    parts = [part for part in re.split(r"[\s,^_.]+", text.strip()) if part]
+    long = [part for part in parts if len(part) >= _SHORTEST]
+    shaped = all(_WORD.fullmatch(part) and part[0].isupper() for part in parts)
+    return bool(long) and shaped and len(long) < _LONGEST_NAME and not any(_is_common(part) for part in long)
+
+
+def _is_common(word: str) -> bool:
+    return (is_plain(word) or word.lower() in words("eponym")) and not (is_given(word) or is_family(word))
+
+
 def unknown_words(text: str) -> list[str]:
     """List the words of a text that neither everyday nor technical English explains (four letters or more)."""
     return [
         word
         for word in _WORD.findall(text)
-        if len(word) > _SHORTEST and not is_plain(word) and not (word.isupper() and len(word) <= _LONGEST_NAME)
+        if len(word) > _SHORTEST
+        and not is_plain(word)
+        and word.lower() not in words("eponym")
+        and not (word.isupper() and len(word) <= _LONGEST_NAME)
     ]

@@ -65,7 +65,7 @@ class Dcm2niix:
         """
         program = _found()
         try:
-            with tempfile.TemporaryDirectory(prefix=".converting-", dir=into) as scratch:
+            with tempfile.TemporaryDirectory(prefix=".converting-", dir=into.resolve()) as scratch:
                 return self._convert(program, series, Path(scratch), into)
         except OSError as fault:
             message = "a series could not be read, or its images not be written"
@@ -103,7 +103,7 @@ def _found() -> Path:
 
 def _link(series: Path, inputs: Path) -> None:
     """Give every file a neutral name: dcm2niix skips hidden files, and its paths are of limited length."""
-    files = sorted(path for path in series.rglob("*") if path.is_file())
+    files = sorted(path for path in series.resolve().rglob("*") if path.is_file())
     for number, path in enumerate(files):
         (inputs / f"{number:07}.dcm").symlink_to(path.resolve())
 

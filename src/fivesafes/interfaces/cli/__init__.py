@@ -10,7 +10,7 @@ from typing import Final, cast
 import click
 
 from fivesafes import __version__
-from fivesafes.core.errors import EXIT_BUG, FiveSafesError
+from fivesafes.core.errors import EXIT_BUG, EXIT_OK, FiveSafesError
 
 VERBS: Final = {
     "demo": "Everything, on a synthetic person: scans to safe release, with the report.",
@@ -56,12 +56,10 @@ def fivesafes() -> None:
 def main() -> None:
     """Run a command; turn what went wrong on purpose into a message and an exit code."""
     try:
-        fivesafes.main(standalone_mode=False)
+        code = fivesafes.main(standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("stopped; run the same command again to go on", err=True)
         sys.exit(130)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
     except click.ClickException as mistake:
         mistake.show()
         sys.exit(mistake.exit_code)
@@ -77,6 +75,7 @@ def main() -> None:
         click.echo(f"error: this is our bug ({type(bug).__name__} in {_place_of(bug)}).", err=True)
         click.echo("  fix: report it with this line; it holds nothing of your data", err=True)
         sys.exit(EXIT_BUG)
+    sys.exit(code if isinstance(code, int) else EXIT_OK)  # click gives back the code of context.exit()
 
 
 def _say_system_error(error: OSError) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
-from fivesafes.interfaces.cli.run import _show
+from fivesafes.interfaces.cli.run import show
 
 STUDY = """\
 # The demonstration's study form; `fivesafes project new` writes a commented one.
@@ -67,6 +67,5 @@ def command(context: click.Context, folder: Path, workers: int | None, *, quiet:
         conclusion = run_study(request, made, out=folder / "out", progress=progress)
     if as_json:
         emit_json(conclusion.contract)
-    else:
-        _show(conclusion, folder / "out")
+    show(conclusion, folder / "out", paths=not as_json)
     context.exit(conclusion.exit_code)

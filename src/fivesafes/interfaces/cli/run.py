@@ -71,8 +71,7 @@ def command(  # noqa: PLR0913 - a command's options
         context.exit(EXIT_OK)
     if as_json:
         emit_json(conclusion.contract)
-    else:
-        _show(conclusion, out)
+    show(conclusion, out, paths=not as_json)
     context.exit(conclusion.exit_code)
 
 
@@ -103,7 +102,8 @@ def _answer_dry_run(state: "RunState", *, as_json: bool) -> None:
     click.echo("nothing was written")
 
 
-def _show(conclusion: "Conclusion", out: Path) -> None:
+def show(conclusion: "Conclusion", out: Path, *, paths: bool) -> None:
+    """Tell a person how it ended: findings on standard error, where the results are on standard output."""
     state = conclusion.state
     _show_set_aside(state)
     for status, count in sorted(Counter(one.status.value for one in state.outcomes).items()):
@@ -114,6 +114,8 @@ def _show(conclusion: "Conclusion", out: Path) -> None:
         for finding in heavy:
             click.echo(f"    {finding}", err=True)
     click.echo(conclusion.sentence, err=True)
+    if not paths:  # standard output holds the JSON object
+        return
     if conclusion.release is not None:
         click.echo(f"release: {out / conclusion.release}")
     click.echo(f"report:  {out / 'private' / 'report.html'}")

@@ -48,9 +48,8 @@ def _encoded(field: CsaField, *, remnant: str) -> bytes:
     name = field.name.encode("ascii") + b"\x00" + remnant.encode("latin-1", "replace")
     count = -(-len(field.values) // _ITEM_GROUP) * _ITEM_GROUP
     marker = _FILLED if field.values else _EMPTY
-    head = struct.pack(
-        "<64si4s3i", name[:_NAME_BYTES], field.vm, field.vr.encode(), _SYNGO_TYPES[field.vr], count, marker
-    )
+    type_number = _SYNGO_TYPES.get(field.vr, _SYNGO_TYPES["UN"])
+    head = struct.pack("<64si4s3i", name[:_NAME_BYTES], field.vm, field.vr.encode(), type_number, count, marker)
     spare = count - len(field.values)
     return head + b"".join(map(_item, field.values)) + struct.pack("<4i", 0, 0, _EMPTY, 0) * spare
 

@@ -34,16 +34,16 @@ STRUCTURAL = frozenset(
 )
 """What says how to read the file, or whether it may be taken at all: a canary there would only have it refused."""
 _APPENDED = frozenset({"ImageType", "FrameType"})
-_NEVER_ADDED = STRUCTURAL | {"PatientIdentityRemoved", "TimezoneOffsetFromUTC"}
 _GROUPS = (0x0008, 0x0010, 0x0012, 0x0018, 0x0020, 0x0032, 0x0038, 0x0040)
 _QUOTA: Mapping[str, int] = {
     "PN": 30, "LO": 30, "SH": 18, "LT": 12, "ST": 12, "UT": 8, "UC": 4, "DA": 14, "TM": 8, "DT": 10, "AE": 4, "UR": 2,
 }  # fmt: skip
 _CHAINS, _DEPTH = 6, 5
 _CREATORS = ("GEMS_PARM_01", "PHILIPS MR IMAGING DD 001", "SPI-P Release 1", "LOCAL TOOLS OF THE SITE")
-_UNKNOWN_VR = ("PatientBirthName", "PatientAddress", "CurrentPatientLocation", "RequestingService")
+_UNKNOWN_VR = ("SpecialNeeds", "PatientState", "CurrentPatientLocation", "RequestingService")
+_NEVER_ADDED = STRUCTURAL.union(_UNKNOWN_VR, ["PatientIdentityRemoved", "TimezoneOffsetFromUTC"])
 _PROTOCOL = b"ASCCONV"
-_QUOTED = re.compile(r'""[^"]*""')
+_QUOTED = re.compile(r'(?P<open>""|\{ ")[^"\n]*(?P<close>""|" \})')
 
 
 def plant_everywhere(folder_in: Path, folder_out: Path) -> tuple[PlantedValue, ...]:
@@ -125,13 +125,15 @@ class _Planter:
         return field
 
     def _protocol(self, text: str, *, place: str) -> str:
-        return _QUOTED.sub(lambda _: f'""{self.mint.word(place=place)}""', text)
+        return _QUOTED.sub(lambda found: f"{found['open']}{self.mint.word(place=place)}{found['close']}", text)
 
     def _add_standard(self, dataset: Dataset) -> None:
         for keyword, vr in _further():
             if keyword not in dataset:
                 setattr(dataset, keyword, self.mint.value(vr, place=keyword))
         for keyword in _UNKNOWN_VR:
+            if keyword in dataset:
+                continue
             dataset[Tag(keyword)] = DataElement(Tag(keyword), "UN", self._bytes(f"{keyword} (UN)"))
 
     def _add_chains(self, dataset: Dataset) -> None:
