@@ -116,6 +116,13 @@ def test_many_processes_make_what_one_makes(scans: Path, tmp_path: Path) -> None
     assert _content(tmp_path / "one") == _content(tmp_path / "many")
 
 
+def test_a_file_name_of_any_bytes_is_told(scans: Path, tmp_path: Path) -> None:
+    """Old archives have names that are no UTF-8."""
+    (scans / os.fsdecode(b"Qvist\xe9")).write_bytes((scans / "other.ima").read_bytes())
+    outcome = _run(scans, tmp_path / "out")
+    assert "Qvist\\xe9" in {file.path for file in outcome.files}
+
+
 def test_copies_are_told_and_written_once(scans: Path, tmp_path: Path) -> None:
     """The same object twice, byte for byte or but for its file meta information, is one object."""
     image = _image(1)

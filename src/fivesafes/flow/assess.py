@@ -1,5 +1,6 @@
 """Assesses the candidate: what identifies still, who could be linked, is it valid BIDS, and which tier that makes."""
 
+import io
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from fivesafes.core.progress import Progress
 from fivesafes.core.verdict import Verdict, note, refuse, review
 from fivesafes.data.model import Residue, Severity
 from fivesafes.data.ports import BidsIssue, BidsValidator
-from fivesafes.data.residue.search import Needles, search
+from fivesafes.data.residue.search import Needles, numbers_in, search
 from fivesafes.flow.candidate import people_of
 from fivesafes.flow.check_dataset import check_dataset
 from fivesafes.flow.plan import Plan
@@ -109,6 +110,13 @@ def assess_candidate(candidate: Candidate, *, plan: Plan, validator: BidsValidat
 def needles_of(texts: Collection[str]) -> Needles:
     """Compile what must not be found: single words and numbers count inside prose as whole words only."""
     return Needles.of(texts, alone=(text for text in texts if text.isalpha() or text.isdecimal()))
+
+
+def not_our_own(texts: Collection[str], own: str) -> frozenset[str]:
+    """Leave out what our own sentences say too: a report says "test" whether or not a header did."""
+    needles = needles_of(texts)
+    said = {needles.reveal(number).reveal() for number in numbers_in(io.BytesIO(own.encode()), needles)}
+    return frozenset(texts) - said
 
 
 def _any(residues: Iterable[Residue], kinds: Iterable[str]) -> bool:

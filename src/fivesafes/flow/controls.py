@@ -169,6 +169,11 @@ def policy_digest(policies: Traversable) -> str:
     return digest.hexdigest()
 
 
+def policy_texts() -> list[str]:
+    """Give the text of every policy file of this version."""
+    return [content.decode("utf-8") for _, content in _files_below(files("fivesafes") / "policies", "")]
+
+
 def _files_below(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
     for entry in folder.iterdir():

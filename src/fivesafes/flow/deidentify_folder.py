@@ -4,6 +4,7 @@ Two passes: each file is looked at once, whatever its name; then each series is 
 key and policies give the same output, so a run that was interrupted is finished by running it again.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -229,13 +230,13 @@ _TWO: Final = "another file with other contents bears the same SOPInstanceUID: k
 
 def _by_content(paths: tuple[Path, ...], copies: Mapping[str, list[_Seen]]) -> list[list[_Seen]]:
     """Group files of one UID by their data sets: file meta information and preamble make no other object."""
-    groups: dict[bytes, list[_Seen]] = {}
+    groups: dict[str, list[_Seen]] = {}
     for ones in copies.values():
         try:
             data_set = open_data_set(paths[ones[0].index].read_bytes())
-            content = data_set.buffer[data_set.start :]
+            content = hashlib.sha256(memoryview(data_set.buffer)[data_set.start :]).hexdigest()
         except (Malformed, OSError):
-            content = ones[0].sha256.encode()
+            content = ones[0].sha256
         groups.setdefault(content, []).extend(ones)
     return [sorted(group, key=lambda one: one.index) for group in groups.values()]
 

@@ -104,8 +104,8 @@ class SeriesOutcome:
 
 
 def save_outcome(outcome: SeriesOutcome, path: Path) -> None:
-    """Write one series' outcome as JSON."""
-    path.write_text(json.dumps(_JSON.unstructure(outcome), sort_keys=True, indent=1), encoding="utf-8")
+    """Write one series' outcome as JSON; the order of entities is part of a BIDS name, so keys are not sorted."""
+    path.write_text(json.dumps(_JSON.unstructure(outcome), indent=1), encoding="utf-8")
 
 
 def load_outcome(path: Path) -> SeriesOutcome:

@@ -14,8 +14,16 @@ from fivesafes.core.event import Event
 from fivesafes.core.verdict import Gravity, Verdict
 from fivesafes.data.bids import dataset
 from fivesafes.data.residue.search import search
-from fivesafes.flow.assess import Assessed, Candidate, assess_candidate, judge_residue, needles_of
+from fivesafes.flow.assess import (
+    Assessed,
+    Candidate,
+    assess_candidate,
+    judge_residue,
+    needles_of,
+    not_our_own,
+)
 from fivesafes.flow.candidate import build, output_path, people_of
+from fivesafes.flow.controls import policy_texts
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.flow.run import ACTOR, Runner, RunState, StudyRequest
 from fivesafes.flow.telling import contract_of, gravest, outcome_of, record_of, set_aside_count
@@ -148,9 +156,7 @@ def _airlock(runner: Runner, state: RunState, candidate: Candidate, assessed: As
     state = state.adding("output", verdict)
     if gravest(state) is not Gravity.NOTE:
         return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest)
-    ids = {one.id for one in candidate.outcomes}
-    outcomes = tuple(evolve(one, status=SeriesStatus.RELEASED) if one.id in ids else one for one in state.outcomes)
-    return _release(runner, evolve(state, outcomes=outcomes), candidate, assessed, digest)
+    return _release(runner, state, candidate, assessed, digest)
 
 
 def _evidence(state: RunState, candidate: Candidate, assessed: Assessed) -> Mapping[str, str | None]:
@@ -175,19 +181,33 @@ def _evidence(state: RunState, candidate: Candidate, assessed: Assessed) -> Mapp
 def _release(runner: Runner, state: RunState, candidate: Candidate, assessed: Assessed, digest: str) -> Conclusion:
     """Add report, manifest and signed record to the candidate, search those too, and put it in its place."""
     folder, target = candidate.folder, runner.place.out / "release"
+    ids = {one.id for one in candidate.outcomes}
+    outcomes = (evolve(one, status=SeriesStatus.RELEASED) if one.id in ids else one for one in state.outcomes)
+    released = evolve(state, outcomes=tuple(outcomes))
     if _stands_already(target, digest):
-        return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
-    record = _record(runner, state, assessed, candidate.recoding, digest, released=True)
+        return _tell(runner, released, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
+    record = _record(runner, released, assessed, candidate.recoding, digest, released=True)
     runner.engines.reporter.write(record, pictures=runner.place.finished, into=folder / EVIDENCE, leaving=True)
-    hits = [judge_residue(hit) for hit in search(folder / EVIDENCE, needles_of(candidate.texts.reveal()))]
-    if any(verdict.gravity is not Gravity.NOTE for verdict in hits):
-        state = state.adding("output", Verdict.all_of(hits))
+    texts = not_our_own(candidate.texts.reveal(), _own_words(state, folder))
+    hits = Verdict.all_of(judge_residue(hit) for hit in search(folder / EVIDENCE, needles_of(texts)))
+    if hits.gravity is not Gravity.NOTE:
+        state = state.adding("output", hits)
         return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest)
+    state = released
     (folder / MANIFEST).write_text(manifest_of(folder, leaving_out=[RECORD]), encoding="utf-8")
     signed = _signed_record(runner, state, assessed, digest, folder / MANIFEST)
     (folder / RECORD).write_text(json.dumps(signed, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     runner.engines.destination.release(folder, to=target, aside=runner.place.withheld)
     return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
+
+
+def _own_words(state: RunState, folder: Path) -> str:
+    """Join what a report says anyway: the form's words and the policies', which no scan has contributed to."""
+    project = state.request.project
+    form = f"{project.title} {project.investigator} {project.institution} {project.contact} {project.use.purpose}"
+    described = [(folder / name).read_text(encoding="utf-8") for name in ("README", "dataset_description.json")]
+    findings = [str(finding) for verdict in state.verdicts.values() for finding in verdict.findings]
+    return "\n".join([form, *described, *findings, *policy_texts()])
 
 
 def _stands_already(release: Path, digest: str) -> bool:

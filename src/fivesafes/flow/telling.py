@@ -200,10 +200,11 @@ def _linkage(state: RunState, assessed: Assessed | None, recoding: Recoding | No
 
 
 def set_aside_count(state: RunState) -> int:
-    """Count the files that were received and not used, duplicates apart."""
+    """Count the scans that were received and not used: copies and files of other kinds are not missed."""
     if state.received is None:
         return 0
-    return sum(1 for aside in state.received.set_aside if aside.status is not FileStatus.DUPLICATE)
+    no_loss = {FileStatus.DUPLICATE, FileStatus.NOT_DICOM}
+    return sum(1 for aside in state.received.set_aside if aside.status not in no_loss or "archive" in aside.code)
 
 
 def gravest(state: RunState) -> Gravity:

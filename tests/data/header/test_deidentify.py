@@ -266,6 +266,7 @@ def test_a_value_under_a_false_vr_is_dropped(
         ({"Modality": "PR"}, "data.header.modality", Gravity.REFUSE),
         ({"BurnedInAnnotation": "YES"}, "data.header.burned-in", Gravity.REFUSE),
         ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, "data.header.screen-save", Gravity.REFUSE),
+        ({"ConversionType": "SD"}, "data.header.converted", Gravity.REFUSE),
         ({"SamplesPerPixel": 3, "ImagePositionPatient": None}, "data.header.colour-unplaced", Gravity.REVIEW),
     ],
 )
@@ -313,6 +314,33 @@ def test_fewer_pixels_than_the_header_says_are_seen(
     with pytest.raises(Malformed) as malformed:
         _clean(write(image), profile, pseudonyms)
     assert malformed.value.code == "data.file.truncated"
+
+
+def test_a_header_alone_can_be_cleaned(image: Dataset, profile: Profile, pseudonyms: Pseudonyms) -> None:
+    """A data set that was read without its pixels is cleaned as it is."""
+    del image.PixelData
+    made, _, verdict = deidentify(image, profile, pseudonyms)
+    assert verdict.gravity is Gravity.NOTE
+    assert made.EchoTime == image.EchoTime
+    assert "PixelData" not in made
+
+
+def test_letters_in_binary_numbers_go(image: Dataset, profile: Profile, pseudonyms: Pseudonyms) -> None:
+    """A row of numbers whose bytes are all letters was put there by somebody."""
+    image.AcquisitionMatrix = list(struct.unpack("<4H", b"QVISTLIS"))
+    made, record, _ = deidentify(image, profile, pseudonyms)
+    assert not made.AcquisitionMatrix
+    assert record.blanked["AcquisitionMatrix"] == 1
+
+
+def test_a_transfer_syntax_that_nobody_registered_is_not_copied(
+    write: Write, image: Dataset, profile: Profile, pseudonyms: Pseudonyms
+) -> None:
+    """The UID of the transfer syntax is a text like any other."""
+    content = write(image).replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.QV")
+    result = _clean(content, profile, pseudonyms)
+    assert b".QV" not in result
+    assert _read(result).PixelData == image.PixelData
 
 
 def test_functional_groups_stay_frame_for_frame(image: Dataset, profile: Profile, pseudonyms: Pseudonyms) -> None:

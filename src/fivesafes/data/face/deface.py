@@ -57,7 +57,15 @@ def deface_image(image: Path, *, into: Path, mode: FaceMode) -> Defaced:
 
 
 def _remove(  # noqa: PLR0913 - what the steps before found, each named
-    image: Path, stored: Stored, scan: Prepared, seen: Examined, *, pose: Pose, into: Path, mode: FaceMode, so_far: Verdict
+    image: Path,
+    stored: Stored,
+    scan: Prepared,
+    seen: Examined,
+    *,
+    pose: Pose,
+    into: Path,
+    mode: FaceMode,
+    so_far: Verdict,
 ) -> Defaced:
     """Lay the zones, blank them, write, and measure on what was written."""
     zones = lay_zones(stored.grid, scan=scan.volume, pose=pose, mode=mode)

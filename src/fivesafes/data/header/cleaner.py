@@ -11,7 +11,7 @@ from fivesafes.data.header.elements import (
     inner_encoding,
     read_items,
 )
-from fivesafes.data.header.malformed import no_pixels, too_deep
+from fivesafes.data.header.malformed import too_deep
 from fivesafes.data.header.method import method_elements
 from fivesafes.data.header.part10 import DataSet
 from fivesafes.data.header.pixels import pixel_pieces
@@ -53,12 +53,13 @@ class Cleaner:
     ) -> tuple[bytes, tuple[bytes | memoryview, ...]]:
         """Clean the outermost level: (all elements before the pixels, the pieces of the pixels).
 
-        Raises Malformed when an image has no pixels, or fewer than its header says.
+        Raises Malformed when there are fewer pixels than the header says.
         """
-        if PIXEL_DATA not in found:
-            raise no_pixels()
-        pixels = pixel_pieces(data_set, found, tally)
-        made = self._elements(data_set.buffer, elements[:-1], data_set.encoding, 0, tally)
+        pixels: tuple[bytes | memoryview, ...] = ()
+        if PIXEL_DATA in found:
+            pixels = pixel_pieces(data_set, found, tally)
+            elements = elements[:-1]  # nothing is read behind the pixels
+        made = self._elements(data_set.buffer, elements, data_set.encoding, 0, tally)
         for tag, vr, value in self._always(made, tally):
             made[tag] = encode(tag, vr, value, self._target) or b""
         return b"".join([made[tag] for tag in sorted(made)]), pixels

@@ -9,6 +9,7 @@ from fivesafes.core.verdict import Verdict, note, refuse, review
 from fivesafes.data.header.profile import Profile
 
 SCREEN: Final = ("SCREEN SAVE", "SCREENSAVE", "SCREEN CAPTURE", "SCREENSHOT", "SCREEN_SAVE", "CSA REPORT", "PASTED")
+SCANNED: Final = frozenset({"SD", "SI", "DF", "DV", "DRW", "WSD"})
 _PS315: Final = "PS3.15 E.3.1 Clean Pixel Data Option"
 
 
@@ -60,6 +61,9 @@ def _judge_burned_in(telling: Telling) -> Verdict:
     if any(word in telling["ImageType"].upper() for word in SCREEN):
         why = "its ImageType says that it is a picture of a screen or a report"
         return refuse("data.header.screen-save", why=why, fix="leave it out", source=_PS315)
+    if telling["ConversionType"].upper() in SCANNED:
+        why = "its ConversionType says that it was scanned, drawn or saved from a screen"
+        return refuse("data.header.converted", why=why, fix="leave it out", source="PS3.3 C.8.6.1")
     if telling.overlay_in_pixels:
         why = "annotations are drawn into unused bits of the pixels"
         fix = "have the overlay separated or removed by the archive, or leave it out"
