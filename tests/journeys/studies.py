@@ -1,7 +1,6 @@
 """A study on disk, and how a user runs it."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -58,6 +57,7 @@ class Study:
     """A study on disk: its folder, form and scans."""
 
     folder: Path
+    key: Path
     planted: tuple[Planted, ...]
 
     @property
@@ -83,8 +83,8 @@ class Study:
     def command(self, *further: str, out: Path | None = None) -> list[str]:
         """Compose the command line that a user would type."""
         place = str(out or self.out)
-        words = ["run", str(self.folder / "STUDY.toml"), str(self.scans), "--out", place, "--quiet", "--json"]
-        return [sys.executable, "-m", "fivesafes", *words, *further]
+        words = ["run", str(self.folder / "STUDY.toml"), str(self.scans), "--out", place, "--key", str(self.key)]
+        return [sys.executable, "-m", "fivesafes", *words, "--workers", "1", "--quiet", "--json", *further]
 
     def run(self, *further: str, out: Path | None = None) -> Answer:
         """Run it, and read what it said."""
@@ -93,7 +93,6 @@ class Study:
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "COLUMNS": "200"},
         )
         told = json.loads(done.stdout) if done.stdout.strip() else {}
         return Answer(code=done.returncode, json=told, stderr=done.stderr)

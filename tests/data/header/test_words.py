@@ -46,6 +46,7 @@ def test_what_sequences_are_called_stays_whole(text: str) -> None:
         ("T1w\x1b$B;3ED", ""),
         ("scan 0412 345 678", "scan"),
         ("ses-20260131", "ses"),
+        ("head 03 qvist 05 head", "head head"),
     ],
 )
 def test_names_dates_and_numbers_of_people_go(text: str, left: str) -> None:

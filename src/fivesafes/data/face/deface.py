@@ -4,6 +4,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from fivesafes.core.errors import UsageMistake
 from fivesafes.core.verdict import Gravity, Verdict
 from fivesafes.data.face.apply import apply, write_mask
 from fivesafes.data.face.examine import Examined, examine
@@ -13,7 +14,7 @@ from fivesafes.data.face.pack import template
 from fivesafes.data.face.prepare import Prepared, prepare, unfit
 from fivesafes.data.face.stored import Stored, read_stored, write_aside
 from fivesafes.data.face.verify import judge, judge_pose, measure, skin_of
-from fivesafes.data.face.zones import Zones, lay_zones
+from fivesafes.data.face.zones import lay_zones
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus
 
 ENGINE: Final = "embedded"
@@ -35,11 +36,11 @@ def deface_image(image: Path, *, into: Path, mode: FaceMode) -> Defaced:
     """Write the defaced image, under its own name, and the mask of what was removed into a folder.
 
     The image itself is only read.  Same image, same bytes.  A scan that needs review is written too: the caller holds
-    it.  Raises InvalidInput when the file is no image, and ValueError when ``into`` is the image's own folder.
+    it.  Raises InvalidInput when the file is no image, and UsageMistake when ``into`` is the image's own folder.
     """
     if into.resolve() == image.resolve().parent:
-        message = "the defaced image would overwrite the original"
-        raise ValueError(message)
+        what = "the defaced image would take the original's place"
+        raise UsageMistake(what, fix="write into another folder")
     stored = read_stored(image)
     with one_thread():
         scan = prepare(stored) if unfit(stored) is None else None

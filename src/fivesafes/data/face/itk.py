@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 sitk: Final[Any] = SimpleITK
 """SimpleITK carries no types: what comes from it is given its type here."""
 
-Affine = NDArray[np.float64]
+Affine = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
@@ -150,7 +150,7 @@ def filled(mask: Bools) -> Bools:
 def largest(mask: Bools) -> Bools:
     """Keep the largest connected piece."""
     pieces = sitk.RelabelComponent(sitk.ConnectedComponent(to_itk(mask)), sortByObjectSize=True)
-    return from_itk(pieces) == 1
+    return np.asarray(from_itk(pieces) == 1)
 
 
 def touching(mask: Bools, seed: Bools) -> Bools:

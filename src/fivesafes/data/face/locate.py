@@ -83,7 +83,7 @@ class Pose:
     @property
     def plausible(self) -> bool:
         """Whether a head could have that size."""
-        return self.determinant > 0 and SMALLEST < self.scales[0] and self.scales[2] < LARGEST
+        return self.determinant > 0 and self.scales[0] > SMALLEST and self.scales[2] < LARGEST
 
     @property
     def scale(self) -> float:
@@ -116,7 +116,7 @@ def locate(scan: Volume, template: Template, *, part: Bools | None = None) -> Po
 
 
 def flattened(scan: Volume, inside: Bools) -> Volume:
-    """Even out a coil's shading where ``inside`` is True: where one side of the coil is much brighter, all else drowns."""
+    """Even out a coil's shading, as it is where ``inside`` is True: beside one bright side all else drowns."""
     if not inside.any():
         return scan
     weight = inside.astype(np.float32)
@@ -155,13 +155,17 @@ def mutual_information(scan: Volume, still: Volume, affine: Affine, inner: Bools
     covered = inner & (seen >= 0)
     if covered.sum() < BINS**2:
         return 0.0
-    pair = [seen[covered], still.data[covered]]
-    tops = [max(float(np.percentile(values, 99)), 1e-6) for values in pair]
-    counts, _, _ = np.histogram2d(*[np.minimum(v, top) for v, top in zip(pair, tops, strict=True)], bins=BINS)
+    one, other = _clipped(seen[covered]), _clipped(still.data[covered])
+    counts, _, _ = np.histogram2d(one, other, bins=BINS)
     joint = counts / counts.sum()
     apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     some = joint > 0
     return float((joint[some] * np.log(joint[some] / apart[some])).sum())
+
+
+def _clipped(values: Floats) -> Floats:
+    """Let the brightest hundredth be no brighter than the rest: a few bright voxels would empty the other bins."""
+    return np.minimum(values, max(float(np.percentile(values, 99)), 1e-6))
 
 
 class _Level:
@@ -228,7 +232,7 @@ def _matrix(transform: Any) -> Affine:  # noqa: ANN401 - a SimpleITK transform h
 def _starts(*, scan: Volume, still: Volume) -> list[Affine]:
     """Turn the template about its centre, each way, and lay it on the scan's centre."""
     from_centre, to_centre = _centre(still), _centre(scan)
-    starts = []
+    starts: list[Affine] = []
     for turn in turns():
         start = np.eye(4)
         start[:3, :3] = turn

@@ -1,5 +1,6 @@
 """The template pack: a mean head, where its face is, and where its brain is (built by tools/build_template_pack.py)."""
 
+import gzip
 import json
 from functools import cache
 from importlib.resources import files
@@ -71,11 +72,5 @@ def template() -> Template:
 def _read(name: str) -> tuple[NDArray[np.uint8], Affine]:
     """Read one image of the pack."""
     packed = (files(__package__) / "pack" / name).read_bytes()
-    image = nibabel.Nifti1Image.from_bytes(_unzipped(packed))  # type: ignore[no-untyped-call]
+    image = nibabel.Nifti1Image.from_bytes(gzip.decompress(packed))
     return np.asarray(image.dataobj, dtype=np.uint8), np.asarray(image.affine, dtype=np.float64)
-
-
-def _unzipped(packed: bytes) -> bytes:
-    import gzip
-
-    return gzip.decompress(packed)

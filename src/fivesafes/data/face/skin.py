@@ -65,7 +65,7 @@ def features_at(index: NDArray[np.intp], affine: Affine, *, pose: Pose) -> NDArr
     place = np.rint(index @ hop[:3, :3].T + hop[:3, 3]).astype(np.intp)
     limits = np.array(pack.grid.shape) - 1
     x, y, z = np.clip(place, 0, limits).T  # the zones go on beyond the template's border
-    return pack.features[x, y, z]
+    return np.asarray(pack.features[x, y, z])
 
 
 def expected_ml(pose: Pose) -> dict[str, float]:
@@ -116,7 +116,7 @@ def _any_within(
 
 
 def scalp_cover(to_surface: Volume, pose: Pose) -> float:
-    """Say what share of the template's scalp, above the brows, lies inside this head's surface, or 3 mm over it (0 to 1).
+    """Say what share of the template's scalp, above the brows, lies under this head's surface (0 to 1).
 
     Near 1 for a head whose scalp is seen; near 0 for a brain without its skull, or where fat was suppressed to black.
     What lies outside of the scan's field of view does not count.

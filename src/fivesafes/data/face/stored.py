@@ -20,6 +20,7 @@ GZIP_LEVEL: Final = 6
 SINGLE_FILE: Final = {348: (344, b"n+1\0"), 540: (4, b"n+2\0\r\n\032\n")}
 """Size of the header (NIfTI-1, NIfTI-2): where its magic stands, and what it is when image and header are one file."""
 
+FIRST_VOXEL: Final = 352  # bytes; NIfTI-1 allows none before
 UNIT_MM: Final = {"meter": 1000.0, "micron": 0.001}
 Box = tuple[slice, slice, slice]
 
@@ -78,7 +79,8 @@ def read_stored(path: Path) -> Stored:
     try:
         content = gzip.decompress(content) if content[:2] == GZIP_MAGIC else content
     except (OSError, EOFError, zlib.error) as error:
-        raise InvalidInput("the compressed image is damaged", fix="get it again from its source") from error
+        what = "the compressed image is damaged"
+        raise InvalidInput(what, fix="get it again from its source") from error
     try:
         header = _header(content)
         shape, dtype = tuple(int(size) for size in header.get_data_shape()), header.get_data_dtype()
@@ -86,12 +88,15 @@ def read_stored(path: Path) -> Stored:
         slope, intercept = header.get_slope_inter()
         offset = int(header.get_data_offset())
     except (HeaderDataError, KeyError, ValueError) as error:
-        raise InvalidInput("the image's header makes no sense", fix="convert it again from DICOM") from error
+        what = "the image's header makes no sense"
+        raise InvalidInput(what, fix="convert it again from DICOM") from error
     if dtype.kind not in "iuf" or dtype.itemsize > 8:  # noqa: PLR2004 - bytes; longer floats differ by machine
-        raise InvalidInput("the image holds no plain numbers (colour or complex)", fix="give the magnitude image")
+        what = "the image holds no plain numbers (colour or complex)"
+        raise InvalidInput(what, fix="give the magnitude image")
     grid, volumes = _grid(shape, affine * np.array([[UNIT_MM.get(unit, 1.0)]] * 3 + [[1.0]]))
-    if len(content) < offset + int(np.prod(shape)) * dtype.itemsize:
-        raise InvalidInput("the image is cut short", fix="get it again from its source")
+    if not FIRST_VOXEL <= offset <= len(content) - int(np.prod(shape)) * dtype.itemsize:
+        what = "the image is cut short"
+        raise InvalidInput(what, fix="get it again from its source")
     return Stored(
         content=content,
         offset=offset,
@@ -122,14 +127,17 @@ def _header(content: bytes) -> Any:  # noqa: ANN401 - nibabel's headers carry no
         if content[place : place + len(magic)] == magic:
             kind: Any = nibabel.Nifti1Header if size == 348 else nibabel.Nifti2Header  # noqa: PLR2004 - NIfTI-1's size
             return kind(content[:size], check=False)
-    raise InvalidInput("this is no single-file NIfTI image", fix="give .nii or .nii.gz files (dcm2niix -z y)")
+    what = "this is no single-file NIfTI image"
+    raise InvalidInput(what, fix="give .nii or .nii.gz files (dcm2niix -z y)")
 
 
 def _grid(shape: tuple[int, ...], affine: Affine) -> tuple[Grid, int]:
     """Check that the voxels lie somewhere; count what is behind the third axis."""
     if not 2 <= len(shape) <= 7 or min(shape) < 1:  # noqa: PLR2004 - NIfTI's own bounds
-        raise InvalidInput("the image is empty", fix="convert it again from DICOM")
+        what = "the image is empty"
+        raise InvalidInput(what, fix="convert it again from DICOM")
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:  # noqa: PLR2004 - of mm³
-        raise InvalidInput("the image does not say where its voxels lie", fix="convert it again from DICOM")
+        what = "the image does not say where its voxels lie"
+        raise InvalidInput(what, fix="convert it again from DICOM")
     space = (*shape, 1)[:3]
     return Grid(shape=(space[0], space[1], space[2]), affine=affine), int(np.prod(shape[3:]))

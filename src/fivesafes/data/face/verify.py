@@ -68,7 +68,7 @@ def judge(evidence: FaceEvidence, *, brain_known: bool) -> Verdict:
     return Verdict.all_of(found)
 
 
-def measure(  # noqa: PLR0913 - each is a different thing, and all are named
+def measure(
     original: Stored, written: Stored, *, zones: Zones, scan: Prepared, pose: Pose, skin: Skin | None
 ) -> FaceEvidence:
     """Compare the written file with the original, voxel by voxel.
@@ -98,7 +98,7 @@ def skin_of(original: Stored, box: Box, *, scan: Prepared, pose: Pose, to_surfac
 
 
 def residual(image: Stored, box: Box, *, scan: Prepared, skin: Skin | None) -> Residual | None:
-    """Say what share of the original's skin is left in an image, part by part; None when there is nothing to measure."""
+    """Say what share of the original's skin is left in an image, by part; None when there is nothing to measure."""
     if skin is None or not any(ml >= FEWEST_ML for ml in skin.ml.values()):
         return None
     shares = share_left(tissue(image, box, scan), skin, image.grid.steps, REACH_MM)

@@ -23,9 +23,10 @@ from fivesafes.data.header.values import TEXTS, Outcome, Stand, apply_rule, enco
 __all__ = ["Cleaner", "Tally"]
 
 _REMEMBERED_BYTES: Final = 4096
-_REMEMBERED: Final = 50_000
 _REMEMBERED_BLOB: Final = 1 << 20
-_REMEMBERED_BLOBS: Final = 32
+_MOST_REMEMBERED: Final = 1 << 26
+"""Bytes of elements that are remembered, so that the next slice of a series costs little."""
+
 _PRIVATE: Final = 0x10000
 _SEQUENCE_VRS: Final = frozenset({b"SQ", b"UN", b""})
 _UNTOLD: Final = frozenset({b"UN", b""})
@@ -46,7 +47,7 @@ class Cleaner:
         self._private_rules = stand.profile.private
         self._dropped: dict[tuple[bytes, int], tuple[Entry, ...]] = {}
         self._known: dict[tuple[bytes, bytes, bool], Made] = {}
-        self._blobs: dict[tuple[bytes, bytes, bool], Made] = {}
+        self._remembered = 0
 
     def data_set(
         self, data_set: DataSet, elements: list[Element], found: Mapping[int, Element], tally: Tally
@@ -141,13 +142,14 @@ class Cleaner:
         size = element.after - element.head
         if size > _REMEMBERED_BYTES and (rule.grammar not in BLOBS or size > _REMEMBERED_BLOB):
             return self._apply(buffer, element, rule, source, depth)
-        known, most = (self._known, _REMEMBERED) if size <= _REMEMBERED_BYTES else (self._blobs, _REMEMBERED_BLOBS)
         key = (creator, buffer[element.head : element.after], source.explicit)
-        made = known.get(key)
+        made = self._known.get(key)
         if made is None:
-            if len(known) >= most:
-                known.clear()
-            made = known[key] = self._apply(buffer, element, rule, source, depth)
+            self._remembered += 2 * size
+            if self._remembered > _MOST_REMEMBERED:
+                self._known.clear()
+                self._remembered = 0
+            made = self._known[key] = self._apply(buffer, element, rule, source, depth)
         return made
 
     def _apply(self, buffer: bytes, element: Element, rule: Rule, source: Encoding, depth: int) -> Made:

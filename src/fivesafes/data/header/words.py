@@ -68,11 +68,17 @@ class Vocabulary:
     def keep_words(self, text: bytes) -> bytes:
         """Keep the listed words with the separators between them.
 
-        A number that stands alone stays only after a kept word and before no other number, so that neither dates nor
+        A number that stands alone stays only next to a kept word and to no other number, so that neither dates nor
         telephone numbers remain.
         """
         if _CONTROL.search(text):
             return b""
+        left = self._once(text)
+        while left != text:  # what a lost word stood between has become neighbours
+            text, left = left, self._once(left)
+        return left
+
+    def _once(self, text: bytes) -> bytes:
         found = list(_TOKEN.finditer(text))
         survives = [False] * (len(found) + 1)
         for index, match in enumerate(found):
@@ -85,13 +91,13 @@ class Vocabulary:
 
     @staticmethod
     def _number_stays(found: list[re.Match[bytes]], survives: list[bool], index: int) -> bool:
-        """Tell whether a lone number follows a kept word, precedes no other number, and is short (1948 is a year)."""
-        before = found[index - 1].group() if index else b""
-        after = found[index + 1].group() if index + 1 < len(found) else b""
-        short = bool(_SHORT_NUMBER.fullmatch(found[index].group()))
-        return (
-            short and bool(before) and survives[index - 1] and not _is_lone_number(before) and not after[:1].isdigit()
-        )
+        """Tell whether a lone number is short (1948 is a year), next to a kept word and to no other number."""
+        if not _SHORT_NUMBER.fullmatch(found[index].group()):
+            return False
+        places = [place for place in (index - 1, index + 1) if 0 <= place < len(found)]
+        if any(found[place].group()[:1].isdigit() and _is_lone_number(found[place].group()) for place in places):
+            return False
+        return any(survives[place] for place in places)
 
     def keep_code(self, text: bytes) -> bytes:
         """Keep the text if each of its words is listed, or lose it whole; short numbers and versions pass."""

@@ -35,6 +35,11 @@ class CsaField:
     values: tuple[str, ...] = ()
 
 
+def even(value: bytes) -> bytes:
+    """Pad with a zero byte to an even length, as DICOM values have (PS3.5 7.1.1)."""
+    return value + b"\x00" * (len(value) % 2)
+
+
 def write_csa(fields: Sequence[CsaField], *, remnants: Sequence[str] = ()) -> bytes:
     """Encode the fields; ``remnants`` are the texts left in memory behind the names, in turn."""
     parts = [_MAGIC, struct.pack("<2I", len(fields), _FILLED)]

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from fivesafes.engines.sources.synthetic.csa import even
 from fivesafes.engines.sources.synthetic.people import age_on
 from fivesafes.engines.sources.synthetic.planted import Ledger, PlantedKind
 from fivesafes.engines.sources.synthetic.session import UID_ROOT, UNICODE, SeriesPlan, Session
@@ -86,11 +87,11 @@ def save_instance(dataset: Dataset, path: Path, session: Session) -> None:
     inside = plant(
         f"archived as {session.person.other_id}/{visit.study_id}", place="file meta/PrivateInformation", kind=_TEXT
     )
-    meta.PrivateInformation = _even(inside.encode("ascii"))
+    meta.PrivateInformation = even(inside.encode("ascii"))
     dataset.file_meta = meta
     dataset.preamble = who.encode("ascii")[:_PREAMBLE_BYTES].ljust(_PREAMBLE_BYTES, b"\x00")
     padding = plant(f"left over: {session.person.email}", place="DataSetTrailingPadding", kind=_CONTACT)
-    dataset.DataSetTrailingPadding = _even(padding.encode("ascii"))
+    dataset.DataSetTrailingPadding = even(padding.encode("ascii"))
     dataset.save_as(path, enforce_file_format=True)
 
 
@@ -115,10 +116,6 @@ def _fill(dataset: Dataset, rows: Iterable[Row], ledger: Ledger, *, inside: str 
 
 def _items(*items: Dataset) -> Sequence:
     return Sequence(items)
-
-
-def _even(value: bytes) -> bytes:
-    return value + b"\x00" * (len(value) % 2)
 
 
 def _patient(session: Session, series: SeriesPlan) -> list[Row]:

@@ -17,7 +17,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
 from fivesafes.engines.sources.synthetic.canaries import TEXTS, Mint
-from fivesafes.engines.sources.synthetic.csa import CsaField, read_csa, write_csa
+from fivesafes.engines.sources.synthetic.csa import CsaField, even, read_csa, write_csa
 from fivesafes.engines.sources.synthetic.planted import PlantedValue, without_repeats
 
 STRUCTURAL = frozenset(
@@ -103,14 +103,14 @@ class _Planter:
             element.value = made if len(made) > 1 else made[0]
 
     def _bytes(self, place: str) -> bytes:
-        return _even(f"typed {self.mint.word(place=place)}".encode())
+        return even(f"typed {self.mint.word(place=place)}".encode())
 
     def _encoded(self, value: bytes, *, place: str) -> bytes:
         """Plant in CSA headers and protocol texts; leave all other bytes (pixels among them)."""
         if value.startswith(b"SV10"):
-            return _even(self._csa(value, place=place))
+            return even(self._csa(value, place=place))
         if _PROTOCOL in value[:20_000]:
-            return _even(self._protocol(value.decode("latin-1"), place=place).encode("latin-1"))
+            return even(self._protocol(value.decode("latin-1"), place=place).encode("latin-1"))
         return value
 
     def _csa(self, blob: bytes, *, place: str) -> bytes:
@@ -180,10 +180,10 @@ class _Planter:
             dataset.add_new((0x6000, element), vr, value)
         dataset.add_new((0x6000, 0x0022), "LO", self.mint.value("LO", place="OverlayDescription"))
         dataset.add_new((0x6000, 0x1500), "LO", self.mint.value("LO", place="OverlayLabel"))
-        dataset.add_new((0x6000, 0x3000), "OW", _even(self.mint.word(place="OverlayData").encode()))
+        dataset.add_new((0x6000, 0x3000), "OW", even(self.mint.word(place="OverlayData").encode()))
         dataset.add_new((0x5000, 0x2500), "LO", self.mint.value("LO", place="CurveLabel"))
-        dataset.ICCProfile = _even(self.mint.word(place="ICCProfile").encode())
-        dataset.DataSetTrailingPadding = _even(self.mint.word(place="DataSetTrailingPadding").encode())
+        dataset.ICCProfile = even(self.mint.word(place="ICCProfile").encode())
+        dataset.DataSetTrailingPadding = even(self.mint.word(place="DataSetTrailingPadding").encode())
 
     def _surround(self, dataset: FileDataset) -> None:
         meta = dataset.file_meta
@@ -208,10 +208,6 @@ def _place(element: DataElement, inside: str) -> str:
 def _reserves(tag: BaseTag) -> bool:
     """Whether the element names a private creator: changed, it would make its block unknown."""
     return bool(tag.is_private_creator)
-
-
-def _even(value: bytes) -> bytes:
-    return value + b"\x00" * (len(value) % 2)
 
 
 @cache

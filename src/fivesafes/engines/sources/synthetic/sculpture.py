@@ -17,7 +17,7 @@ _MARGIN = 14.0  # mm around a solid where it still bends its neighbours
 
 @frozen(kw_only=True)
 class Features:
-    """How one face differs from the mean, in mm (``jaw_width``, ``cheek`` and ``lips``: outwards; 0 is the mean)."""
+    """How one face differs from the mean, in mm: positive is longer, wider, fuller or lower; 0 is the mean."""
 
     nose_length: float = 0.0
     nose_width: float = 0.0

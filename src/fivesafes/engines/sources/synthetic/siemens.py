@@ -9,14 +9,13 @@ from attrs import frozen
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
-from fivesafes.engines.sources.synthetic.csa import CsaField, write_csa
+from fivesafes.engines.sources.synthetic.csa import CsaField, even, write_csa
 from fivesafes.engines.sources.synthetic.grids import Grid
 from fivesafes.engines.sources.synthetic.planted import PlantedKind
 from fivesafes.engines.sources.synthetic.session import SeriesPlan, Session
 
 CSA_CREATOR = "SIEMENS CSA HEADER"
 _TEXT, _UID, _NAME, _ID = PlantedKind.FREE_TEXT, PlantedKind.UID, PlantedKind.NAME, PlantedKind.IDENTIFIER
-_FIVE_DECIMALS = "{:.8f}"
 
 
 @frozen(kw_only=True)
@@ -35,10 +34,10 @@ def add_siemens_groups(
     csa = dataset.private_block(0x0029, CSA_CREATOR, create=True)
     csa.add_new(0x08, "CS", "IMAGE NUM 4")
     csa.add_new(0x09, "LO", version)
-    csa.add_new(0x10, "OB", _even(image_header(session, grid=grid, mosaic=mosaic)))
+    csa.add_new(0x10, "OB", even(image_header(session, grid=grid, mosaic=mosaic)))
     csa.add_new(0x18, "CS", "MR")
     csa.add_new(0x19, "LO", version)
-    csa.add_new(0x20, "OB", _even(series_header(session, series, grid=grid)))
+    csa.add_new(0x20, "OB", even(series_header(session, series, grid=grid)))
     dataset.private_block(0x0029, "SIEMENS MEDCOM HEADER2", create=True).add_new(0x60, "LO", "com")
     _add_measured(dataset, grid=grid, mosaic=mosaic)
     shown = dataset.private_block(0x0051, "SIEMENS MR HEADER", create=True)
@@ -178,7 +177,7 @@ def add_local_groups(dataset: Dataset, session: Session) -> None:
         0x01, "LO", plant(f"cohort/{person.other_id[4:]}/{visit.number}", place="SITE RESEARCH DB/xx01", kind=_ID)
     )
     unknown = plant(f"next of kin {person.mother.replace('^', ' ')}", place="SITE RESEARCH DB/xx02 (UN)", kind=_TEXT)
-    database.add_new(0x02, "UN", _even(unknown.encode("ascii")))
+    database.add_new(0x02, "UN", even(unknown.encode("ascii")))
     inner = Dataset()
     block = inner.private_block(0x0009, "SITE RESEARCH DB", create=True)
     block.add_new(0x01, "PN", session.ledger.plant_name(f"{visit.companion}^Kin", place="SITE RESEARCH DB/xx10/xx01"))
@@ -195,7 +194,7 @@ def add_local_groups(dataset: Dataset, session: Session) -> None:
 
 def _implicit_sequence(text: str) -> bytes:
     """Encode a sequence holding one ImageComments as VR UN does: implicit little endian (PS3.5 6.2.2)."""
-    value = _even(text.encode("ascii"))
+    value = even(text.encode("ascii"))
     element = b"\x20\x00\x00\x40" + len(value).to_bytes(4, "little") + value
     return b"\xfe\xff\x00\xe0" + len(element).to_bytes(4, "little") + element
 
@@ -209,8 +208,4 @@ def _number(value: float) -> str:
 
 
 def _numbers(values: Sequence[float]) -> tuple[str, ...]:
-    return tuple(_FIVE_DECIMALS.format(value) for value in values)
-
-
-def _even(value: bytes) -> bytes:
-    return value + b"\x00" * (len(value) % 2)
+    return tuple(f"{value:.8f}" for value in values)

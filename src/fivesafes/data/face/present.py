@@ -1,0 +1,84 @@
+"""Is a face still in here?  Answered of any image, without its original."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from attrs import field, frozen
+
+from fivesafes.data.face.examine import NO_SKIN, SCALP_SEEN, Examined, examine
+from fivesafes.data.face.itk import one_thread
+from fivesafes.data.face.locate import WEAK, WEAKEST
+from fivesafes.data.face.pack import CORE
+from fivesafes.data.face.prepare import prepare, unfit
+from fivesafes.data.face.stored import read_stored
+
+FACE: Final = 0.35
+"""Of the skin an intact head shows in eyes, nose or mouth: with more than this somebody could be recognised."""
+
+
+class Presence(StrEnum):
+    """Whether an image shows a face."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+@frozen(kw_only=True)
+class FacePresence:
+    """The answer for one image.
+
+    ``skin``: per part (eyes, nose, mouth, chin, ears) the skin seen by the skin an intact head of that size would show:
+    about 1 in an intact head, 0 where nothing is left; empty when it could not be measured.  ``mutual_information``:
+    how surely a head was found, nats, None when it was not looked for.
+    """
+
+    state: Presence
+    why: str
+    skin: Mapping[str, float] = field(factory=dict)
+    mutual_information: float | None = None
+
+
+def face_present(path: Path) -> FacePresence:
+    """Look for a face in a .nii or .nii.gz image.  Raises InvalidInput when the file is none.
+
+    What is not sure is ``unknown``: no head found, air as bright as tissue, too few slices, or some of a face left.
+    """
+    stored = read_stored(path)
+    why = unfit(stored)
+    if why is not None:
+        return FacePresence(state=Presence.UNKNOWN, why=why)
+    with one_thread():
+        scan = prepare(stored)
+        if scan is None:
+            return FacePresence(state=Presence.ABSENT, why="nothing is seen in the image: all voxels are alike")
+        return _answer(examine(scan))
+
+
+def _answer(seen: Examined) -> FacePresence:
+    """Judge what was seen."""
+    state, why = _judged(seen)
+    told = None if seen.pose is None else seen.pose.mutual_information
+    return FacePresence(state=state, why=why, skin=seen.shares, mutual_information=told)
+
+
+def _judged(seen: Examined) -> tuple[Presence, str]:
+    """Say what was seen and why it is called that."""
+    pose = seen.pose
+    if seen.brain_alone:
+        return Presence.ABSENT, "a brain without its skull"
+    if pose is None or pose.mutual_information < WEAKEST or not pose.plausible:
+        return Presence.UNKNOWN, "no head was found in the image"
+    if seen.to_surface is None:
+        return Presence.UNKNOWN, "the scan's air is as bright as tissue, so skin can't be seen in it"
+    left = [part for part in CORE if seen.shares[part] > FACE]
+    if left:
+        return Presence.PRESENT, f"skin is seen where these are: {', '.join(left)}"
+    none = all(seen.shares[part] < NO_SKIN for part in CORE)
+    if not none or seen.scalp < SCALP_SEEN or pose.mutual_information < WEAK:
+        return Presence.UNKNOWN, "no whole face is seen, but it is not sure that all of it is gone"
+    others = [part for part, share in seen.shares.items() if part not in CORE and share > FACE]
+    more = f"; still there: {', '.join(others)}" if others else ""
+    return Presence.ABSENT, f"no skin of eyes, nose or mouth is left{more}"
