@@ -123,7 +123,7 @@ def test_a_file_that_may_not_be_read_is_told(run_before: Study, monkeypatch: pyt
     answer = inspect(secret)
     assert isinstance(answer, SetAside)
     assert answer.status is FileStatus.UNREADABLE
-    assert "permission" in answer.why or "may not be read" in answer.why
+    assert "does not let this file be read" in answer.why
 
 
 def test_a_full_disk_says_try_again_and_leaves_no_half_release(study: Study) -> None:

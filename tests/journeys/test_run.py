@@ -69,7 +69,8 @@ def test_the_face_is_gone_and_every_other_voxel_is_as_converted(finished: Finish
     (image,) = release.glob("sub-*/anat/*_T1w.nii.gz")
     (mask,) = release.glob("derivatives/fivesafes/sub-*/anat/*_mask.nii.gz")
     raw = tmp_path
-    convert = [Path(sys.executable).with_name("dcm2niix"), "-z", "n", "-b", "n", "-f", "%s", "-o", raw, study.scans]
+    program = str(Path(sys.executable).with_name("dcm2niix"))
+    convert = [program, "-z", "n", "-b", "n", "-f", "%s", "-o", str(raw), str(study.scans)]
     subprocess.run(convert, check=True, capture_output=True)
     removed = np.asanyarray(nib.Nifti1Image.from_filename(mask).dataobj) > 0
     after = np.asanyarray(nib.Nifti1Image.from_filename(image).dataobj)

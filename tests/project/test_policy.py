@@ -1,9 +1,10 @@
 """Judgements of safe project: consent, approval, and the tier with its gates."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import asdict, evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,12 @@ BEST = Evidence(
 )
 CONSENT = Consent(permissions=frozenset({Permission(use=DataUse.HMB)}), face=False, valid_from=date(2026, 1, 1))
 USE = IntendedUse(purpose="p", permission=Permission(use=DataUse.HMB))
+
+
+def without(row: str) -> Evidence:
+    """Forget one measurement."""
+    facts: dict[str, Any] = {**asdict(BEST), row: None}
+    return Evidence(**facts)
 
 
 def tier(probability: Probability | None, impact: Impact, consents: Consents = FREE) -> Tier | None:
@@ -120,10 +127,10 @@ def test_unknown_consent_asks_for_iso_27001() -> None:
 @pytest.mark.parametrize("row", ["record_risk", "linkage", "identifiers", "face", "unchecked"])
 def test_a_row_without_evidence_is_not_assessed_never_public(row: str) -> None:
     """One thing that nobody measured leaves the tier open, and open refuses."""
-    probability, reasons = probability_of(evolve(BEST, **{row: None}), COHORT, RULES)
+    probability, reasons = probability_of(without(row), COHORT, RULES)
     assert probability is None
     assert "not assessed" in {reason.led_to for reason in reasons}
-    decision = tier_of(assess(evolve(BEST, **{row: None}), COHORT, RULES), FREE, cohort=COHORT, face=None, rules=RULES)
+    decision = tier_of(assess(without(row), COHORT, RULES), FREE, cohort=COHORT, face=None, rules=RULES)
     assert decision.tier is None
     assert judge_tier(decision, shared_with=Tier.T3).refuses
 

@@ -18,6 +18,7 @@ from fivesafes.output.linkage import is_missing
 
 _FIRST_REAL_YEAR: Final = 1926
 _DAY: Final = 86_400
+_MOST_ROWS: Final = 20_000_000
 _COLUMNS: Final[Mapping[str, str]] = {
     "person": r"person(?:_?id)?|individual|name|who|user|card(?:_?id)?|visitor|member",
     "participant": r"participant(?:_?id)?|subject(?:_?id)?|sub|bids_?id|truth",
@@ -84,7 +85,7 @@ def read_auxiliary(folder: Path) -> Auxiliary:
 def _sheets(folder: Path) -> Iterator[_Sheet]:
     for path in sorted([*folder.rglob("*.csv"), *folder.rglob("*.tsv")]):
         try:
-            table = read_table(path.read_bytes())
+            table = read_table(path.read_bytes(), most_rows=_MOST_ROWS)
         except (OSError, Unreadable):
             continue
         roles = {

@@ -119,8 +119,20 @@ def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Pr
         pseudonyms=engines.pseudonyms,
         progress=progress,
     )
+    state = state.adding("data", _judge_received(received))
     gated = gate(received.series, consents=request.consents, use=request.project.use, rules=request.rules, on=today)
     return evolve(state, received=received, gated=gated, outcomes=gated.stopped).adding("project", gated.verdict)
+
+
+def _judge_received(received: Received) -> Verdict:
+    if received.series:
+        return Verdict()
+    return refuse(
+        "data.receive.nothing",
+        why=f"no DICOM image of MR was found ({len(received.set_aside)} files were set aside, each with its reason)",
+        fix="give the folder that holds the scans; unpack archives first",
+        source="DESIGN: receive",
+    )
 
 
 def _judge_wish(project: Project, plan: Plan) -> Verdict:

@@ -6,9 +6,8 @@ measured on control days (the same weekday and hour in other weeks, when the par
 from the participants without any candidate follows the share of participants the log covers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Final
 
 import numpy as np
@@ -190,10 +189,36 @@ def attack(targets: Sequence[Target], log: Log, truth: Mapping[str, str] | None 
         for person in sorted(found)
     )
     unique = [float(right) for found, right in zip(best, sure, strict=True) if len(found) == 1]
-    curve = tuple(_point(some, targets, search, log, truth, coverage) for some in subsets)
+    curve = []
+    for some in subsets:
+        candidates = best if some == full else [search.candidates(target, some) for target in targets]
+        curve.append(
+            _point(some, candidates, targets, log, (truth, _estimator(some, candidates, targets, search, coverage)))
+        )
     return Attack(
-        links=links, curve=curve, coverage=coverage, expected_precision=sum(unique) / len(unique) if unique else None
+        links=links,
+        curve=tuple(curve),
+        coverage=coverage,
+        expected_precision=sum(unique) / len(unique) if unique else None,
     )
+
+
+def _estimator(
+    fields: Sequence[str],
+    candidates: Sequence[frozenset[int]],
+    targets: Sequence[Target],
+    search: _Search,
+    coverage: float,
+) -> Callable[[], NDArray[np.float64]]:
+    """Give the computation of how likely the right person is among the candidates, to be done where it is needed."""
+
+    def estimated() -> NDArray[np.float64]:
+        sizes = np.array([len(some) for some in candidates], dtype=np.float64)
+        # Without a date everybody fits some day: candidates are as many by chance as they are.
+        chance = _chance(targets, search, fields) if "date" in fields else np.maximum(sizes, _LEAST_CHANCE)
+        return _right(sizes, chance, coverage)
+
+    return estimated
 
 
 def _known_fields(targets: Sequence[Target], log: Log) -> frozenset[str]:
@@ -230,38 +255,42 @@ def _coverage(found: NDArray[np.float64], chance: NDArray[np.float64]) -> tuple[
     share = 0.5
     right = np.zeros(len(found))
     for _ in range(_STEPS):
-        right = np.where(found > 0, share * found / np.maximum(share * found + (1 - share) * chance, 1e-12), 0.0)
+        right = _right(found, chance, share)
         share = float(np.clip(right.mean(), 1e-6, 1 - 1e-6))
     return share, right
 
 
 def _point(
     fields: tuple[str, ...],
+    found: Sequence[frozenset[int]],
     targets: Sequence[Target],
-    search: _Search,
     log: Log,
-    truth: Mapping[str, str] | None,
-    coverage: float,
+    right: tuple[Mapping[str, str] | None, Callable[[], NDArray[np.float64]]],
 ) -> RiskPoint:
-    """Compute one point of the curve."""
-    found = [search.candidates(target, fields) for target in targets]
-    sizes = [len(some) for some in found]
+    """Compute one point of the curve: exactly with the truth, else from the chance that the right one is there, (n,)."""
+    truth, estimated = right
+    sizes = np.array([len(some) for some in found], dtype=np.float64)
+    rightly = None
     if truth is None:
-        right = sum(min(1.0, coverage) / size for size in sizes if size)
-        rightly = None
+        share = estimated()
     else:
         number = {person: index for index, person in enumerate(log.people)}
-        hits = [number.get(truth.get(t.label, "")) in some for t, some in zip(targets, found, strict=True)]
-        right = sum(1 / size for size, hit in zip(sizes, hits, strict=True) if hit)
-        rightly = sum(hit and size == 1 for size, hit in zip(sizes, hits, strict=True))
+        hits = [number.get(truth.get(t.label, ""), -1) in some for t, some in zip(targets, found, strict=True)]
+        share = np.array(hits, dtype=np.float64)
+        rightly = int((share * (sizes == 1)).sum())
     return RiskPoint(
         fields=fields,
-        median_candidates=float(median(sizes)) if sizes else 0.0,
+        median_candidates=float(np.median(sizes)) if len(sizes) else 0.0,
         uniquely_and_rightly_linked=rightly,
-        expected_right=right,
-        matched=sum(size > 0 for size in sizes),
-        unique=sum(size == 1 for size in sizes),
+        expected_right=float((share / np.maximum(sizes, 1)).sum()),
+        matched=int((sizes > 0).sum()),
+        unique=int((sizes == 1).sum()),
     )
+
+
+def _right(found: NDArray[np.float64], chance: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Give for each participant the chance that the right person is among the candidates, for a coverage ``share``."""
+    return np.where(found > 0, share * found / np.maximum(share * found + (1 - share) * chance, 1e-12), 0.0)
 
 
 def seconds(moment: datetime) -> int:

@@ -154,7 +154,9 @@ def clean(tmp_path: Path) -> Path:
     root = tmp_path / "study"
     write(root / "dataset_description.json", json.dumps(DESCRIPTION))
     write(root / "README", README)
-    write(root / "CHANGES", "1.0.1 2021-03-04\n  - Removed sub-007.\n1.0.0 2020-12-01\n  - First release, Jane Smith.\n")
+    write(
+        root / "CHANGES", "1.0.1 2021-03-04\n  - Removed sub-007.\n1.0.0 2020-12-01\n  - First release, Jane Smith.\n"
+    )
     write(root / "LICENSE", "Creative Commons Zero, copyright 2021 The University of Sydney\n")
     write(root / "participants.tsv", PARTICIPANTS)
     write(root / "participants.json", json.dumps(PARTICIPANTS_JSON))
@@ -170,12 +172,18 @@ def clean(tmp_path: Path) -> Path:
         write(here / f"func/sub-{label}_task-rest_bold.nii.gz", gzipped(nifti(descrip="6.0.4:ddd0a010")))
         write(here / f"func/sub-{label}_task-rest_events.tsv", EVENTS)
         write(here / f"func/sub-{label}_task-rest_physio.tsv.gz", gzipped(b"0.1\t2.3\n0.2\t2.4\n"))
-        write(here / f"func/sub-{label}_task-rest_physio.json", json.dumps({"Columns": ["cardiac", "time"], "StartTime": -22.345}))
+        write(
+            here / f"func/sub-{label}_task-rest_physio.json",
+            json.dumps({"Columns": ["cardiac", "time"], "StartTime": -22.345}),
+        )
         write(here / f"dwi/sub-{label}_dwi.bval", "0 1000 2000 3000 1000\n")
         write(here / f"sub-{label}_scans.tsv", SCANS.replace("001", label))
     prep = root / "derivatives/fmriprep"
     write(prep / "dataset_description.json", json.dumps(DESCRIPTION))
-    write(prep / "desc-aseg_dseg.tsv", "index\tname\tcolor\n2\tLeft-Cerebral-White-Matter\t#f5f5f5\n16\tBrain-Stem\t#779fb0\n")
+    write(
+        prep / "desc-aseg_dseg.tsv",
+        "index\tname\tcolor\n2\tLeft-Cerebral-White-Matter\t#f5f5f5\n16\tBrain-Stem\t#779fb0\n",
+    )
     write(prep / "sub-001/figures/sub-001_carpetplot.svg", SVG)
     write(
         prep / "sub-001/func/sub-001_desc-confounds_timeseries.tsv",

@@ -15,7 +15,14 @@ from typing import Final
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 
 from fivesafes.data.header.deidentify import Deidentifier
-from fivesafes.data.header.elements import Element, Encoding, inner_encoding, read_items
+from fivesafes.data.header.elements import (
+    EXPLICIT_LITTLE,
+    Element,
+    Encoding,
+    inner_encoding,
+    read_elements,
+    read_items,
+)
 from fivesafes.data.header.part10 import DataSet, open_data_set
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import KEY_BYTES, Pseudonyms
@@ -33,6 +40,7 @@ _TEXTS: Final = frozenset({"AE", "CS", "LO", "LT", "SH", "ST", "UC", "UR", "UT"}
 _READ: Final = _TEXTS | {"PN", "UI", "DA", "DT", "TM"}
 _UNTOLD: Final = frozenset({"UN"})
 _BLOBS: Final = frozenset({"OB"})
+_PREAMBLE: Final = 128
 _STANDARD_UIDS: Final = "1.2.840.10008."
 _RUN: Final = re.compile(rb"[\x20-\x7e\xa0-\xff]{6,}")
 _NUMBER: Final = re.compile(r"[\d.,:/ -]+")
@@ -73,7 +81,7 @@ class TextCollector:
         self, data_set: DataSet, seen: set[tuple[int, bytes]], *, blobs: frozenset[str]
     ) -> Iterator[tuple[str, str, int]]:
         """Yield text, VR and tag of what was not seen before; of VRs in ``blobs``, the printable runs."""
-        elements = data_set.elements()
+        elements = [*_file_meta(data_set), *data_set.elements()]
         character_set = next((e for e in elements if e.tag == CHARACTER_SET), None)
         for element in _leaves(data_set, elements, data_set.encoding, depth=0):
             vr = element.vr.decode("ascii") or _dictionary_vr(element.tag)
@@ -126,6 +134,13 @@ class TextCollector:
 
     def _is_known(self, text: str) -> bool:
         return text.isascii() and bool(self._words.keep_code(text.encode()))
+
+
+def _file_meta(data_set: DataSet) -> list[Element]:
+    """List the elements of group 0002, which lie before the data set unless that was inflated (PS3.10 7.1)."""
+    if data_set.buffer[_PREAMBLE : _PREAMBLE + 4] != b"DICM" or data_set.start <= _PREAMBLE + 4:
+        return []
+    return read_elements(data_set.buffer, _PREAMBLE + 4, data_set.start, EXPLICIT_LITTLE)
 
 
 def _leaves(data_set: DataSet, elements: list[Element], encoding: Encoding, *, depth: int) -> Iterator[Element]:

@@ -61,7 +61,7 @@ def is_number(cell: str) -> bool:
     return bool(_NUMBER.fullmatch(cell.strip()))
 
 
-def read_table(content: bytes) -> Delimited:
+def read_table(content: bytes, *, most_rows: int = MOST_ROWS) -> Delimited:
     """Read a table, telling its delimiter from its first line; raises Unreadable when it isn't one."""
     text = decoded(content)
     first = text.lstrip("\n\r").split("\n", 1)[0]
@@ -77,10 +77,10 @@ def read_table(content: bytes) -> Delimited:
     head = lines[0] if headed else [f"{number}" for number in range(1, len(lines[0]) + 1)]
     body = lines[1:] if headed else lines
     width = len(head)
-    rows = tuple(tuple(cell.strip() for cell in (row + [""] * width)[:width]) for row in body[:MOST_ROWS])
+    rows = tuple(tuple(cell.strip() for cell in (row + [""] * width)[:width]) for row in body[:most_rows])
     return Delimited(
         columns=tuple(name.strip() for name in head),
         rows=rows,
         headed=headed,
-        cut=len(body) > MOST_ROWS,
+        cut=len(body) > most_rows,
     )

@@ -13,8 +13,10 @@ from fivesafes.data.residue.rules import codes
 _PARTICIPANT: Final = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9+]+)")
 _DOCUMENT_NAMES: Final = re.compile(
     r"(?i)(?:readme|changes|changelog|license|licence|copying|citation|authors|contributors|contributing|notice|"
-    r"acknowledg\w*|dataset_description)(?:\.\w+)?|\.bidsignore|\.gitattributes|\.gitignore|genetic_info\.json",
+    r"acknowledg\w*|dataset_description|CODE_OF_CONDUCT|GOVERNANCE)(?:\.\w+)?|\.bidsignore|\.gitattributes|\.gitignore|genetic_info\.json",
 )
+_OWN_EVIDENCE: Final = re.compile(r"derivatives/fivesafes/(?:report|record|manifest)[\w-]*\.(?:html|json|txt)")
+"""What a release of fivesafes says of itself: the day of release and who answers for it belong there."""
 _PROGRAM_ENDINGS: Final = frozenset(
     [
         ".py",
@@ -76,7 +78,7 @@ def register_of(path: str) -> Register:
     parts = PurePosixPath(path)
     if participant_of(path):
         return Register.RECORD
-    if _DOCUMENT_NAMES.fullmatch(parts.name):
+    if _DOCUMENT_NAMES.fullmatch(parts.name) or _OWN_EVIDENCE.fullmatch(path):
         return Register.DOCUMENT
     return Register.DOCUMENT if parts.suffix.lower() in _PROGRAM_ENDINGS else Register.RECORD
 

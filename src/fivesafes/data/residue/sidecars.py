@@ -50,6 +50,8 @@ _AUTHORS: Final = frozenset(
         "spatialreference",
     ],
 )
+_TALLIES: Final = frozenset({"kept", "replaced", "blanked", "removed", "cleaned", "counts", "count", "actions"})
+_FEW_COUNTS: Final = 4
 _DICTIONARY_KEYS: Final = frozenset({"Description", "LongName", "Levels", "Units", "TermURL"})
 _HINTS_TIME: Final = re.compile(r"(?i)time|date|epoch|stamp|clock|created|acquired|started|when|utc")
 _LATE, _DAY = 7_200, 86_400
@@ -109,6 +111,8 @@ def _leaves(value: Any, keys: tuple[str, ...], *, authored: bool) -> Iterator[tu
     if len(keys) > _DEEPEST:
         raise Unreadable(why=f"nested deeper than {_DEEPEST} levels")
     if isinstance(value, Mapping):
+        if _is_tally(value, keys):
+            return
         described = bool(_DICTIONARY_KEYS & value.keys())
         for key, inner in value.items():
             ours = authored or described or re.sub(r"\W", "", str(key)).lower() in _AUTHORS
@@ -119,6 +123,12 @@ def _leaves(value: Any, keys: tuple[str, ...], *, authored: bool) -> Iterator[tu
     else:
         values = tuple(value) if isinstance(value, list) else (value,)
         yield _Leaf(keys, values), authored
+
+
+def _is_tally(value: Mapping[Any, Any], keys: tuple[str, ...]) -> bool:
+    """Whether an object counts how often keywords were met, as a record of de-identification does."""
+    whole = all(isinstance(number, int) and not isinstance(number, bool) for number in value.values())
+    return bool(value) and whole and (len(value) > _FEW_COUNTS or bool(keys and keys[-1].lower() in _TALLIES))
 
 
 def _judge(leaf: _Leaf, place: Place) -> Iterator[Residue]:

@@ -9,6 +9,7 @@ from fivesafes.data.residue.dates import Spot
 from fivesafes.data.residue.rules import words
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_CITED: Final = re.compile(r"(?:[,;]? (?:&|and) \w+)?,? (?:et al|\(?(?:19|20)\d\d)")
 _SHORTEST: Final = 3
 _LONGEST_NAME: Final = 4
 _PAIR: Final = 2
@@ -98,7 +99,7 @@ def names_in(text: str, *, alone: bool) -> Iterator[Spot]:
                 used = follower.end()
                 yield Spot("name", match.start(), used)
                 continue
-        if alone and match.group()[1:].islower():
+        if alone and match.group()[1:].islower() and not _CITED.match(text, match.end()):
             yield from _lone_name(match)
 
 

@@ -49,7 +49,7 @@ class Outcome:
 @click.option("--no-report", is_flag=True, help="Write no page with pictures.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per option
+def command(
     images: tuple[Path, ...],
     out: Path,
     engine: str,

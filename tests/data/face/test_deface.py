@@ -1,0 +1,195 @@
+"""A head goes in with its face and comes out without, and each other image gets the answer that is true of it."""
+
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+from attrs import asdict
+
+from fivesafes.core.errors import UsageMistake
+from fivesafes.data.face.deface import deface_image
+from fivesafes.data.face.examine import _examine
+from fivesafes.data.face.pack import CORE, FEATURES
+from fivesafes.data.face.present import Presence, face_present
+from fivesafes.data.face.render import before_after
+from fivesafes.data.face.stored import read_stored
+from fivesafes.data.model import Defaced, FaceMode, FaceStatus
+
+nib: Any = nibabel
+
+
+@pytest.fixture(scope="module")
+def defaced(head_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Defaced:
+    """Deface the synthetic head once."""
+    return deface_image(head_file, into=tmp_path_factory.mktemp("out"), mode=FaceMode.REMOVE)
+
+
+def voxels(path: Path | None) -> Any:
+    """Read an image's stored numbers, (I, J, K)."""
+    assert path is not None
+    return read_stored(path).voxels[..., 0]
+
+
+def test_the_face_is_gone_and_the_brain_whole(defaced: Defaced, synthetic_head: Any) -> None:
+    """Measured by the truth the head was made from, not by the pose that was found for it."""
+    assert defaced.status is FaceStatus.DEFACED, defaced.why
+    removed = voxels(defaced.mask) > 0
+    assert not (removed & synthetic_head.brain).any()
+    tissue = synthetic_head.data > 30
+    for number, part in enumerate(FEATURES, start=1):
+        left = (tissue & ~removed)[tissue & (synthetic_head.features == number)].mean()
+        assert left < (0.05 if part in CORE else 0.15), part
+
+
+def test_the_evidence_says_so_too(defaced: Defaced) -> None:
+    """What the engine measured on its own file agrees with the truth."""
+    evidence = defaced.evidence
+    assert evidence.residual is not None
+    assert all((share or 0) <= 0.1 for share in asdict(evidence.residual).values())
+    assert evidence.brain_voxels_altered == 0
+    assert evidence.outside_voxels_altered == 0
+    assert evidence.mask_ml is not None
+    assert evidence.mask_ml > 300
+
+
+def test_nothing_but_the_zone_changed(defaced: Defaced, head_file: Path) -> None:
+    """Each byte outside of the mask, header included, is the original's; inside stands the number that means 0."""
+    assert defaced.image is not None
+    before, after = read_stored(head_file), read_stored(defaced.image)
+    assert bytes(before.content[: before.offset]) == bytes(after.content[: after.offset])
+    kept = voxels(defaced.mask) == 0
+    assert np.array_equal(before.voxels[kept], after.voxels[kept])
+    assert not after.voxels[~kept].any()
+
+
+def test_the_names_are_kept_and_the_original_too(defaced: Defaced, head_file: Path) -> None:
+    """Image under its own name, mask beside it, nothing else left behind."""
+    assert defaced.image is not None
+    folder = defaced.image.parent
+    assert sorted(entry.name for entry in folder.iterdir()) == ["sub-x_T1w.nii.gz", "sub-x_T1w_mask.nii.gz"]
+    assert defaced.image.name == head_file.name
+
+
+def test_the_same_image_gives_the_same_bytes(defaced: Defaced, head_file: Path, tmp_path: Path) -> None:
+    """Nothing is remembered from the first time, and yet not a bit differs."""
+    _examine.cache_clear()
+    again = deface_image(head_file, into=tmp_path, mode=FaceMode.REMOVE)
+    for first, second in ((defaced.image, again.image), (defaced.mask, again.mask)):
+        assert first is not None
+        assert second is not None
+        assert first.read_bytes() == second.read_bytes()
+    assert defaced.evidence == again.evidence
+
+
+def test_a_skull_strip_keeps_the_brain_alone(head_file: Path, synthetic_head: Any, tmp_path: Path) -> None:
+    """All of the brain stays; of the rest of the head less than a fifth of the brain's volume."""
+    stripped = deface_image(head_file, into=tmp_path, mode=FaceMode.SKULL_STRIP)
+    assert stripped.status is FaceStatus.DEFACED, stripped.why
+    kept = voxels(stripped.mask) == 0
+    assert kept[synthetic_head.brain].mean() > 0.999
+    assert (kept & ~synthetic_head.brain).sum() < 0.35 * synthetic_head.brain.sum()
+    again = deface_image(tmp_path / head_file.name, into=tmp_path / "again", mode=FaceMode.REMOVE)
+    assert again.status is FaceStatus.NOTHING_TO_DO
+    assert again.image is None
+    assert face_present(tmp_path / head_file.name).state is Presence.ABSENT
+
+
+def test_the_mask_alone_can_be_had(defaced: Defaced, head_file: Path, tmp_path: Path) -> None:
+    """No unchanged copy of the face is written; the mask is the same as with the image."""
+    masked = deface_image(head_file, into=tmp_path, mode=FaceMode.MASK)
+    assert masked.image is None
+    assert [entry.name for entry in tmp_path.iterdir()] == ["sub-x_T1w_mask.nii.gz"]
+    assert np.array_equal(voxels(masked.mask), voxels(defaced.mask))
+    assert masked.evidence.residual == defaced.evidence.residual
+
+
+def test_what_was_defaced_has_nothing_left_to_do(defaced: Defaced, tmp_path: Path) -> None:
+    """Our own result is known as such, and its face as absent."""
+    assert defaced.image is not None
+    again = deface_image(defaced.image, into=tmp_path, mode=FaceMode.REMOVE)
+    assert again.status is FaceStatus.NOTHING_TO_DO
+    assert not list(tmp_path.iterdir())
+    assert face_present(defaced.image).state is Presence.ABSENT
+
+
+def test_an_intact_head_shows_a_face(head_file: Path) -> None:
+    """Eyes, nose and mouth are each told with their share."""
+    presence = face_present(head_file)
+    assert presence.state is Presence.PRESENT
+    assert all(presence.skin[part] > 0.5 for part in CORE)
+
+
+@pytest.mark.parametrize("shape", ["ball", "noise"])
+def test_what_is_no_head_is_refused(shape: str, tmp_path: Path, write_image: Any) -> None:
+    """A phantom and noise are refused with a sentence, nothing is written, and no presence is claimed."""
+    rng = np.random.default_rng(3)
+    i, j, k = np.indices((90, 90, 90)) - 45
+    data = np.abs(rng.normal(0, 60 if shape == "noise" else 5, (90, 90, 90)))
+    if shape == "ball":
+        data += 300 * (i**2 + j**2 + k**2 < 40**2)
+    affine = np.diag([2.0, 2, 2, 1])
+    path = write_image(f"{shape}.nii.gz", data.astype(np.int16), affine)
+    answer = deface_image(path, into=tmp_path, mode=FaceMode.REMOVE)
+    assert answer.status is FaceStatus.REFUSED
+    assert "no head" in answer.why
+    assert answer.image is None
+    assert not list(tmp_path.iterdir())
+    assert face_present(path).state is Presence.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [(np.zeros((40, 40, 40), np.int16), "alike"), (np.ones((200, 200, 1), np.int16), "too few slices")],
+)
+def test_an_image_without_content_is_refused(data: Any, told: str, tmp_path: Path, write_image: Any) -> None:
+    """Zeros and a single slice are refused at once."""
+    path = write_image(f"empty-{data.shape[2]}.nii.gz", data, np.diag([2.0, 2, 2, 1]))
+    answer = deface_image(path, into=tmp_path, mode=FaceMode.REMOVE)
+    assert answer.status is FaceStatus.REFUSED
+    assert told in answer.why
+
+
+def test_bright_air_needs_review(head_file: Path, synthetic_head: Any, tmp_path: Path, write_image: Any) -> None:
+    """Where air is as bright as tissue skin can't be measured: the face goes, but nobody says that it is sure."""
+    rng = np.random.default_rng(4)
+    data = np.where(synthetic_head.data < 20, rng.uniform(0, 255, synthetic_head.data.shape), synthetic_head.data)
+    path = write_image("sub-x_UNIT1.nii", data.astype(np.uint8), synthetic_head.affine)
+    answer = deface_image(path, into=tmp_path, mode=FaceMode.REMOVE)
+    assert answer.status is FaceStatus.NEEDS_REVIEW
+    assert "could not be measured" in answer.why
+    assert answer.image is not None
+    assert face_present(path).state is Presence.UNKNOWN
+
+
+def test_the_originals_folder_is_no_place_to_write_into(head_file: Path) -> None:
+    """The result bears the original's name, so it would take its place."""
+    with pytest.raises(UsageMistake, match="original"):
+        deface_image(head_file, into=head_file.parent, mode=FaceMode.REMOVE)
+
+
+def test_pictures_of_the_original_are_marked_identifying(defaced: Defaced, head_file: Path) -> None:
+    """Five before and five after, small, each with words for those who can't see it."""
+    assert defaced.image is not None
+    assert defaced.mask is not None
+    pictures = before_after(head_file, defaced.image, defaced.mask)
+    assert [picture.identifying for picture in pictures] == [True] * 5 + [False] * 5
+    assert all(picture.name.startswith("before") is picture.identifying for picture in pictures)
+    for picture in pictures:
+        assert picture.png.startswith(b"\x89PNG")
+        assert 1000 < len(picture.png) < 150_000
+        assert b"tEXt" not in picture.png
+        assert picture.alt
+
+
+@pytest.mark.shared_data
+def test_a_real_head_loses_its_face(shared_data: Path, tmp_path: Path) -> None:
+    """The one real head with its full face that can be had: all goals at once."""
+    answer = deface_image(shared_data / "heads" / "ds031_T1w.nii.gz", into=tmp_path, mode=FaceMode.REMOVE)
+    assert answer.status is FaceStatus.DEFACED, answer.why
+    assert answer.evidence.residual is not None
+    shares = asdict(answer.evidence.residual)
+    assert all(share is not None and share <= 0.05 for share in shares.values())
+    assert answer.evidence.brain_voxels_altered == 0
+    assert answer.evidence.outside_voxels_altered == 0

@@ -1,0 +1,120 @@
+"""Any image of a head becomes comparable, and what can't hold one is told apart."""
+
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from fivesafes.data.face.locate import _rotation
+from fivesafes.data.face.prepare import prepare, ras_grid, unfit
+from fivesafes.data.face.stored import Stored, read_stored
+
+nib: Any = nibabel
+
+
+def stored_of(data: NDArray[Any], affine: NDArray[Any], folder: Path) -> Stored:
+    """Write and read an image."""
+    nib.save(nib.Nifti1Image(data, affine), folder / "x.nii")
+    return read_stored(folder / "x.nii")
+
+
+def blob(shape: tuple[int, int, int], affine: NDArray[Any], centre: NDArray[Any]) -> NDArray[np.float32]:
+    """Draw a soft ball of 12 mm about a place in RAS mm."""
+    index = np.indices(shape).reshape(3, -1)
+    far = np.linalg.norm((affine[:3, :3] @ index + affine[:3, 3:]) - centre[:, None], axis=0)
+    return np.asarray(1000 * np.exp(-((far / 12) ** 2)), dtype=np.float32).reshape(shape)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    angles=st.tuples(*[st.floats(-3, 3)] * 3),
+    steps=st.tuples(*[st.floats(0.7, 4)] * 3),
+    order=st.permutations([0, 1, 2]),
+)
+def test_what_lies_somewhere_stays_there(
+    tmp_path_factory: pytest.TempPathFactory,
+    angles: tuple[float, float, float],
+    steps: tuple[float, float, float],
+    order: list[int],
+) -> None:
+    """Whatever the axes and voxel sizes, a ball keeps its place in the world within half a millimetre."""
+    affine = np.eye(4)
+    affine[:3, :3] = (_rotation(*angles) @ np.diag(steps))[:, order]
+    shape = tuple(int(96 / steps[axis]) for axis in order)
+    affine[:3, 3] = np.array([10, -20, 30]) - affine[:3, :3] @ (np.array(shape) / 2)
+    centre = np.array([14.0, -12.0, 27.0])
+    data = blob((shape[0], shape[1], shape[2]), affine, centre)
+    scan = prepare(stored_of(data, affine, tmp_path_factory.mktemp("ball")))
+    assert scan is not None
+    weights = scan.volume.data.astype(np.float64) ** 2
+    index = np.indices(weights.shape).reshape(3, -1)
+    place = scan.volume.affine[:3, :3] @ (index @ weights.ravel() / weights.sum()) + scan.volume.affine[:3, 3]
+    assert np.linalg.norm(place - centre) < 0.6
+
+
+def test_padding_below_zero_becomes_air(tmp_path: Path) -> None:
+    """Air of -1024 is shifted to 0, and told, so that the fill can be what the air was."""
+    data = blob((40, 40, 40), np.diag([2, 2, 2, 1.0]), np.array([40.0, 40, 40]))
+    scan = prepare(stored_of((data - 1024).astype(np.int16), np.diag([2, 2, 2, 1.0]), tmp_path))
+    assert scan is not None
+    assert scan.background == -1024
+    assert scan.volume.data.min() == 0
+    assert scan.dark_air
+
+
+def test_what_is_no_number_counts_as_air(tmp_path: Path) -> None:
+    """NaN and infinity neither spread nor shine."""
+    data = blob((40, 40, 40), np.diag([2, 2, 2, 1.0]), np.array([40.0, 40, 40]))
+    data[:5], data[5:7] = np.nan, np.inf
+    scan = prepare(stored_of(data, np.diag([2, 2, 2, 1.0]), tmp_path))
+    assert scan is not None
+    assert np.isfinite(scan.volume.data).all()
+
+
+def test_a_series_counts_by_its_first_volumes(tmp_path: Path) -> None:
+    """Later volumes of a diffusion series show less of the head; they are not asked."""
+    data = np.repeat(blob((40, 40, 40), np.diag([2, 2, 2, 1.0]), np.array([40.0, 40, 40]))[..., None], 9, axis=3)
+    data[..., 4:] = 0
+    scan = prepare(stored_of(data, np.diag([2, 2, 2, 1.0]), tmp_path))
+    assert scan is not None
+    assert scan.volume.data.max() == pytest.approx(scan.bright)
+
+
+@pytest.mark.parametrize("value", [0, 7, -1024])
+def test_nothing_stands_out_from_nothing(tmp_path: Path, value: int) -> None:
+    """An image of one value shows nothing."""
+    assert prepare(stored_of(np.full((30, 30, 30), value, np.int16), np.diag([2, 2, 2, 1.0]), tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "step", "told"),
+    [
+        ((200, 200, 1), 1.0, "too few slices"),
+        ((200, 200, 6), 5.0, "too few slices"),
+        ((64, 64, 12), 3.0, "too few slices"),
+        ((64, 64, 64), 50.0, "larger than any head"),
+    ],
+)
+def test_an_image_of_the_wrong_size_is_told(
+    tmp_path: Path, shape: tuple[int, int, int], step: float, told: str
+) -> None:
+    """Single slices, thin slabs and voxels of five centimetres hold no head."""
+    why = unfit(stored_of(np.ones(shape, np.int16), np.diag([step, step, step, 1.0]), tmp_path))
+    assert why is not None
+    assert told in why
+
+
+def test_the_new_grid_covers_the_whole_of_the_old(tmp_path: Path) -> None:
+    """No corner of an oblique image is lost."""
+    affine = np.eye(4)
+    affine[:3, :3] = _rotation(0.4, 0.2, -0.3)
+    stored = stored_of(np.ones((30, 40, 50), np.int16), affine, tmp_path)
+    grid = ras_grid(stored.grid)
+    corner = np.linalg.inv(grid.affine) @ affine @ np.array([29, 39, 49, 1])
+    assert (corner[:3] >= -1e-6).all()
+    assert (corner[:3] <= np.array(grid.shape)).all()

@@ -1,0 +1,136 @@
+"""Files are changed where they must be and nowhere else, whatever their kind of number."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fivesafes.core.errors import InvalidInput
+from fivesafes.data.face.stored import read_stored, write_aside
+
+nib: Any = nibabel
+KINDS = st.sampled_from(["u1", "i1", "<i2", ">i2", "<u2", "<i4", ">f4", "<f4", "<f8", ">f8"])
+
+
+def image_bytes(kind: str, *, volumes: int, scaled: bool, second: bool, extended: bool, seed: int) -> bytes:
+    """Build a small NIfTI file of any kind."""
+    rng = np.random.default_rng(seed)
+    shape = (5, 6, 7) if volumes == 1 else (5, 6, 7, volumes)
+    data = rng.integers(1, 100, shape).astype(kind)
+    if data.dtype.kind == "f":
+        data[0, 0, 0] = np.nan
+    header = (nib.Nifti2Header if second else nib.Nifti1Header)(endianness=">" if kind[0] == ">" else "<")
+    header.set_data_dtype(data.dtype)
+    image = (nib.Nifti2Image if second else nib.Nifti1Image)(data, np.diag([2.0, 2.0, 3.0, 1.0]), header)
+    if extended:
+        image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"kept as it is"))
+    image.header["descrip"] = b"kept too"
+    content = bytearray(image.to_bytes())
+    if scaled:
+        place = 112 if not second else 176
+        order = ">" if kind[0] == ">" else "<"
+        size = 4 if not second else 8
+        content[place : place + 2 * size] = np.array([0.5, -10.0], f"{order}f{size}").tobytes()
+    return bytes(content) + b"trailing"
+
+
+PLAIN = image_bytes("<i2", volumes=1, scaled=False, second=False, extended=False, seed=1)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    kind=KINDS,
+    volumes=st.integers(1, 3),
+    scaled=st.booleans(),
+    second=st.booleans(),
+    extended=st.booleans(),
+    packed=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_only_the_bytes_of_removed_voxels_change(  # noqa: PLR0913, PLR0917 - hypothesis hands over each draw
+    tmp_path: Path, kind: str, volumes: int, scaled: bool, second: bool, extended: bool, packed: bool, seed: int
+) -> None:
+    """Header, extensions, byte order, scaling, NaN and trailing bytes stay; the zone becomes real 0 in each volume."""
+    before = image_bytes(kind, volumes=volumes, scaled=scaled, second=second, extended=extended, seed=seed)
+    path = tmp_path / ("x.nii.gz" if packed else "x.nii")
+    path.write_bytes(gzip.compress(before) if packed else before)
+    stored = read_stored(path)
+    removed = np.random.default_rng(seed).random((3, 4, 5)) < 0.4
+    box = (slice(1, 4), slice(1, 5), slice(2, 7))
+    written = tmp_path / ("y.nii.gz" if packed else "y.nii")
+    write_aside(stored.blanked(removed, box=box, fill=stored.stored_value(0.0)).content, written)
+    raw = written.read_bytes()
+    after = gzip.decompress(raw) if packed else raw
+    assert len(after) == len(before)
+    mask = np.zeros(stored.voxels.shape, bool)
+    mask[box] = removed[..., None]
+    changed = np.frombuffer(before, "u1") != np.frombuffer(after, "u1")
+    touched = changed[stored.offset : stored.offset + mask.size * stored.dtype.itemsize]
+    assert changed.sum() == touched.sum()
+    per_voxel = touched.reshape(-1, stored.dtype.itemsize).any(axis=1).reshape(mask.shape, order="F")
+    assert not (per_voxel & ~mask).any()
+    assert (read_stored(written).real(0)[mask[..., 0]] == 0).all()
+    assert not [entry for entry in tmp_path.iterdir() if entry.name.startswith(".")]
+
+
+def test_compressed_files_carry_neither_name_nor_time(tmp_path: Path) -> None:
+    """Two writes of the same content are the same bytes."""
+    write_aside(b"content", tmp_path / "sub-jane.nii.gz")
+    write_aside(b"content", tmp_path / "other.nii.gz")
+    first, second = ((tmp_path / name).read_bytes() for name in ("sub-jane.nii.gz", "other.nii.gz"))
+    assert first == second
+    assert first[3] == 0
+    assert first[4:8] == b"\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "no single-file NIfTI"),
+        (b"plain text, not an image" * 40, "no single-file NIfTI"),
+        (gzip.compress(b"x" * 999)[:-6], "damaged"),
+        (image_bytes("<i2", volumes=1, scaled=False, second=False, extended=False, seed=1)[:500], "cut short"),
+        (
+            image_bytes("<i2", volumes=1, scaled=False, second=False, extended=False, seed=1)[:345] + b"i1\0",
+            "no single",
+        ),
+    ],
+)
+def test_what_is_no_image_is_refused_with_a_remedy(tmp_path: Path, content: bytes, told: str) -> None:
+    """Each way of being broken has its sentence, without the file's name in it."""
+    path = tmp_path / "sub-jane.nii.gz"
+    path.write_bytes(content)
+    with pytest.raises(InvalidInput, match=told) as caught:
+        read_stored(path)
+    assert caught.value.fix
+    assert "jane" not in str(caught.value)
+
+
+def test_colour_images_are_refused(tmp_path: Path) -> None:
+    """A rendering of a head in colour is nothing to register."""
+    data = np.zeros((4, 4, 4), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nib.save(nib.Nifti1Image(data, np.eye(4)), tmp_path / "x.nii")
+    with pytest.raises(InvalidInput, match="no plain numbers"):
+        read_stored(tmp_path / "x.nii")
+
+
+def test_an_image_that_lies_nowhere_is_refused(tmp_path: Path) -> None:
+    """Voxels without size can't be laid over a head."""
+    content = bytearray(PLAIN)
+    content[280:328] = bytes(48)  # srow_x, srow_y, srow_z
+    path = tmp_path / "x.nii"
+    path.write_bytes(content)
+    with pytest.raises(InvalidInput, match="where its voxels lie"):
+        read_stored(path)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    """A folder that can't be written into holds no half image afterwards."""
+    with pytest.raises(OSError, match="No such file"):
+        write_aside(b"content", tmp_path / "missing" / "x.nii")
+    assert not list(tmp_path.iterdir())
