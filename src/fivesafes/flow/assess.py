@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Progress
 from fivesafes.core.verdict import Verdict, note, refuse, review
+from fivesafes.data.bids.dataset import DERIVATIVES
 from fivesafes.data.model import Residue, Severity
 from fivesafes.data.ports import BidsIssue, BidsValidator
 from fivesafes.data.residue.search import Needles, numbers_in, search
@@ -31,6 +32,9 @@ from fivesafes.project.model import (
 )
 from fivesafes.project.policy import assess as weigh
 from fivesafes.project.policy import judge_tier, tier_of
+
+FROM_THE_FORM: Final = frozenset({"README", "dataset_description.json", f"{DERIVATIVES}/dataset_description.json"})
+"""Files of a candidate to which no scan contributes a word."""
 
 _DIRECT: Final = frozenset({"name", "direct_identifier", "linking_key"})
 _DATED: Final = frozenset({"date", "time_of_day", "uid_with_date", "small_area", "age_over_89", "location"})
@@ -72,7 +76,7 @@ def assess_candidate(candidate: Candidate, *, plan: Plan, validator: BidsValidat
     """Search every byte, look for what identifies by its kind, validate, and derive the tier from what was found."""
     progress.begin("assess", total=3, unit="checks")
     texts, recoding, outcomes = candidate.texts.reveal(), candidate.recoding, candidate.outcomes
-    hits = tuple(search(candidate.folder, needles_of(texts)))
+    hits = tuple(map(_weighed, search(candidate.folder, needles_of(texts))))
     progress.advance("assess")
     checked = check_dataset(candidate.folder)
     residues = (*hits, *checked.findings)
@@ -117,6 +121,14 @@ def not_our_own(texts: Collection[str], own: str) -> frozenset[str]:
     needles = needles_of(texts)
     said = {needles.reveal(number).reveal() for number in numbers_in(io.BytesIO(own.encode()), needles)}
     return frozenset(texts) - said
+
+
+def _weighed(hit: Residue) -> Residue:
+    """Weigh a hit in a file that is written from the study form alone: the form says it too, no scan did."""
+    if hit.path not in FROM_THE_FORM:
+        return hit
+    why = "the study form says a word that a header says too"
+    return evolve(hit, severity=Severity.LOW, why=why, fix="if it names a participant, change the form")
 
 
 def _any(residues: Iterable[Residue], kinds: Iterable[str]) -> bool:

@@ -1,9 +1,11 @@
 """The head is found however it lies, and nothing else is taken for one."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fivesafes.data.face import locate
 from fivesafes.data.face.itk import Grid, Volume, carry, one_thread
@@ -13,15 +15,16 @@ from fivesafes.data.face.pack import template
 from fivesafes.data.face.prepare import ras_grid
 
 ALL_TURNS = locate.turns
+Head = Mapping[str, NDArray[Any]]
 
 
-def test_a_head_on_its_side_turned_and_small_is_found(synthetic_head: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_head_on_its_side_turned_and_small_is_found(synthetic_head: Head, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mislabelled axis, a tilt and a child's size at once: each place in the face is found within 5 mm."""
     monkeypatch.setattr(locate, "turns", ALL_TURNS)
     truth = np.eye(4)
     truth[:3, :3] = 0.85 * _rotation(np.pi / 2 + 0.3, 0.2, -0.2)
     truth[:3, 3] = (40, -25, 60)
-    volume = Volume(data=synthetic_head.data, affine=synthetic_head.affine)
+    volume = Volume(data=synthetic_head["data"], affine=synthetic_head["affine"])
     grid = ras_grid(Grid(shape=volume.grid.shape, affine=truth @ volume.affine))
     scan = Volume(data=carry(volume, onto=grid, through=np.linalg.inv(truth)), affine=grid.affine)
     with one_thread():

@@ -52,11 +52,11 @@ class Stage:
     free: bool = False
 
 
-COARSE: Final = Stage(shrink=4, samples=18_000, steps=14, first=16.0, last=0.5)
-MIDDLE: Final = Stage(shrink=2, samples=40_000, steps=30, first=6.0, last=0.2)
-FREE: Final = Stage(shrink=2, samples=55_000, steps=60, first=3.0, last=0.05, relax=0.7, free=True)
-FINE: Final = Stage(shrink=1, samples=85_000, steps=30, first=1.0, last=0.02, relax=0.7, free=True)
-KEPT: Final = 4
+COARSE: Final = Stage(shrink=4, samples=12_000, steps=14, first=16.0, last=0.5)
+MIDDLE: Final = Stage(shrink=2, samples=25_000, steps=30, first=6.0, last=0.2)
+FREE: Final = Stage(shrink=2, samples=40_000, steps=60, first=3.0, last=0.05, relax=0.7, free=True)
+FINE: Final = Stage(shrink=1, samples=50_000, steps=25, first=1.0, last=0.02, relax=0.7, free=True)
+KEPT: Final = 3
 
 
 @frozen(kw_only=True, eq=False)
