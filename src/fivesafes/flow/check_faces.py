@@ -3,11 +3,16 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
+
+import nibabel as nib
 
 from fivesafes.core.progress import Progress
-from fivesafes.data.model import Residue
+from fivesafes.data.model import Residue, Severity
 from fivesafes.data.residue.place import Place
+
+if TYPE_CHECKING:
+    from fivesafes.data.face.present import FacePresence
 
 _STRUCTURAL: Final = re.compile(
     r"(?i)_(?:T1w|T2w|FLAIR|PDw|PDT2|inplaneT1|inplaneT2|T1map|T2map|T2starw|T2starmap|R1map|R2map|PDmap|MTVmap|MP2RAGE|UNIT1|"
@@ -18,6 +23,10 @@ _LOOKS_STRUCTURAL: Final = re.compile(
 )
 _NO_HEAD: Final = re.compile(r"(?i)mask|_dseg|probseg|_label|space-MNI|brain|atlas|_bold|_dwi|skull")
 _MOST: Final = 200
+_UNLIKE: Final = 0.07
+"""Nats of mutual information with the template: noise and balls have .00 to .06, heads .26 and more."""
+_FEWEST: Final = 12
+_SMALLEST_MM: Final = 60.0
 _STAGE: Final = "look for faces"
 
 
@@ -46,23 +55,22 @@ def _is_structural(path: Path, dataset: Path) -> bool:
 
 
 def _looked_at(path: Path, place: Place) -> Iterator[Residue]:
+    from fivesafes.data.face.present import Presence, face_present  # noqa: PLC0415 - loads the registration engine
+
     try:
-        presence = _presence(path)
+        answer = face_present(path)
+        if answer.state is Presence.PRESENT:
+            yield place.residue("face", "file")
+        elif answer.state is Presence.UNKNOWN:
+            yield place.residue("face_unknown", "file", severity=Severity.LOW if _shows_no_head(answer, path) else None)
     except Exception:  # noqa: BLE001 - an image that can't be examined is told as such, whatever it was that failed
         yield place.residue("face_unknown", "file")
-        return
-    if presence == "present":
-        yield place.residue("face", "file")
-    elif presence != "absent":
-        yield place.residue("face_unknown", "file")
 
 
-def _presence(path: Path) -> str:
-    """Ask the face safe; imported late, for it loads the registration engine and its template."""
-    from importlib import import_module  # noqa: PLC0415 - see above
-
-    answer: Any = import_module("fivesafes.data.face.present").face_present(path)
-    for name in ("presence", "state", "status", "answer", "face"):
-        if (value := getattr(answer, name, None)) is not None:
-            return str(getattr(value, "value", value)).lower()
-    return str(getattr(answer, "value", answer)).lower()
+def _shows_no_head(answer: "FacePresence", path: Path) -> bool:
+    """Whether the image is too small to show a face, or is as unlike a head as noise and phantoms are."""
+    if answer.mutual_information is not None:
+        return answer.mutual_information < _UNLIKE
+    image = nib.load(path)
+    spatial = list(zip(image.shape[:3], image.header.get_zooms()[:3], strict=True))
+    return any(voxels < _FEWEST or voxels * step < _SMALLEST_MM for voxels, step in spatial)

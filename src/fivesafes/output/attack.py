@@ -267,7 +267,7 @@ def _point(
     log: Log,
     right: tuple[Mapping[str, str] | None, Callable[[], NDArray[np.float64]]],
 ) -> RiskPoint:
-    """Compute one point of the curve: exactly with the truth, else from the chance that the right one is there, (n,)."""
+    """Compute one point of the curve: exactly with the truth, else from the chance that the right one is there."""
     truth, estimated = right
     sizes = np.array([len(some) for some in found], dtype=np.float64)
     rightly = None
