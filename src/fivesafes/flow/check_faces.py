@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import nibabel as nib
 
@@ -71,6 +71,6 @@ def _shows_no_head(answer: "FacePresence", path: Path) -> bool:
     """Whether the image is too small to show a face, or is as unlike a head as noise and phantoms are."""
     if answer.mutual_information is not None:
         return answer.mutual_information < _UNLIKE
-    image = nib.load(path)
+    image = cast("nib.Nifti1Image", nib.load(path))
     spatial = list(zip(image.shape[:3], image.header.get_zooms()[:3], strict=True))
     return any(voxels < _FEWEST or voxels * step < _SMALLEST_MM for voxels, step in spatial)

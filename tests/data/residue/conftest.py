@@ -3,13 +3,21 @@
 import gzip
 import io
 import json
+import struct
+import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
+
+from fivesafes.data.model import Residue, Severity
+from fivesafes.data.residue.walk import residues_in
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 SIDECAR = {
     "Modality": "MR",
@@ -136,6 +144,18 @@ def png(**chunks: str) -> bytes:
     return out.getvalue()
 
 
+def member(content: bytes, *, name: bytes = b"", mtime: int = 0, comment: bytes = b"", extra: bytes = b"") -> bytes:
+    """Make one gzip member by hand, with whatever its header can hold."""
+    flags = (4 if extra else 0) | (8 if name else 0) | (16 if comment else 0)
+    head = b"\x1f\x8b\x08" + bytes([flags]) + struct.pack("<I", mtime) + b"\x00\xff"
+    head += (struct.pack("<H", len(extra)) + extra) if extra else b""
+    head += (name + b"\x00") if name else b""
+    head += (comment + b"\x00") if comment else b""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    tail = struct.pack("<II", zlib.crc32(content), len(content) & 0xFFFFFFFF)
+    return head + deflate.compress(content) + deflate.flush() + tail
+
+
 @pytest.fixture
 def make_nifti() -> Callable[..., bytes]:
     """Give the maker of small NIfTI files."""
@@ -146,6 +166,26 @@ def make_nifti() -> Callable[..., bytes]:
 def make_png() -> Callable[..., bytes]:
     """Give the maker of small PNG files."""
     return png
+
+
+@pytest.fixture
+def make_member() -> Callable[..., bytes]:
+    """Give the maker of gzip members."""
+    return member
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> Callable[..., list[Residue]]:
+    """Give a function that puts one file into an otherwise empty data set and lists what is found of it."""
+
+    def looked(path: str, content: str | bytes, *, lightest: str = "medium") -> list[Residue]:
+        root = tmp_path / "one"
+        write(root / path, content)
+        order = list(Severity)
+        found = residues_in(root, now=NOW).findings
+        return [one for one in found if order.index(one.severity) >= order.index(Severity(lightest))]
+
+    return looked
 
 
 @pytest.fixture
