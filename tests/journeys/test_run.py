@@ -24,6 +24,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 
 Finished = tuple[Study, Answer]
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
 
 def test_scans_become_a_release_with_the_evidence_of_all_five_safes(finished: Finished) -> None:
@@ -41,6 +42,38 @@ def test_scans_become_a_release_with_the_evidence_of_all_five_safes(finished: Fi
             assert (release / name).is_file()
     text = (release / "README").read_text()
     assert "Do not try to find out who a participant is" in text
+
+
+@pytest.mark.parametrize("suffix", ["T1w", "bold", "dwi"])
+def test_sidecars_are_as_written(finished: Finished, suffix: str) -> None:
+    """What stays of a scan's metadata is kept in golden files: a change shows in words before it reaches a scan."""
+    study, _ = finished
+    (sidecar,) = (study.out / "release").glob(f"sub-*/*/*_{suffix}.json")
+    golden = GOLDEN / f"sidecar-{suffix}.json"
+    if not golden.exists():
+        golden.write_bytes(sidecar.read_bytes())
+        pytest.fail(f"wrote {golden.name}: read it, then keep it")
+    assert json.loads(sidecar.read_text()) == json.loads(golden.read_text())
+
+
+def test_ctrl_c_stops_at_once_and_says_how_to_go_on(study: Study) -> None:
+    """Exit 130, no release, no scratch, no traceback."""
+    run = subprocess.Popen(
+        study.command("--workers", "2"), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (study.out / "private" / "scratch").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    asked = time.monotonic()
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 130, said
+    assert time.monotonic() - asked < 20
+    assert "run the same command again" in said
+    assert "Traceback" not in said
+    assert not (study.out / "release").exists()
+    assert not (study.out / "private" / "scratch").exists()
 
 
 def test_the_manifest_and_the_signed_record_verify(finished: Finished) -> None:

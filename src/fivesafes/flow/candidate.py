@@ -37,8 +37,12 @@ def build(
     project: Project,
     recoding: Recoding,
     made_by: Mapping[str, str],
+    methods: Sequence[str],
 ) -> None:
-    """Write the whole data set but its README and evidence; the folder must not exist yet."""
+    """Write the whole data set but its README and evidence; the folder must not exist yet.
+
+    ``made_by``: program → version, in the order of work; ``methods``: how the data were de-identified, in words.
+    """
     candidate.mkdir(parents=True)
     for outcome in outcomes:
         for image in outcome.images:
@@ -56,6 +60,8 @@ def build(
             "EthicsApprovals": [f"{project.approval.committee}, {project.approval.number}"],
         },
     )
+    # BIDS has this field in sidecars; here it tells the reader of the whole data set at once.
+    description["DeidentificationMethod"] = list(methods)
     _write(candidate / "dataset_description.json", dataset.as_json(description))
     _write(candidate / "participants.tsv", dataset.participants_tsv(rows, columns))
     _write(candidate / "participants.json", dataset.as_json(dataset.participants_json(columns)))

@@ -72,5 +72,5 @@ def _shows_no_head(answer: "FacePresence", path: Path) -> bool:
     if answer.mutual_information is not None:
         return answer.mutual_information < _UNLIKE
     image = cast("nib.Nifti1Image", nib.load(path))
-    spatial = list(zip(image.shape[:3], image.header.get_zooms()[:3], strict=True))
+    spatial = list(zip(image.shape[:3], image.header["pixdim"][1:4].tolist(), strict=True))
     return any(voxels < _FEWEST or voxels * step < _SMALLEST_MM for voxels, step in spatial)

@@ -13,6 +13,7 @@ from fivesafes.core.errors import EXIT_OK, InvalidInput, NeedsReview, PartlyDone
 from fivesafes.core.event import Event
 from fivesafes.core.verdict import Gravity, Verdict
 from fivesafes.data.bids import dataset
+from fivesafes.data.bids.sidecar import METHODS
 from fivesafes.data.residue.search import search
 from fivesafes.flow.assess import (
     Assessed,
@@ -96,6 +97,7 @@ def _assess(runner: Runner, state: RunState, ready: tuple[SeriesOutcome, ...]) -
         project=project,
         recoding=recoding,
         made_by=made_by,
+        methods=_methods(state, ready),
     )
     (folder / "README").write_text(_statement(state, ready, recoding), encoding="utf-8")
     assert state.received is not None  # noqa: S101 - ready series were received
@@ -113,6 +115,18 @@ def _assess(runner: Runner, state: RunState, ready: tuple[SeriesOutcome, ...]) -
     )
     state = state.adding("data", assessed.data).adding("project", assessed.project).adding("output", assessed.output)
     return _airlock(runner, state, candidate, assessed)
+
+
+def _methods(state: RunState, ready: tuple[SeriesOutcome, ...]) -> list[str]:
+    """Name how the data were de-identified: headers, dates, sidecars, faces."""
+    engines = {
+        f"{image.face.mode} by {image.face.engine} {image.face.engine_version}"
+        for one in ready
+        for image in one.images
+        if image.face.status == "defaced"
+    }
+    dates = f"dates and times {state.plan.controls.setting('dates')} per participant, intervals kept (DICOM 113107)"
+    return [*METHODS, dates, *(f"faces: {engine}, verified on the written file" for engine in sorted(engines))]
 
 
 def _statement(state: RunState, ready: tuple[SeriesOutcome, ...], recoding: Recoding) -> str:

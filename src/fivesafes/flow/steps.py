@@ -3,9 +3,9 @@
 Steps neither log nor keep anything outside the folder they are given: the runner does that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -14,10 +14,11 @@ from fivesafes.core.verdict import Verdict, note
 from fivesafes.data.bids.naming import companions_for, image_names
 from fivesafes.data.bids.nifti import write_clean
 from fivesafes.data.bids.rules import Held
-from fivesafes.data.bids.sidecar import KEEP, clean
+from fivesafes.data.bids.sidecar import KEEP, Code, clean
 from fivesafes.data.face.policy import DEFACE, FaceRule, judge_defaced, rule_for
 from fivesafes.data.header.deidentify import Deidentifier
 from fivesafes.data.header.malformed import Malformed
+from fivesafes.data.header.method import MEANINGS
 from fivesafes.data.header.part10 import open_data_set
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
@@ -106,11 +107,18 @@ def convert_scan(scan: DeidentifiedScan, *, into: Path, converter: Converter, si
         stem = name.stem(scan.subject, scan.session)
         nifti = tidy / f"{stem}.nii.gz"
         write_clean(one.nifti, nifti)
-        kept, removed = clean(one.sidecar, name=name, keep=KEEP[sidecar])
+        kept, removed = clean(one.sidecar, name=name, keep=KEEP[sidecar], codes=_codes(one.sidecar))
         companions = companions_for(name, one)
         images.append(BidsImage(name=name, nifti=nifti, sidecar=kept, companions=companions, removed_keys=removed))
     bids = BidsScan(id=scan.id, subject=scan.subject, session=scan.session, images=tuple(images), record=scan.record)
     return bids, Verdict.all_of(verdicts)
+
+
+def _codes(raw: Mapping[str, Any]) -> list[Code]:
+    """Take over the codes that our own de-identification wrote into the DICOM (PS3.16 CID 7050), and no others."""
+    told = raw.get("DeidentificationMethodCodeSequence")
+    values = [item.get("CodeValue") for item in told if isinstance(item, dict)] if isinstance(told, list) else []
+    return [Code(value=value, meaning=MEANINGS[value]) for value in MEANINGS if value in values]
 
 
 def deface_scan(
@@ -145,7 +153,24 @@ def _deface(
         pictures = draw(image.nifti, defaced.image, defaced.mask)
     unchanged = defaced.status is FaceStatus.NOTHING_TO_DO and defaced.image is None
     nifti = image.nifti if unchanged or defaced.image is None else defaced.image
+    sidecar = _told_defaced(image.sidecar, defaced) if defaced.status is FaceStatus.DEFACED else image.sidecar
     faced = FacedImage(
-        image=evolve(image, nifti=nifti), defaced=defaced, because=f"{because}; {defaced.why}", pictures=tuple(pictures)
+        image=evolve(image, nifti=nifti, sidecar=sidecar),
+        defaced=defaced,
+        because=f"{because}; {defaced.why}",
+        pictures=tuple(pictures),
     )
     return faced, defaced
+
+
+def _told_defaced(sidecar: Mapping[str, Any], defaced: Defaced) -> dict[str, Any]:
+    """Say in the sidecar that the face is gone, in words and by its code."""
+    text = f"face: {defaced.mode.value} (fivesafes, defacer {defaced.engine} {defaced.engine_version}), verified"
+    code = {
+        "CodeValue": "113102",
+        "CodingSchemeDesignator": "DCM",
+        "CodeMeaning": "Clean Recognizable Visual Features Option",
+    }
+    codes = [*sidecar.get("DeidentificationMethodCodeSequence", []), code]
+    methods = [*sidecar.get("DeidentificationMethod", []), text]
+    return {**sidecar, "DeidentificationMethod": methods, "DeidentificationMethodCodeSequence": codes}

@@ -52,7 +52,7 @@ def statement_text(said: Statement) -> str:
         ),
         fill(
             f"Made by {said.software}; policies {said.policy_digest[:16]}. The evidence is in derivatives/fivesafes: "
-            "report.html, the signed record.json with the day of release, and a manifest that `sha256sum --check` reads."
+            "report.html, the signed record.json with the day of release, and a manifest for `sha256sum --check`."
         ),
     ]
     return "\n\n".join(paragraphs) + "\n"

@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import nibabel as nib
@@ -178,8 +179,10 @@ def make_member() -> Callable[..., bytes]:
 def look(tmp_path: Path) -> Callable[..., list[Residue]]:
     """Give a function that puts one file into an otherwise empty data set and lists what is found of it."""
 
+    number = count()
+
     def looked(path: str, content: str | bytes, *, lightest: str = "medium") -> list[Residue]:
-        root = tmp_path / "one"
+        root = tmp_path / f"data{next(number)}"
         write(root / path, content)
         order = list(Severity)
         found = residues_in(root, now=NOW).findings

@@ -18,7 +18,6 @@ from fivesafes.data.residue.sidecars import walk
 from fivesafes.data.residue.spots import at_least_medium, spots
 
 _DICOM: Final = 2
-_CIFTI: Final = 32
 _SEVERITIES: Final = list(Severity)
 _LOGIN: Final = re.compile(r"\[[\w.-]+@[\w.-]+: ")
 
@@ -58,7 +57,7 @@ def _one(code: int, content: bytes, place: Place) -> Iterator[Residue]:
         yield from _dicom(content, place)
     elif body.lstrip()[:1] in (b"{", b"["):
         yield from _json(body, place)
-    elif code == _CIFTI and body.lstrip().startswith(b"<"):
+    elif body.lstrip().startswith(b"<"):
         yield from _texts(body.decode("utf-8", errors="replace"), place)
     else:
         yield from text_in_bytes(body, place, "extension")

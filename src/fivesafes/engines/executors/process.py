@@ -83,6 +83,11 @@ def _pooled(
                 if error is not None and not isinstance(error, FiveSafesError):
                     raise error
                 yield job, future.result() if error is None else error
+    except KeyboardInterrupt:
+        # Who stops a run does not want to wait for the series at hand; their scratch is cleared by the run.
+        for process in list((pool._processes or {}).values()):  # noqa: SLF001 - no public way before Python 3.14
+            process.kill()
+        raise
     except BrokenProcessPool:  # submit() to a pool that has just broken
         return [*running.values(), *reversed(queue)]
     finally:
