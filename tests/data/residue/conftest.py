@@ -130,7 +130,7 @@ def gzipped(content: bytes) -> bytes:
 
 def nifti(**fields: str) -> bytes:
     """Make a small NIfTI-1 file, uncompressed, with header texts."""
-    image = nib.Nifti1Image(np.arange(64, dtype=np.int16).reshape(4, 4, 4), np.eye(4))
+    image = nib.Nifti1Image(np.arange(64, dtype=np.int16).reshape(4, 4, 4), np.eye(4))  # type: ignore[no-untyped-call]  # nibabel's
     for name, text in fields.items():
         image.header[name] = text
     return bytes(image.to_bytes())
@@ -178,7 +178,6 @@ def make_member() -> Callable[..., bytes]:
 @pytest.fixture
 def look(tmp_path: Path) -> Callable[..., list[Residue]]:
     """Give a function that puts one file into an otherwise empty data set and lists what is found of it."""
-
     number = count()
 
     def looked(path: str, content: str | bytes, *, lightest: str = "medium") -> list[Residue]:

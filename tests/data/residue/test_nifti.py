@@ -29,7 +29,7 @@ def places(found: list[Residue]) -> list[tuple[str, str]]:
 
 def extended(code: int, body: bytes) -> bytes:
     """Make a NIfTI file with one header extension."""
-    image = nib.Nifti1Image(np.zeros((4, 4, 4), dtype=np.int16), np.eye(4))
+    image = nib.Nifti1Image(np.zeros((4, 4, 4), dtype=np.int16), np.eye(4))  # type: ignore[no-untyped-call]  # nibabel's
     image.header.extensions.append(nib.nifti1.Nifti1Extension(code, body))
     return bytes(image.to_bytes())
 
@@ -81,12 +81,12 @@ def test_a_text_behind_the_null_that_ends_another_is_read(look: Look, make_nifti
 
 def test_nifti_2_and_big_endian_headers_are_read(look: Look) -> None:
     """Both layouts, both byte orders."""
-    image = nib.Nifti2Image(np.zeros((4, 4, 4), dtype=np.int16), np.eye(4))
+    image = nib.Nifti2Image(np.zeros((4, 4, 4), dtype=np.int16), np.eye(4))  # type: ignore[no-untyped-call]  # nibabel's
     image.header["descrip"] = "SMITH^JANE"
     assert places(look("a.nii", bytes(image.to_bytes()))) == [("name", "header.descrip")]
-    header = nib.Nifti1Header(endianness=">")
+    header = nib.Nifti1Header(endianness=">")  # type: ignore[no-untyped-call]  # nibabel's
     header["descrip"] = "SMITH^JANE"
-    swapped = nib.Nifti1Image(np.zeros((4, 4, 4), dtype=np.int16), np.eye(4), header)
+    swapped = nib.Nifti1Image(np.zeros((4, 4, 4), dtype=np.int16), np.eye(4), header)  # type: ignore[no-untyped-call]  # nibabel's
     assert places(look("a.nii", bytes(swapped.to_bytes()))) == [("name", "header.descrip")]
 
 

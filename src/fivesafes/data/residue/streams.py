@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from functools import partial
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Final
 
@@ -44,14 +44,13 @@ def layers(path: Path) -> Iterator[Layer]:
     Raises Unreadable for broken or encrypted content, OSError when the file can't be opened.  Nothing is held in
     memory but zip archives inside other archives and PDF files (up to 256 MiB).
     """
-    with path.open("rb") as handle:
-        yield Layer("", handle)
+    with ExitStack() as opened:
 
-    yield from _inside(partial(_file, path), "", 0)
+        def opener() -> IO[bytes]:
+            return opened.enter_context(path.open("rb"))
 
-
-def _file(path: Path) -> IO[bytes]:
-    return path.open("rb")
+        yield Layer("", opener())
+        yield from _inside(opener, "", 0)
 
 
 def _inside(opener: Callable[[], Source], member: str, depth: int) -> Iterator[Layer]:

@@ -1,0 +1,93 @@
+"""The report: self-contained, escaped, and without a face where it leaves."""
+
+from pathlib import Path
+
+import pytest
+
+from fivesafes.engines.reporters.html import HtmlReporter, without_identifying_pictures
+
+HOSTILE = "<script>alert(1)</script>\u202e"
+VERDICT = {"gravity": "note", "findings": []}
+DECISION = {"tier": "T0", "probability": "P2", "impact": "I1", "reasons": [], "raised_by": []}
+RECORD = {
+    "schema": 1,
+    "date": "2026-06-01",
+    "outcome": {"kind": "released", "sentence": "Released."},
+    "project": dict.fromkeys(
+        ("id", "title", "investigator", "institution", "approval", "purpose", "data_use"), HOSTILE
+    ),
+    "tier": {"planned": DECISION, "measured": DECISION, "shared_with": "T0", "shared_with_words": "public"},
+    "participants": {"received": 1, "refused": 0, "released": 1},
+    "questions": dict.fromkeys(("project", "people", "setting", "data", "output"), "?"),
+    "verdicts": dict.fromkeys(("project", "people", "setting", "data", "output"), VERDICT),
+    "plan": [],
+    "received": [],
+    "series": [
+        {
+            "id": "s",
+            "status": "released",
+            "outputs": [],
+            "why": HOSTILE,
+            "subject": "x",
+            "session": None,
+            "files_received": 1,
+            "header": {"kept": {"EchoTime": 1}, "replaced": {}, "blanked": {}, "removed": {"PatientName": 1}},
+            "label": "T1w",
+            "images": [
+                {
+                    "output": "sub-x/anat/sub-x_T1w.nii.gz",
+                    "stem": "sub-x_T1w",
+                    "face": {
+                        "status": "defaced",
+                        "because": "b",
+                        "engine": "e",
+                        "engine_version": "1",
+                        "mode": "remove",
+                        "evidence": None,
+                    },
+                    "sidecar_removed": ["AcquisitionTime"],
+                    "pictures": [
+                        {"name": "before", "alt": "face", "file": "before.png", "identifying": True},
+                        {"name": "after", "alt": "no face", "file": "after.png", "identifying": False},
+                    ],
+                }
+            ],
+        }
+    ],
+    "shows_faces": True,
+    "bids": {"validator": "v", "errors": 0, "warnings": 0, "issues": []},
+    "linkage": None,
+    "candidate": None,
+    "versions": {"fivesafes": "0"},
+    "policy_digest": "d",
+}
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Write two small files that stand for pictures."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "before.png").write_bytes(b"BEFORE")
+    (folder / "after.png").write_bytes(b"AFTER")
+    return folder
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_texts_are_escaped_and_nothing_is_fetched(tmp_path: Path, pictures: Path, leaving: bool) -> None:
+    """A name from a form or a header is text, whatever it looks like."""
+    HtmlReporter().write(RECORD, pictures=pictures, into=tmp_path, leaving=leaving)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "default-src 'none'" in page
+    assert "PatientName" in page
+    assert ('class="before"' in page) is not leaving
+
+
+def test_the_copy_that_leaves_has_only_pictures_marked_as_faceless() -> None:
+    """A picture whose mark is missing or odd does not leave."""
+    series = RECORD["series"]
+    assert isinstance(series, list)
+    left = without_identifying_pictures(RECORD)["series"][0]["images"][0]["pictures"]
+    assert [picture["name"] for picture in left] == ["after"]
