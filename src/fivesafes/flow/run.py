@@ -187,6 +187,9 @@ class Runner:
             else:
                 done.append(before)
                 self.progress.advance("process")
+        to_do.sort(
+            key=lambda series: -admitted[series].scan.bytes
+        )  # the longest first, so that none is left to wait for
         for series, result in self.engines.executor.run_with(context, work_series, to_do):
             self.progress.advance("process")
             if isinstance(result, SeriesOutcome):

@@ -7,6 +7,7 @@ import pytest
 from fivesafes.engines.reporters.html import HtmlReporter, without_identifying_pictures
 
 HOSTILE = "<script>alert(1)</script>\u202e"
+PROJECT = ("id", "title", "investigator", "institution", "approval", "purpose", "data_use")
 VERDICT = {"gravity": "note", "findings": []}
 DECISION = {"tier": "T0", "probability": "P2", "impact": "I1", "reasons": [], "raised_by": []}
 RECORD = {

@@ -110,7 +110,8 @@ def show(conclusion: "Conclusion", out: Path, *, paths: bool) -> None:
         click.echo(f"  {count} series {status}", err=True)
     for safe, verdict in state.verdicts.items():
         heavy = [finding for finding in verdict.findings if finding.gravity.word != "note"]
-        click.echo(f"  safe {safe:<8} {verdict.gravity.word}", err=True)
+        word = {"note": "yes", "review": "a person must look", "refuse": "no"}[verdict.gravity.word]
+        click.echo(f"  safe {safe:<8} {word}", err=True)
         for finding in heavy:
             click.echo(f"    {finding}", err=True)
     click.echo(conclusion.sentence, err=True)
