@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.core.event import Clock, utc_now
@@ -12,10 +12,10 @@ from fivesafes.core.progress import Progress, Silent
 from fivesafes.data.model import Residue, Severity
 from fivesafes.data.residue.delimited import Delimited, read_table
 from fivesafes.data.residue.place import Place, Unreadable
-from fivesafes.data.residue.walk import Residues, Unread, residues_in
+from fivesafes.data.residue.walk import Unread, residues_in
 from fivesafes.flow.check_auxiliary import Auxiliary, read_auxiliary, targets_of
 from fivesafes.flow.check_faces import faces_in
-from fivesafes.flow.check_releases import Comparison, compare
+from fivesafes.flow.check_releases import compare
 from fivesafes.output.attack import Attack, attack
 from fivesafes.output.linkage import bits, greedy_bits, measures, singled_out
 from fivesafes.output.model import Difference, Measures, Singling
@@ -54,7 +54,7 @@ class CheckReport:
     hiding: Hiding | None = None
     attack: Attack | None = None
     differencing: tuple[Difference, ...] = ()
-    cross_release_links: Mapping[str, str]
+    cross_release_links: Mapping[str, str] = field(factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -89,30 +89,40 @@ def check_dataset(  # noqa: PLR0913 - each is an independent question of the cal
     found = residues_in(dataset, now=clock(), progress=shown)
     hiding, notes = _hiding(dataset, table=table, qi=qi, sensitive=sensitive)
     faces = faces_in(dataset, progress=shown) if look_for_faces else ()
-    findings = [*found.findings, *faces, *(_singled(hiding) if hiding else ())]
-    unread = list(found.unread)
     known = read_auxiliary(auxiliary) if auxiliary else None
-    attacked, attack_findings = _attacked(dataset, known) if known else (None, ())
-    findings += attack_findings
-    earlier: list[Residue] = []
-    comparison = Comparison()
-    if against:
-        findings, unread = _renamed(findings, unread, dataset.name)
-        for other in against:
-            before = residues_in(other, now=clock(), progress=shown)
-            earlier += _renamed(before.findings, (), shown_name(other, dataset))[0]
-        comparison = compare(dataset, against, name_of=lambda other: shown_name(other, dataset))
-        findings += comparison.findings
-    return CheckReport(
-        findings=tuple(sorted(dict.fromkeys(findings), key=lambda one: (_ORDER[one.severity], one.path, one.locator))),
-        unread=tuple(unread),
+    attacked, linked = _attacked(dataset, known) if known else (None, ())
+    report = CheckReport(
+        findings=_worst_first([*found.findings, *faces, *(_singled(hiding) if hiding else ()), *linked]),
+        unread=found.unread,
         files=found.files,
-        earlier=tuple(earlier),
         hiding=hiding,
         attack=attacked,
+        notes=(*notes, *(known.told if known else ())),
+    )
+    return _compared(report, dataset, against, clock=clock, progress=shown) if against else report
+
+
+def _worst_first(findings: Sequence[Residue]) -> tuple[Residue, ...]:
+    return tuple(sorted(dict.fromkeys(findings), key=lambda one: (_ORDER[one.severity], one.path, one.locator)))
+
+
+def _compared(
+    report: CheckReport, dataset: Path, against: Sequence[Path], *, clock: Clock, progress: Progress
+) -> CheckReport:
+    """Add what the releases tell together, and name each path by its release."""
+    earlier: list[Residue] = []
+    for other in against:
+        before = residues_in(other, now=clock(), progress=progress)
+        earlier += _renamed(before.findings, shown_name(other, dataset))
+    name = shown_name(dataset, dataset)
+    comparison = compare(dataset, against, name_of=lambda other: shown_name(other, dataset))
+    return evolve(
+        report,
+        findings=_worst_first([*_renamed(report.findings, name), *comparison.findings]),
+        unread=tuple(evolve(one, path=f"{name}/{one.path}") for one in report.unread),
+        earlier=tuple(earlier),
         differencing=comparison.differences,
         cross_release_links=comparison.links,
-        notes=(*notes, *(known.told if known else ())),
     )
 
 
@@ -131,9 +141,8 @@ def _require(folder: Path) -> None:
         raise InvalidInput(what, fix="give the folder of a data set")
 
 
-def _renamed(findings: Sequence[Residue], unread: Sequence[Unread], name: str) -> tuple[list[Residue], list[Unread]]:
-    moved = [evolve(finding, path=f"{name}/{finding.path}") for finding in findings]
-    return moved, [evolve(one, path=f"{name}/{one.path}") for one in unread]
+def _renamed(findings: Sequence[Residue], name: str) -> list[Residue]:
+    return [evolve(finding, path=f"{name}/{finding.path}") for finding in findings]
 
 
 def _table(dataset: Path, chosen: Path | None) -> tuple[str, Delimited] | None:
@@ -197,6 +206,3 @@ def _attacked(dataset: Path, known: Auxiliary) -> tuple[Attack | None, tuple[Res
     if not alone:
         return result, ()
     return result, (Place.at(PARTICIPANTS).residue("linked_person", "file", f"{alone} participants"),)
-
-
-__all__ = ["CheckReport", "Hiding", "Residues", "check_dataset"]

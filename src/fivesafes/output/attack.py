@@ -32,6 +32,7 @@ _MOST_SHOWN: Final = 3
 _STEPS: Final = 60
 _LEAST_CHANCE: Final = 1e-3
 _DAY: Final = 86_400
+_WEEK: Final = 7 * _DAY
 _YEAR: Final = 365.2425 * _DAY
 
 Seconds = NDArray[np.int64]
@@ -92,8 +93,14 @@ class _Search:
         self._order = np.lexsort((log.arrive, log.site))
         self._site = log.site[self._order]
         self._longest = int((log.leave - log.arrive).max(initial=0))
+        self._first = int(log.arrive.min()) if len(log.arrive) else 0
+        self._last = int(log.leave.max()) if len(log.leave) else 0
         self._numbers = {site: number for number, site in enumerate(log.sites)}
         self._cache: dict[object, frozenset[int]] = {}
+
+    def covers(self, target: Target, weeks: int) -> bool:
+        """Whether the log reaches to a participant's scans when they are moved by some weeks."""
+        return all(self._first <= scan.day + weeks * _WEEK <= self._last - _DAY for scan in target.scans)
 
     def candidates(self, target: Target, fields: Sequence[str], weeks: int = 0) -> frozenset[int]:
         """Find the persons who fit on every scan; ``weeks`` moves the scans, for control."""
@@ -105,7 +112,7 @@ class _Search:
             if (key, tuple(fields)) not in self._cache:
                 self._cache[key, tuple(fields)] = self._fitting(target, fields, None)
             return self._cache[key, tuple(fields)]
-        move = weeks * 7 * _DAY
+        move = weeks * _WEEK
         each = [self._fitting(target, fields, _moved(scan, move)) for scan in target.scans]
         return frozenset.intersection(*each)
 
@@ -234,13 +241,17 @@ def _known_fields(targets: Sequence[Target], log: Log) -> frozenset[str]:
 
 
 def _chance(targets: Sequence[Target], search: _Search, fields: Sequence[str]) -> NDArray[np.float64]:
-    """Estimate how many candidates chance gives each participant, (n,): the mean over control weeks, smoothed."""
-    counts = np.array(
-        [[len(search.candidates(target, fields, weeks)) for weeks in _CONTROL_WEEKS] for target in targets],
-        dtype=np.float64,
-    ).mean(axis=1)
-    weeks = len(_CONTROL_WEEKS)
-    smoothed = (counts * weeks + counts.mean()) / (weeks + 1)
+    """Estimate how many candidates chance gives each participant, (n,): the mean over control weeks, smoothed.
+
+    Weeks before the log begins or after it ends say nothing and are left out.
+    """
+    counts = [
+        [len(search.candidates(target, fields, weeks)) for weeks in _CONTROL_WEEKS if search.covers(target, weeks)]
+        for target in targets
+    ]
+    told = [count for some in counts for count in some]
+    usual = sum(told) / len(told) if told else 0.0
+    smoothed = np.array([(sum(some) + usual) / (len(some) + 1) for some in counts], dtype=np.float64)
     return np.asarray(np.maximum(smoothed, _LEAST_CHANCE), dtype=np.float64)
 
 

@@ -19,9 +19,9 @@ from fivesafes.data.face.stored import read_stored
 from fivesafes.data.model import Picture
 
 STEP: Final = 1.25
-SIZE: Final = (184, 184, 208)  # voxels across, deep and up, of STEP mm: a head and a margin, whichever way it turns
+SIZE: Final = (200, 200, 208)  # voxels across, deep and up, of STEP mm: a head and a margin, whichever way it turns
 CENTRE: Final = (0.0, 8.0, -38.0)
-NEAR: Final = 120  # voxels from the viewer inwards that a ray is followed
+NEAR: Final = 130  # voxels from the viewer inwards that a ray is followed
 LARGER: Final = 2  # pixels per voxel in the pictures of the surface
 VIEWS: Final = {
     "front": (0.0, "from the front"),

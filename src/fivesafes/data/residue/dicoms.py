@@ -17,6 +17,8 @@ from fivesafes.data.residue.sidecars import judged_value
 from fivesafes.data.residue.spots import at_least_medium, spots
 from fivesafes.data.residue.words import is_dummy
 
+_NO_INSTANCE: Final = ("ClassUID", "SyntaxUID", "SchemeUID", "ContextUID")
+"""UIDs that name a standard or a program, not an object."""
 _MOST_ELEMENTS: Final = 200_000
 _PREAMBLE: Final = 132
 
@@ -48,7 +50,7 @@ def judged_elements(dataset: Dataset) -> Iterator[tuple[str, str, str]]:
     for count, element in enumerate(dataset.iterall()):
         if count > _MOST_ELEMENTS:
             return
-        if element.VR == "SQ" or element.tag.is_private:
+        if element.VR == "SQ" or element.tag.is_private or element.keyword.endswith(_NO_INSTANCE):
             continue
         for text in _texts(element.value):
             code = None if is_dummy(text) else _code(element.keyword, element.VR, text)

@@ -11,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from attrs import frozen
 
 from fivesafes.data.model import Residue
-from fivesafes.data.residue import extensions
+from fivesafes.data.residue import burned, extensions
 from fivesafes.data.residue.compressed import MAGIC, GzipReader, Source, find_in_headers
 from fivesafes.data.residue.loose import text_in_bytes
 from fivesafes.data.residue.place import Place, Unreadable
@@ -46,6 +47,10 @@ _LIMIT: Final = 1 << 36
 _ZONE_LIMIT: Final = 1 << 26
 _AFTER_LIMIT: Final = 1 << 22
 _BLOCK: Final = 1 << 20
+_VOLUME_LIMIT: Final = 1 << 28
+_KINDS: Final = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
+"""Types of voxels (NIfTI datatype) that are looked at for text."""
+_LABELS: Final = re.compile(r"(?i)mask|seg\.|_label|atlas|parc")
 _UNUSED_FIELDS: Final = frozenset({"db_name", "data_type", "unused_str", "patient_id", "scannum", "generated"})
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e\xa0-\xff]{2,}")
 _USUAL_TYPES: Final = frozenset({"dsr", "float", "short", "int", "uchar"})
@@ -61,6 +66,9 @@ class _Shape:
     data_bytes: int
     paired: bool
     order: str
+    datatype: int
+    grid: tuple[int, ...]
+    volume_bytes: int
 
 
 def find(path: Path, place: Place, now: datetime) -> Iterator[Residue]:
@@ -95,15 +103,27 @@ def _find(reader: Source, place: Place) -> Iterator[Residue]:
         return
     zone = reader.read(max(0, min(shape.data_at - shape.size, _ZONE_LIMIT)))
     yield from extensions.find(zone, place, shape.order)
+    yield from _voxels(reader, shape, place)
+    yield from _trailing(reader.read(_AFTER_LIMIT), place)
+    if reader.read(1):
+        raise Unreadable(why="goes on for long after the data its header announces")
+
+
+def _voxels(reader: Source, shape: _Shape, place: Place) -> Iterator[Residue]:
+    """Read past the voxels; the first volume is looked at for text drawn into it."""
+    first = bytearray()
     left = shape.data_bytes
     while left > 0:
         piece = reader.read(min(left, _BLOCK))
         if not piece:
             raise Unreadable(why="shorter than its header says")
         left -= len(piece)
-    yield from _trailing(reader.read(_AFTER_LIMIT), place)
-    if reader.read(1):
-        raise Unreadable(why="goes on for long after the data its header announces")
+        if len(first) < shape.volume_bytes <= _VOLUME_LIMIT:
+            first += piece
+    kind = _KINDS.get(shape.datatype)
+    if kind and not _LABELS.search(place.path) and len(first) >= shape.volume_bytes > 0:
+        voxels = np.frombuffer(bytes(first[: shape.volume_bytes]), dtype=shape.order + kind)
+        yield from burned.find(voxels.reshape(shape.grid, order="F"), place)
 
 
 def _laid_out(start: bytes, reader: Source) -> tuple[bytes, _Shape]:
@@ -133,6 +153,9 @@ def _shape1(header: bytes, order: str) -> _Shape:
         data_bytes=_volume(dim, bits),
         paired=not magic.startswith(b"n+"),
         order=order,
+        datatype=struct.unpack(order + "h", header[70:72])[0],
+        grid=_grid(dim),
+        volume_bytes=_volume((3, *dim[1:4]), bits),
     )
 
 
@@ -147,7 +170,15 @@ def _shape2(header: bytes, order: str) -> _Shape:
         data_bytes=_volume(dim, bits),
         paired=not header[4:8].startswith(b"n+"),
         order=order,
+        datatype=struct.unpack(order + "h", header[12:14])[0],
+        grid=_grid(dim),
+        volume_bytes=_volume((3, *dim[1:4]), bits),
     )
+
+
+def _grid(dim: tuple[int, ...]) -> tuple[int, ...]:
+    """Give the extent of one volume."""
+    return tuple(max(extent, 1) for extent in dim[1:4])
 
 
 def _volume(dim: tuple[int, ...], bits: int) -> int:

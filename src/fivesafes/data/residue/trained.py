@@ -17,9 +17,9 @@ from fivesafes.data.residue.place import Place, Unreadable
 from fivesafes.data.residue.spots import at_least_medium, spots
 
 _ROWS: Final = re.compile(
-    r"(?i)_*(support_?vectors?|sv|x_?train|train_?x|_?fit_?x|x_?fit|training_?(?:data|rows|set|samples|features|x)|"
-    r"train_?(?:data|rows|set|samples|features)|prototypes|exemplars|inducing_?points|neighbou?rs_?data|kd_?tree|"
-    r"ball_?tree|memory_?bank|raw_?data|coreset|landmarks_x)_*",
+    r"(?i)_*(support_?vectors?|sv|x_?train|train(?:ing)?_?(?:x|data|rows|set|samples|features|inputs|points|examples|"
+    r"subjects|instances)|_?fit_?x|x_?fit|stored_?(?:samples|rows|points)|reference_?(?:rows|samples)|prototypes|exemplars|"
+    r"inducing_?points|neighbou?rs(?:_?data)?|knn_?data|kd_?tree|ball_?tree|memory(?:_?bank)?|raw_?data|coreset|medoids)_*",
 )
 _KNOWN_IN_PICKLES: Final = ("support_vectors_", "_fit_X", "X_train_", "_tree", "training_data", "train_X", "X_train")
 _FEWEST_NUMBERS: Final = 4
