@@ -19,7 +19,7 @@ from fivesafes.flow.check_releases import compare
 from fivesafes.output.attack import Attack, attack
 from fivesafes.output.linkage import bits, greedy_bits, measures, singled_out
 from fivesafes.output.model import Difference, Measures, Singling
-from fivesafes.output.quasi import choose_quasi, choose_sensitive, telling_apart
+from fivesafes.output.quasi import choose_quasi, choose_sensitive, with_values
 
 PARTICIPANTS: Final = "participants.tsv"
 _MOST_FOR_SINGLING: Final = 12
@@ -171,7 +171,7 @@ def _hiding(
         return None, ("no participants.tsv with rows: k, l, t and risks were not measured",)
     name, cells = read
     rows = cells.records()
-    quasi = tuple(qi) or telling_apart(rows, choose_quasi([c for c in cells.columns if c != cells.identity()]))
+    quasi = tuple(qi) or with_values(rows, choose_quasi([c for c in cells.columns if c != cells.identity()]))
     chosen = sensitive or choose_sensitive(cells.columns, quasi)
     if not quasi:
         return None, (f"{name}: no column that others could know by its name; give --qi to measure",)

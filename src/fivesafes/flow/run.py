@@ -199,7 +199,8 @@ class Runner:
                 postponed.append(_as_postponed(result))
                 self._tell("process", f"series {series}", "postponed", state.plan, why=result.what)
         self.progress.end("process")
-        outcomes = (*state.outcomes, *sorted(done, key=lambda one: one.id))
+        done.sort(key=lambda one: one.id)  # the order of finishing must not show in the result
+        outcomes = (*state.outcomes, *done)
         return evolve(state, outcomes=outcomes, postponed=tuple(postponed)).adding("data", _judge_series(done))
 
     def _context(self, state: RunState, admitted: Mapping[SeriesId, Admitted]) -> SeriesContext:

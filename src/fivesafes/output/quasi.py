@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
-from fivesafes.output.linkage import coded, is_missing
+from fivesafes.output.linkage import is_missing
 
 
 @cache
@@ -38,10 +38,6 @@ def choose_sensitive(columns: Sequence[str], quasi: Sequence[str]) -> str | None
     return next((name for name in columns if _has_role(name, "sensitive") and name not in quasi), None)
 
 
-def telling_apart(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> tuple[str, ...]:
-    """Keep the columns that tell people apart: more than one value, and some value at all."""
-    return tuple(
-        name
-        for name in columns
-        if len(set(coded(rows, name).tolist())) > 1 and not all(is_missing(row[name]) for row in rows)
-    )
+def with_values(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> tuple[str, ...]:
+    """Keep the columns that tell something of anybody: at least one value."""
+    return tuple(name for name in columns if not all(is_missing(row[name]) for row in rows))
