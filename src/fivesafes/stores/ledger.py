@@ -1,7 +1,6 @@
 """The trail of a stand-alone run: JSON lines, each bound to the one before by SHA-256.
 
-A chain tells of edits inside it; only a digest kept elsewhere tells of a tail cut off, so a release's record quotes
-the digest of its last line.
+A chain tells of edits inside it; only a digest kept elsewhere would tell of a tail cut off or of a chain made anew.
 """
 
 import hashlib
@@ -37,8 +36,15 @@ class JsonLinesLedger:
         line = json.dumps(body, sort_keys=True, ensure_ascii=False).encode() + b"\n"
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(descriptor, line)
-            os.fsync(descriptor)
+            before = os.fstat(descriptor).st_size
+            try:
+                rest = memoryview(line)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, before)  # half an event would break the chain for good
+                raise
         finally:
             os.close(descriptor)
         self._last = hashlib.sha256(line).hexdigest()

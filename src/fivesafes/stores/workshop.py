@@ -8,6 +8,7 @@ waits for the run's end, and after a power cut by the next run.
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import Final
 from fivesafes.core.errors import TryAgain, UsageMistake
 from fivesafes.flow.ports import Workplace
 
+SCRATCH: Final = "scratch-"
 _JANITOR: Final = """
 import shutil, sys, time
 sys.stdin.buffer.read()
@@ -39,7 +41,7 @@ def opened(out: Path, *, source: Path) -> Iterator[Workplace]:
     place = Workplace(
         out=out,
         private=private,
-        scratch=private / "scratch",
+        scratch=private / f"{SCRATCH}{secrets.token_hex(4)}",  # its own name: an earlier run's janitor may still work
         finished=private / "finished",
         withheld=private / "withheld",
     )
@@ -47,7 +49,8 @@ def opened(out: Path, *, source: Path) -> Iterator[Workplace]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     private.chmod(0o700)
     with _locked(private / "lock"):
-        shutil.rmtree(place.scratch, ignore_errors=True)
+        for left in private.glob(f"{SCRATCH}*"):
+            shutil.rmtree(left, ignore_errors=True)
         place.scratch.mkdir(mode=0o700)
         janitor = _start_janitor(place.scratch)
         try:
@@ -56,7 +59,8 @@ def opened(out: Path, *, source: Path) -> Iterator[Workplace]:
             shutil.rmtree(place.scratch, ignore_errors=True)
             if janitor.stdin is not None:
                 janitor.stdin.close()
-            janitor.wait(timeout=15)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                janitor.wait(timeout=15)
 
 
 def _check_apart(out: Path, source: Path) -> None:

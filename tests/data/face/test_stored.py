@@ -100,6 +100,7 @@ def test_compressed_files_carry_neither_name_nor_time(tmp_path: Path) -> None:
             "no single",
         ),
     ],
+    ids=["empty", "text", "damaged gzip", "cut short", "pair"],
 )
 def test_what_is_no_image_is_refused_with_a_remedy(tmp_path: Path, content: bytes, told: str) -> None:
     """Each way of being broken has its sentence, without the file's name in it."""

@@ -85,7 +85,7 @@ def _tar() -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("content", [_zip(), _tar(), gzip.compress(b"a")])
+@pytest.mark.parametrize("content", [_zip(), _tar(), gzip.compress(b"a")], ids=["zip", "tar", "gzip"])
 def test_archives_are_named_as_such(content: bytes) -> None:
     """Whoever sends an archive is told to unpack it."""
     with pytest.raises(Malformed) as malformed:

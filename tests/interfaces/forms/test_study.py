@@ -126,6 +126,8 @@ def test_rules_are_checked_with_their_line(form: Path) -> None:
         ("1007,GRU,no,2026-01-01/..,", "in an earlier line"),
         (",GRU,no,2026-01-01/..,", "participant is missing"),
         ("1009,GRU,no,2026-01-01/..,,x", "more cells than columns"),
+        ("1009,GRU,no,2026-01-01/..", "fewer cells than columns"),
+        ("1009" + "x" * 200_000 + ",GRU,no,2026-01-01/..,", "this is no CSV"),
     ],
 )
 def test_a_wrong_consent_names_its_line_and_never_the_participant(form: Path, row: str, expected: str) -> None:

@@ -72,8 +72,9 @@ def _pooled(
     try:
         while queue or running:
             while queue and len(running) < 2 * workers:
-                job = queue.pop()
-                running[pool.submit(_call, work, job)] = job
+                # A pool can break at any submit: the job leaves the queue only when it was taken.
+                running[pool.submit(_call, work, queue[-1])] = queue[-1]
+                queue.pop()
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 error = future.exception()

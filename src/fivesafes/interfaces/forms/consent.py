@@ -8,7 +8,7 @@ import io
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.core.ids import Identifying
@@ -34,13 +34,18 @@ def read_consents(path: Path) -> Mapping[Identifying[str], Consent]:
     Raises InvalidInput with line, reason and example; an empty table is none.
     """
     reader = csv.DictReader(io.StringIO(_text_of(path), newline=""))
-    found = tuple(name.strip() for name in reader.fieldnames or ())
+    found = tuple(name.strip() for name in _read(path, reader, "fieldnames") or ())
+    if len(found) == 1 and ";" in found[0]:
+        what = f"{path.name}, line 1: the cells are separated by semicolons"
+        raise InvalidInput(what, fix='save the table with commas ("CSV UTF-8, comma delimited")')
     if sorted(found) != sorted(COLUMNS):
         what = f"{path.name}, line 1: the columns must be {', '.join(COLUMNS)}"
         raise InvalidInput(what, fix=f"begin the table with the line: {HEADER.strip()}")
     reader.fieldnames = list(found)
     consents: dict[Identifying[str], Consent] = {}
-    for row in reader:
+    while (row := _read(path, reader, "row")) is not None:
+        if not any((cell or "").strip() for cell in row.values() if not isinstance(cell, list)):
+            continue
         try:
             participant = Identifying(_participant(row))
             consent = _consent(row)
@@ -53,6 +58,13 @@ def read_consents(path: Path) -> Mapping[Identifying[str], Consent]:
         message = f"{path.name} has no rows: without consent nothing can be released"
         raise InvalidInput(message, fix="add one line for each participant, e.g.  1007,HMB,no,2026-01-01/..,")
     return consents
+
+
+def _read(path: Path, reader: "csv.DictReader[str]", what: str) -> Any:  # noqa: ANN401 - names, or a row, or its end
+    try:
+        return reader.fieldnames if what == "fieldnames" else next(reader, None)
+    except csv.Error as fault:
+        raise _invalid(path, reader.line_num + 1, f"this is no CSV ({fault})") from None
 
 
 def _invalid(path: Path, line: int, why: str) -> InvalidInput:
@@ -76,7 +88,13 @@ def _participant(row: Mapping[str, str | None]) -> str:
     if None in row:  # csv.DictReader puts surplus cells there
         message = "there are more cells than columns"
         raise ValueError(message)
+    if None in row.values():
+        message = "there are fewer cells than columns (is the last comma missing?)"
+        raise ValueError(message)
     participant = (row["participant"] or "").strip()
+    if not participant.isprintable():
+        message = "the participant holds a control character"
+        raise ValueError(message)
     if not participant:
         message = "the participant is missing (what stands in the scans' PatientID)"
         raise ValueError(message)
