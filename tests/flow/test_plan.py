@@ -23,6 +23,7 @@ from fivesafes.project.model import (
     Vulnerable,
 )
 
+TODAY = date(2026, 6, 1)
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 FREE = Consent(permissions=frozenset({Permission(use=DataUse.NRES)}), face=False, valid_from=date(2026, 1, 1))
 PROJECT = Project(
@@ -40,7 +41,7 @@ PROJECT = Project(
 
 def written(project: Project) -> str:
     """Write a plan as text."""
-    plan = make_plan(project, [FREE])
+    plan = make_plan(project, [FREE], on=TODAY)
     tier = plan.decision.tier
     lines = [f"tier {tier.label if tier is not None else None}, shared with {project.shared_with.label}"]
     lines += [f"{reason.fact}: {reason.led_to}" for reason in plan.decision.reasons]
@@ -62,7 +63,7 @@ def test_the_plan_of_each_place_is_as_written(place: Tier) -> None:
 def test_a_place_too_loose_for_the_cohort_is_refused_with_the_one_that_would_do() -> None:
     """Genetic data of minors can't be public."""
     cohort = evolve(PROJECT.cohort, genetics=True, vulnerable=frozenset({Vulnerable.MINORS}))
-    verdict = make_plan(evolve(PROJECT, cohort=cohort), [FREE]).verdict
+    verdict = make_plan(evolve(PROJECT, cohort=cohort), [FREE], on=TODAY).verdict
     assert verdict.refuses
     assert "T2" in verdict.findings[0].fix
 
@@ -70,16 +71,18 @@ def test_a_place_too_loose_for_the_cohort_is_refused_with_the_one_that_would_do(
 def test_a_consent_that_restricts_use_can_t_be_public() -> None:
     """Public data can't hold anybody to a use."""
     restricted = evolve(FREE, permissions=frozenset({Permission(use=DataUse.GRU)}))
-    plan = make_plan(PROJECT, [FREE, restricted])
+    plan = make_plan(PROJECT, [FREE, restricted], on=TODAY)
     assert plan.decision.tier is Tier.T1
     assert plan.verdict.refuses
-    assert not make_plan(evolve(PROJECT, shared_with=Tier.T1), [FREE, restricted]).verdict.refuses
+    assert not make_plan(evolve(PROJECT, shared_with=Tier.T1), [FREE, restricted], on=TODAY).verdict.refuses
 
 
 def test_a_face_may_stay_only_where_the_place_allows_and_the_study_asks() -> None:
     """Asking alone is not enough."""
     modes = {
-        place: make_plan(evolve(PROJECT, shared_with=place, keep_face=True), [evolve(FREE, face=True)]).face_mode
+        place: make_plan(
+            evolve(PROJECT, shared_with=place, keep_face=True), [evolve(FREE, face=True)], on=TODAY
+        ).face_mode
         for place in (Tier.T0, Tier.T1, Tier.T2, Tier.T3)
     }
     assert modes == {Tier.T0: FaceMode.REMOVE, Tier.T1: FaceMode.REMOVE, Tier.T2: FaceMode.REMOVE, Tier.T3: None}
@@ -116,3 +119,17 @@ def test_every_implemented_control_is_set_for_every_place() -> None:
         assert set(load_controls(tier).by_name) == set(ALLOWED)
     with pytest.raises(PolicyInvalid):
         load_controls(Tier.T3_PLUS)
+
+
+def test_a_consent_that_no_longer_holds_weighs_nothing() -> None:
+    """A withdrawn or ended row of the table must not bind the rest: its scans are left out anyway."""
+    ended = evolve(FREE, permissions=frozenset({Permission(use=DataUse.HMB)}), valid_until=date(2026, 2, 1))
+    withdrawn = evolve(ended, valid_until=None, withdrawn_on=date(2026, 2, 1))
+    assert make_plan(PROJECT, [FREE, ended, withdrawn], on=TODAY).decision.tier is Tier.T0
+    assert make_plan(PROJECT, [ended, withdrawn], on=TODAY).decision.tier is Tier.T3
+
+
+def test_a_small_crowd_is_told_before_any_work_is_done() -> None:
+    """What measurement can't reach is not promised: thirty eligible people are too few for public data."""
+    few = evolve(PROJECT, cohort=evolve(PROJECT.cohort, participants=10, eligible=30))
+    assert make_plan(few, [FREE], on=TODAY).verdict.refuses

@@ -159,19 +159,22 @@ def _admit(series: ReceivedSeries, consent: Consent, answer: Named, *, scan_name
 def _sessions(answers: Sequence[tuple[ReceivedSeries, Named | Held | Ignored]]) -> Mapping[str, str | None]:
     """Give each study of a participant its session: what its series' names say, else 01, 02 … in order of time.
 
-    One study alone needs no session.  Where only some studies say theirs, or two say the same, all are numbered, so
-    that no two studies ever share one.
+    One study alone needs no session, and one of which no series was named takes no number: it would tell of a hidden
+    visit.  Where only some studies say theirs, one says two, or two say the same, all are numbered, so that no two
+    studies ever share one.
     """
+    named = [(series, answer) for series, answer in answers if isinstance(answer, Named)]
     first: dict[str, str] = {}
-    said: dict[str, str] = {}
-    for series, answer in answers:
+    said: dict[str, set[str]] = defaultdict(set)
+    for series, _ in named:
         first[series.study] = min(first.get(series.study, series.taken.reveal()), series.taken.reveal())
-        session = None if isinstance(answer, Held) else answer.session
-        if session is not None:
-            said.setdefault(series.study, session)
+    for series, answer in answers:
+        if not isinstance(answer, Held) and answer.session is not None:
+            said[series.study].add(answer.session)
+    alone = {study: said[study].copy().pop() for study in first if len(said[study]) == 1}
     in_order = sorted(first, key=lambda study: (first[study], study))
-    if len(said) == len(first) and len(set(said.values())) == len(said):
-        return dict(said)
+    if len(alone) == len(first) == len(set(alone.values())):
+        return dict(alone)
     if len(in_order) == 1:
-        return {in_order[0]: said.get(in_order[0])}
+        return {in_order[0]: None}
     return {study: f"{number:02d}" for number, study in enumerate(in_order, start=1)}

@@ -1,6 +1,7 @@
 """A project's plan: its tier with the reasons, and each step with the control that asks for it."""
 
 from collections.abc import Iterable
+from datetime import date
 from importlib.resources import files
 from typing import Final
 
@@ -9,8 +10,9 @@ from attrs import frozen
 from fivesafes.core.verdict import Verdict
 from fivesafes.data.model import FaceMode
 from fivesafes.flow.controls import STEPS, Controls, load_controls
+from fivesafes.output.recode import MAX_MEAN_RISK
 from fivesafes.project.model import Cohort, Consent, Evidence, Face, Identifiers, Project, TierDecision, Unchecked
-from fivesafes.project.policy import TierRules, assess, consents_of, judge_tier, tier_of
+from fivesafes.project.policy import TierRules, assess, consents_of, judge_consent, judge_tier, tier_of
 from fivesafes.project.rules import load_tier_rules
 
 
@@ -58,8 +60,10 @@ _SAYS: Final = {
 }
 
 
-def make_plan(project: Project, consents: Iterable[Consent]) -> Plan:
+def make_plan(project: Project, consents: Iterable[Consent], *, on: date) -> Plan:
     """Derive tier, controls and steps from the project form and the consents; nothing is measured yet.
+
+    Only consents that hold on that day and cover the use count: the others' scans are left out anyway.
 
     The controls are those of the place that will hold the data; what they promise is the evidence from which the
     tier follows; the tier must not ask for a better place than that one.
@@ -70,7 +74,7 @@ def make_plan(project: Project, consents: Iterable[Consent]) -> Plan:
     promised = promised_evidence(controls, project.cohort, face_mode)
     decision = tier_of(
         assess(promised, project.cohort, rules),
-        consents_of(consents),
+        consents_of(c for c in consents if not judge_consent(c, project.use, on=on).refuses),
         cohort=project.cohort,
         face=promised.face,
         rules=rules,
@@ -94,12 +98,13 @@ def _face_mode(controls: Controls, *, keep_face: bool) -> FaceMode | None:
 
 def promised_evidence(controls: Controls, cohort: Cohort, face_mode: FaceMode | None) -> Evidence:
     """Say what the release will be like if each control does what it promises."""
-    risk = max(1 / max(cohort.eligible, 1), min(controls.max_record_risk, 0.05))
+    alone = 1 / max(cohort.eligible, 1)
+    risk = max(alone, min(controls.max_record_risk, 0.05))
     face = {None: Face.PRESENT, FaceMode.SKULL_STRIP: Face.STRIPPED_VERIFIED}.get(face_mode, Face.DEFACED_VERIFIED)
     return Evidence(
         record_risk=risk,
         unique_share=0.0,
-        linkage=min(risk, 0.01),
+        linkage=max(alone, MAX_MEAN_RISK),
         identifiers=Identifiers.SHIFTED_DATES_OR_MODEL,
         face=face,
         unchecked=Unchecked.NONE,

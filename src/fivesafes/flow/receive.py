@@ -1,15 +1,14 @@
 """Receives a folder: every file is recognised by its content; what is whole and MR becomes series, the rest is told."""
 
 import hashlib
-import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from attrs import evolve, field, frozen
 
-from fivesafes.core.errors import FiveSafesError
+from fivesafes.core.errors import FiveSafesError, TryAgain
 from fivesafes.core.ids import Identifying, SeriesId, SubjectLabel
 from fivesafes.core.progress import Progress
 from fivesafes.data.header.collect import TextCollector
@@ -18,6 +17,7 @@ from fivesafes.data.header.part10 import open_data_set
 from fivesafes.data.header.profile import Profile, load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FileStatus, SeriesFacts
+from fivesafes.flow.output_folder import is_regular, walk
 from fivesafes.flow.ports import Executor
 
 CHUNK: Final = 64
@@ -83,8 +83,8 @@ def receive(
     pseudonyms: Pseudonyms,
     progress: Progress,
 ) -> Received:
-    """Look at every file below a folder, whatever its name; links are not followed.  No file is left without answer."""
-    files = tuple(Identifying(path) for path in _walk(source.reveal()))
+    """Look at every file below a folder, whatever its name.  No entry is left without answer."""
+    files, unseen = _look_around(source.reveal())
     progress.begin("receive", total=len(files), unit="files")
     answers: list[Instance | SetAside] = []
     texts: dict[str, set[str]] = defaultdict(set)
@@ -98,21 +98,34 @@ def receive(
             texts[uid] |= found
         progress.advance("receive", job[1] - job[0])
     progress.end("receive")
+    if len(answers) != len(files):
+        message = "some files were not looked at"
+        raise TryAgain(message, fix="run the same command again; report it if it stays so")
     instances = [one for one in answers if isinstance(one, Instance)]
     aside = [one for one in answers if isinstance(one, SetAside)]
     wanted, unwanted = _sorted_out(instances, profile)
     series, mixed = _series(wanted, texts, pseudonyms)
-    return Received(series=tuple(series), set_aside=tuple(aside + unwanted + mixed))
+    return Received(series=tuple(series), set_aside=tuple(unseen + aside + unwanted + mixed))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield every regular file, in a stable order."""
-    for path, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            file = Path(path, name)
-            if file.is_file() and not file.is_symlink():
-                yield file
+def _look_around(source: Path) -> tuple[tuple[Identifying[Path], ...], list[SetAside]]:
+    """List the files to look at; what is no file of its own, and folders that may not be read, are set aside."""
+    walked = walk(source)
+    links = "a link: links are not followed"
+    aside = [_no_file(path, links, "data.file.link") for path in walked.files if path.is_symlink()]
+    aside += [
+        _no_file(path, "neither a file nor a folder", "data.file.special")
+        for path in walked.files
+        if not path.is_symlink() and not is_regular(path)
+    ]
+    unread = "a folder that the system does not let be read"
+    aside += [_no_file(path, unread, "data.file.folder") for path in walked.unreadable]
+    aside += [_no_file(source, "a linked folder: links are not followed", "data.file.link")] * walked.links
+    return tuple(Identifying(path) for path in walked.files if is_regular(path)), aside
+
+
+def _no_file(path: Path, why: str, code: str) -> SetAside:
+    return SetAside(path=Identifying(path), status=FileStatus.UNREADABLE, code=code, why=why)
 
 
 def _look(context: _Folder, job: tuple[int, int]) -> _Seen:

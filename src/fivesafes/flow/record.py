@@ -81,7 +81,11 @@ class Described:
 
 @frozen(kw_only=True)
 class SeriesOutcome:
-    """One series after its own steps; ``inputs`` digests all that its result depends on."""
+    """One series after its own steps.
+
+    ``inputs`` digests all that its result depends on; ``digests`` holds the SHA-256 of each file that was kept, masks
+    and pictures too: what was changed since is done again.
+    """
 
     id: SeriesId
     subject: SubjectLabel
@@ -97,6 +101,7 @@ class SeriesOutcome:
     header: HeaderRecord = field(factory=HeaderRecord)
     described: Described = field(factory=Described)
     seconds: Mapping[str, float] = field(factory=dict)
+    digests: Mapping[str, str] = field(factory=dict)
 
     def with_verdict(self, verdict: Verdict) -> "SeriesOutcome":
         """Add findings."""

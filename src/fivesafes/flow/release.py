@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from fivesafes import __version__
 from fivesafes.core.errors import EXIT_OK, InvalidInput, NeedsReview, PartlyDone, Refused, TryAgain
 from fivesafes.core.event import Event
-from fivesafes.core.verdict import Gravity, Verdict
+from fivesafes.core.verdict import Gravity, Verdict, review
 from fivesafes.data.bids import dataset
 from fivesafes.data.bids.sidecar import METHODS
 from fivesafes.data.residue.search import search
@@ -25,6 +25,8 @@ from fivesafes.flow.assess import (
 )
 from fivesafes.flow.candidate import build, output_path, people_of
 from fivesafes.flow.controls import policy_texts
+from fivesafes.flow.holdings import claim
+from fivesafes.flow.ports import Signer
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.flow.run import ACTOR, Runner, RunState, StudyRequest
 from fivesafes.flow.telling import contract_of, gravest, outcome_of, record_of, set_aside_count
@@ -52,13 +54,28 @@ class Conclusion:
 
 
 def conclude(runner: Runner, request: StudyRequest) -> Conclusion:
-    """Run a study to its end: everything that may leave in ``out/release``, the whole story in ``out/private``."""
+    """Run a study to its end: everything that may leave in ``out/release``, the whole story in ``out/private``.
+
+    Raises UsageMistake, before anything is touched, when the output folder is another project's or another key's.
+    """
+    claim(runner.place, project=request.project.id, key=runner.engines.pseudonyms.name("key", ""), record=RECORD)
     state = runner.process(request)
     state = _hold_clashes(state)
     ready = tuple(o for o in state.outcomes if o.status is SeriesStatus.READY)
+    if not ready or state.postponed:
+        state = state.adding("output", _not_judged())
     if not ready or state.postponed or state.verdicts["setting"].refuses:
         return _tell(runner, state, assessed=None, recoding=None, candidate=None)
     return _assess(runner, state, ready)
+
+
+def _not_judged() -> Verdict:
+    return review(
+        "output.not_judged",
+        why="not judged: there is no candidate yet",
+        fix="see what was left out or postponed, then run again",
+        source="DESIGN: no evidence, no release",
+    )
 
 
 def _hold_clashes(state: RunState) -> RunState:
@@ -198,7 +215,7 @@ def _release(runner: Runner, state: RunState, candidate: Candidate, assessed: As
     ids = {one.id for one in candidate.outcomes}
     outcomes = (evolve(one, status=SeriesStatus.RELEASED) if one.id in ids else one for one in state.outcomes)
     released = evolve(state, outcomes=tuple(outcomes))
-    if _stands_already(target, digest):
+    if _stands_already(target, digest, runner.engines.signer):
         return _tell(runner, released, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
     record = _record(runner, released, assessed, candidate.recoding, digest, released=True)
     runner.engines.reporter.write(record, pictures=runner.place.finished, into=folder / EVIDENCE, leaving=True)
@@ -224,13 +241,19 @@ def _own_words(state: RunState, folder: Path) -> str:
     return "\n".join([form, *described, *findings, *policy_texts()])
 
 
-def _stands_already(release: Path, digest: str) -> bool:
-    """Tell whether this very candidate was released before and nobody has touched it since."""
+def _stands_already(release: Path, digest: str, signer: Signer) -> bool:
+    """Tell whether this very candidate was released before and nobody has touched it since.
+
+    The images are compared with the candidate just made, not with what the release says of itself.
+    """
     try:
         record = json.loads((release / RECORD).read_text(encoding="utf-8"))
         manifest = (release / MANIFEST).read_text(encoding="utf-8")
-        whole = record["candidate"] == digest and record["manifest_sha256"] == digest_of(release / MANIFEST)
-        return whole and not judge_manifest(release, manifest, leaving_out=[RECORD, MANIFEST]).findings
+        signed = signer.sign(signed_bytes(record)) == record["signature"]
+        whole = signed and record["candidate"] == digest and record["manifest_sha256"] == digest_of(release / MANIFEST)
+        data = manifest_of(release, leaving_out=[RECORD, MANIFEST, *REPORTS])
+        same = hashlib.sha256(data.encode()).hexdigest() == digest
+        return whole and same and not judge_manifest(release, manifest, leaving_out=[RECORD, MANIFEST]).findings
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -293,7 +316,8 @@ def _tell(
     release: Path | None = None,
 ) -> Conclusion:
     """Write the private report and the trail's last line; take an earlier release that no longer holds out of sight."""
-    if release is None and not state.postponed:
+    seen = state.received is None or bool(state.received.series)  # an empty share says nothing about a release
+    if release is None and seen and not state.postponed:
         runner.engines.destination.withdraw(runner.place.out / "release", into=runner.place.withheld)
     record = _record(runner, state, assessed, recoding, candidate, released=release is not None)
     runner.engines.reporter.write(record, pictures=runner.place.finished, into=runner.place.private, leaving=False)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -23,6 +22,7 @@ from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FaceMode
 from fivesafes.data.ports import BidsValidator, Converter, Defacer
 from fivesafes.flow.gate import Admitted, Gated, gate
+from fivesafes.flow.holdings import forget
 from fivesafes.flow.plan import Plan, make_plan
 from fivesafes.flow.ports import Destination, Executor, Ledger, Reporter, Signer, Workplace
 from fivesafes.flow.receive import Received, receive
@@ -33,7 +33,7 @@ from fivesafes.output.airlock import Review
 from fivesafes.people.model import Recipient
 from fivesafes.people.policy import judge_recipients
 from fivesafes.project.model import Consent, Project
-from fivesafes.project.policy import judge_approval
+from fivesafes.project.policy import judge_approval, judge_consent
 from fivesafes.setting.audit import collect
 from fivesafes.setting.model import Attestation
 from fivesafes.setting.policy import judge_setting
@@ -105,13 +105,13 @@ class RunState:
 
 def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Progress) -> RunState:
     """Judge project and people, receive and gate: all that can be known without writing anything."""
-    plan = make_plan(request.project, request.consents.values())
+    plan = make_plan(request.project, request.consents.values(), on=today)
     state = RunState(request=request, plan=plan, today=today, verdicts=dict.fromkeys(SAFES, Verdict()))
     state = state.adding("project", judge_approval(request.project.approval, on=today) + plan.verdict)
     state = state.adding("project", _judge_wish(request.project, plan))
     state = state.adding("people", judge_recipients(request.recipients, plan.controls.people, on=today))
     if state.refuses:
-        return state
+        return _not_judged(state)
     received = receive(
         request.scans,
         executor=engines.executor,
@@ -122,6 +122,21 @@ def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Pr
     state = state.adding("data", _judge_received(received))
     gated = gate(received.series, consents=request.consents, use=request.project.use, rules=request.rules, on=today)
     return evolve(state, received=received, gated=gated, outcomes=gated.stopped).adding("project", gated.verdict)
+
+
+def _not_judged(state: RunState) -> RunState:
+    """Say of the safes whose turn did not come that nobody knows: silence must not read as yes."""
+    for safe in ("setting", "data", "output"):
+        state = state.adding(
+            safe,
+            review(
+                f"{safe}.not_judged",
+                why="not judged: an earlier gate stopped the run",
+                fix="see what refuses, mend it, then run again",
+                source="DESIGN: absence refuses",
+            ),
+        )
+    return state
 
 
 def _judge_received(received: Received) -> Verdict:
@@ -161,15 +176,15 @@ class Runner:
 
         A series whose worker ran out of memory or disk is postponed: it is told, and nothing is released.
         """
-        plan = make_plan(request.project, request.consents.values())
+        plan = make_plan(request.project, request.consents.values(), on=self.clock().date())
         self._tell("run", request.project.id, "begun", plan, engines=json.dumps(self.engines.versions()))
+        self._forget(request, plan)
         state = survey(request, self.engines, today=self.clock().date(), progress=self.progress)
         facts = collect(self.place.private)
         state = state.adding("setting", judge_setting(facts, request.attestations, plan.controls.place, on=state.today))
         if state.gated is None:
             return state
         self._tell_stopped(state)
-        self._purge(state.gated.admitted)
         if not state.gated.admitted or state.verdicts["setting"].refuses:
             return state
         return self._work(state, state.gated.admitted)
@@ -233,11 +248,16 @@ class Runner:
         ]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
-    def _purge(self, admitted: Mapping[SeriesId, Admitted]) -> None:
-        """Forget what an earlier run made of series that may no longer go on: withdrawn means absent."""
-        for folder in self.place.finished.iterdir():
-            if folder.name not in admitted:
-                shutil.rmtree(folder, ignore_errors=True)
+    def _forget(self, request: StudyRequest, plan: Plan) -> None:
+        """Remove what is here of participants whose consent does not hold today, before anything can go wrong."""
+        today = self.clock().date()
+        allowed = {
+            self.engines.pseudonyms.subject(participant)
+            for participant, consent in request.consents.items()
+            if not judge_consent(consent, request.project.use, on=today).refuses
+        }
+        for what in forget(self.place, allowed=allowed):
+            self._tell("forget", what, "removed", plan, why="no consent in force")
 
     def _tell_stopped(self, state: RunState) -> None:
         for outcome in state.outcomes:

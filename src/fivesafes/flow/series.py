@@ -32,6 +32,7 @@ from fivesafes.flow.record import (
     save_outcome,
 )
 from fivesafes.flow.steps import Drawer, FacePlan, convert_scan, deface_scan, deidentify_scan
+from fivesafes.output.manifest import digest_of, files_below
 
 OUTCOME: Final = "outcome.json"
 
@@ -61,8 +62,9 @@ def finished_before(context: SeriesContext, series: SeriesId) -> SeriesOutcome |
         outcome = load_outcome(folder / OUTCOME)
     except InvalidInput:
         return None
-    whole = all((folder / name).exists() for image in outcome.images for name in image.files.values())
-    return outcome if whole and outcome.inputs == context.inputs[series] else None
+    if outcome.inputs != context.inputs[series]:
+        return None
+    return outcome if _digests(folder) == outcome.digests else None
 
 
 def work_series(context: SeriesContext, series: SeriesId) -> SeriesOutcome:
@@ -88,6 +90,12 @@ def work_series(context: SeriesContext, series: SeriesId) -> SeriesOutcome:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return outcome
+
+
+def _failed(outcome: SeriesOutcome, *, why: str, fix: str) -> SeriesOutcome:
+    source, about = "DESIGN: absence refuses", f"series {outcome.id}"
+    verdict = refuse("data.series.failed", why=why, fix=fix, source=source, about=about)
+    return evolve(outcome, status=SeriesStatus.REFUSED, why=why).with_verdict(verdict)
 
 
 def _through_steps(context: SeriesContext, scan: Scan, scratch: Path) -> SeriesOutcome:
@@ -197,6 +205,10 @@ def _face_record(faced: FacedImage) -> FaceRecord:
 
 def _keep(outcome: SeriesOutcome, kept: Path, finished: Path) -> None:
     """Put the series where a later run finds it: complete or absent."""
-    save_outcome(outcome, kept / OUTCOME)
+    save_outcome(evolve(outcome, digests=_digests(kept)), kept / OUTCOME)
     shutil.rmtree(finished, ignore_errors=True)
     kept.replace(finished)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {name: digest_of(folder / name) for name in files_below(folder) if name != OUTCOME}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fivesafes.core.verdict import Gravity
-from fivesafes.data.model import FileStatus
+from fivesafes.data.model import FileStatus, Severity
 from fivesafes.flow.assess import Assessed
 from fivesafes.flow.candidate import output_path
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus, plain, told
@@ -195,7 +195,7 @@ def _linkage(state: RunState, assessed: Assessed | None, recoding: Recoding | No
         "needles": assessed.needles,
         "searched_files": assessed.searched_files,
         "searched_bytes": assessed.searched_bytes,
-        "found": sum(1 for residue in assessed.residues if residue.code.startswith("residue.")),
+        "found": sum(r.code.startswith("residue.") and r.severity is not Severity.LOW for r in assessed.residues),
     }
 
 

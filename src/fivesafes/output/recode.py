@@ -14,6 +14,9 @@ from attrs import frozen
 AGE_SPAN: Final = 72
 """Years from 18 to 89, over which ages of adults are taken as evenly spread."""
 
+MAX_MEAN_RISK: Final = 0.01
+"""The expected share of right links up to which a tier's row says *low* (tiers.toml: linkage)."""
+
 TOP_AGE: Final = 89
 """From here on ages are told as one class (HIPAA safe harbour; BIDS privacy rule)."""
 
@@ -68,7 +71,9 @@ def told_age(age: int | None, width: int | None) -> str:
 def finest(people: Sequence[Person], *, eligible: int, max_risk: float, min_k: int) -> Recoding:
     """Choose the finest recoding whose smallest class or largest population risk is within bounds.
 
-    When even the coarsest is not, it is returned all the same with its figures: the tier is judged from them.
+    The mean risk, which is the expected share of right links for somebody who holds a register of ages and sexes,
+    must be within MAX_MEAN_RISK too.  When even the coarsest is not, it is returned all the same with its figures: the
+    tier is judged from them.
     """
     options = [
         measure(people, eligible=eligible, age_width=width, sex=sex)
@@ -76,7 +81,8 @@ def finest(people: Sequence[Person], *, eligible: int, max_risk: float, min_k: i
         for sex in (True, False)
         if _tells(people, width, sex=sex)
     ]
-    return next((o for o in options if o.max_risk <= max_risk or o.k >= min_k), options[-1])
+    fitting = (o for o in options if (o.max_risk <= max_risk or o.k >= min_k) and o.mean_risk <= MAX_MEAN_RISK)
+    return next(fitting, options[-1])
 
 
 def _tells(people: Sequence[Person], width: int | None, *, sex: bool) -> bool:

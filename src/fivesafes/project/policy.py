@@ -152,7 +152,7 @@ def probability_of(
     """Class the chance that someone is found: the worst of five rows; one row without evidence gives None."""
     rows: list[tuple[str, Probability | None]] = [
         ("risk of the most exposed record", _record_class(evidence, rules)),
-        ("simulated linkage", _bounded(evidence.linkage, rules.linkage)),
+        ("expected share of right links", _bounded(evidence.linkage, rules.linkage)),
         ("identifiers left", _same_class(evidence.identifiers)),
         ("state of the face", _same_class(evidence.face)),
         ("content that no check could read", _same_class(evidence.unchecked)),

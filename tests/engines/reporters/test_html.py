@@ -1,10 +1,11 @@
 """The report: self-contained, escaped, and without a face where it leaves."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from fivesafes.engines.reporters.html import HtmlReporter, without_identifying_pictures
+from fivesafes.engines.reporters.html import HtmlReporter, for_leaving
 
 HOSTILE = "<script>alert(1)</script>\u202e"
 PROJECT = ("id", "title", "investigator", "institution", "approval", "purpose", "data_use")
@@ -90,5 +91,20 @@ def test_the_copy_that_leaves_has_only_pictures_marked_as_faceless() -> None:
     """A picture whose mark is missing or odd does not leave."""
     series = RECORD["series"]
     assert isinstance(series, list)
-    left = without_identifying_pictures(RECORD)["series"][0]["images"][0]["pictures"]
+    left = for_leaving(RECORD)["series"][0]["images"][0]["pictures"]
     assert [picture["name"] for picture in left] == ["after"]
+
+
+def test_the_copy_that_leaves_says_nothing_of_who_was_left_out() -> None:
+    """Withdrawn means absent: neither a pseudonym nor a finding nor a count tells of somebody who is not there."""
+    series = RECORD["series"]
+    assert isinstance(series, list)
+    absent = {**series[0], "id": "t", "subject": "gone", "status": "refused"}
+    finding = {"code": "c", "gravity": "note", "why": "left out: withdrawn", "fix": "f", "source": "s"}
+    told = [{**finding, "about": about} for about in ("sub-gone", "series t", "sub-gone_ses-01_T1w", "README")]
+    verdicts = {"project": {"gravity": "note", "findings": told}}
+    people = {"received": 2, "refused": 1, "released": 1}
+    left = for_leaving({**RECORD, "series": [*series, absent], "verdicts": verdicts, "participants": people})
+    assert "gone" not in json.dumps(left)
+    assert [f["about"] for f in left["verdicts"]["project"]["findings"]] == ["README"]
+    assert left["participants"] == {"received": 1, "refused": 0, "released": 1}

@@ -1,5 +1,6 @@
 """The study form: a wrong value is answered with the line, the reason and an example."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def form(tmp_path: Path) -> Path:
     text = blank_form()
     for blank, value in FILLED.items():
         text = text.replace(blank, value)
+    text = text.replace("conditions_met = []", 'conditions_met = ["NPUNCU"]')
     (tmp_path / "consent.csv").write_text(CONSENTS)
     path = tmp_path / "STUDY.toml"
     path.write_text(text)
@@ -48,7 +50,7 @@ def test_the_blank_form_filled_in_is_a_study(form: Path) -> None:
     assert {p.use for p in first.permissions} == {DataUse.GRU}
     assert first.conditions == {UseCondition.NPUNCU}
     assert study.consents[Identifying("1008")].withdrawn_on is not None
-    assert make_plan(study.project, study.consents.values()).decision.tier is Tier.T1
+    assert make_plan(study.project, study.consents.values(), on=date(2026, 6, 1)).decision.tier is Tier.T1
 
 
 def test_the_blank_form_itself_is_not_yet_one(form: Path) -> None:
@@ -80,7 +82,7 @@ def test_the_blank_form_itself_is_not_yet_one(form: Path) -> None:
         ('with = "controlled"', 'with = "anywhere"', 'for example: with = "controlled"'),
         ('number = "2026/123"', "", "approval.number: is missing"),
         ("vulnerable = []", 'vulnerable = ["children"]', 'for example: vulnerable = ["minors"]'),
-        ('id = "memory-2026"', 'id = "mem/ory"', "project.id: string should match pattern"),
+        ('id = "memory-2026"', 'id = "mem/ory"', "project.id: must be filled in"),
     ],
 )
 def test_a_wrong_value_is_answered_with_line_reason_and_example(form: Path, old: str, new: str, expected: str) -> None:
@@ -143,7 +145,12 @@ def test_a_wrong_consent_names_its_line_and_never_the_participant(form: Path, ro
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("", "columns must be"), (CONSENTS.splitlines()[0] + "\n", "has no rows")]
+    ("text", "expected"),
+    [
+        ("", "columns must be"),
+        ("participant;data_use\n", "semicolons"),
+        (CONSENTS.splitlines()[0] + "\n", "has no rows"),
+    ],
 )
 def test_a_table_without_consents_is_refused(form: Path, text: str, expected: str) -> None:
     """Zero rows release nothing, and that is said at once."""

@@ -19,7 +19,7 @@ class HtmlReporter:
 
     def write(self, record: Mapping[str, Any], *, pictures: Path, into: Path, leaving: bool) -> None:
         """Write both files into a folder; a page that leaves shows no picture that could show a face."""
-        shown = without_identifying_pictures(record) if leaving else record
+        shown = for_leaving(record) if leaving else record
         environment = Environment(
             loader=DictLoader({"report": (_TEMPLATES / "report.html.j2").read_text(encoding="utf-8")}),
             autoescape=True,
@@ -33,8 +33,11 @@ class HtmlReporter:
         _write_aside(into / "report.json", json.dumps(shown, indent=1, sort_keys=True, ensure_ascii=False))
 
 
-def without_identifying_pictures(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy a record with only those pictures that were made after the face was gone."""
+def for_leaving(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a record with what may leave: released series alone, and of their pictures those without a face.
+
+    Who was left out, and that somebody was, is nobody's business outside: findings about them go too.
+    """
     series = [
         {
             **one,
@@ -44,8 +47,17 @@ def without_identifying_pictures(record: Mapping[str, Any]) -> dict[str, Any]:
             ],
         }
         for one in record["series"]
+        if one["status"] == "released"
     ]
-    return {**record, "series": series}
+    gone = {f"sub-{one['subject']}" for one in record["series"]} - {f"sub-{one['subject']}" for one in series}
+    gone |= {f"series {one['id']}" for one in record["series"] if one["status"] != "released"}
+    verdicts = {
+        safe: {**verdict, "findings": [f for f in verdict["findings"] if f["about"].split("_")[0] not in gone]}
+        for safe, verdict in record["verdicts"].items()
+    }
+    people = {"received": len({one["subject"] for one in series}), "refused": 0}
+    participants = {**people, "released": people["received"]}
+    return {**record, "series": series, "verdicts": verdicts, "participants": participants, "received": []}
 
 
 def _embedded(path: Path) -> str:

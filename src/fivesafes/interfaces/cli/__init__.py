@@ -4,6 +4,8 @@ Messages and progress go to standard error; standard output holds the answer, or
 """
 
 import importlib
+import json
+import signal
 import sys
 from typing import Final, cast
 
@@ -55,6 +57,7 @@ def fivesafes() -> None:
 
 def main() -> None:
     """Run a command; turn what went wrong on purpose into a message and an exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a person's Ctrl-C
     try:
         code = fivesafes.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -65,6 +68,8 @@ def main() -> None:
         sys.exit(mistake.exit_code)
     except FiveSafesError as error:
         click.echo(f"error: {error}", err=True)
+        if "--json" in sys.argv:
+            click.echo(json.dumps({"schema": 1, "error": {"what": error.what, "fix": error.fix}}))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         click.echo("stopped; run the same command again to go on", err=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from fivesafes.core.errors import UsageMistake
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 from fivesafes.interfaces.cli.run import show
 
@@ -54,6 +55,9 @@ def command(context: click.Context, folder: Path, workers: int | None, *, quiet:
     from fivesafes.setting.keyring import project_key  # noqa: PLC0415 - as above
     from fivesafes.wiring import engines, run_study  # noqa: PLC0415 - as above
 
+    if folder.exists() and any(folder.iterdir()) and not (folder / "demo.key").exists():
+        message = "the folder holds something that is not a demonstration"
+        raise UsageMistake(message, fix="give a new folder:  fivesafes demo NEW")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     project_key("demo", folder=folder)  # made once, beside the demonstration, not in the user's key folder
     with shown_progress(quiet=quiet) as progress:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fivesafes.core.errors import EXIT_OK, Refused
+from fivesafes.core.event import utc_now
 from fivesafes.interfaces.cli.output import emit_json
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def command(context: click.Context, study: Path, *, as_json: bool) -> None:
     from fivesafes.interfaces.forms.study import read_study  # noqa: PLC0415 - as above
 
     form = read_study(study)
-    plan = make_plan(form.project, form.consents.values())
+    plan = make_plan(form.project, form.consents.values(), on=utc_now().date())
     if as_json:
         emit_json(as_contract(plan))
     else:

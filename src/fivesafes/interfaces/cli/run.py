@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -12,6 +12,9 @@ from fivesafes.interfaces.cli.output import emit_json, shown_progress
 if TYPE_CHECKING:
     from fivesafes.flow.release import Conclusion
     from fivesafes.flow.run import RunState
+
+
+_SELF_EVIDENT: Final = {"released", "ready"}
 
 
 @click.command()
@@ -108,6 +111,9 @@ def show(conclusion: "Conclusion", out: Path, *, paths: bool) -> None:
     _show_set_aside(state)
     for status, count in sorted(Counter(one.status.value for one in state.outcomes).items()):
         click.echo(f"  {count} series {status}", err=True)
+    reasons = Counter((one.status.value, one.why) for one in state.outcomes if one.status.value not in _SELF_EVIDENT)
+    for (status, why), count in sorted(reasons.items()):
+        click.echo(f"    {count} {status}: {why}", err=True)
     for safe, verdict in state.verdicts.items():
         heavy = [finding for finding in verdict.findings if finding.gravity.word != "note"]
         word = {"note": "yes", "review": "a person must look", "refuse": "no"}[verdict.gravity.word]

@@ -115,6 +115,15 @@ class _SharingForm(_Form):
 class _CohortForm(_Form):
     participants: Annotated[int, Field(ge=1)]
     eligible: Annotated[int, Field(ge=1)]
+
+    @field_validator("eligible")
+    @classmethod
+    def _at_least_those_who_took_part(cls, eligible: int, info: Any) -> int:  # noqa: ANN401 - as above
+        if eligible < info.data.get("participants", 0):
+            message = "fewer people could have taken part than did"
+            raise ValueError(message)
+        return eligible
+
     content: Literal["healthy-structural", "behaviour", "clinical", "sensitive", "safety"]
     vulnerable: list[Literal["minors", "dementia", "first-nations", "prisoners", "dependent-relationship"]] = []
     genetics: bool = False
@@ -283,8 +292,8 @@ def _plain(kind: str, message: str) -> str:
         return "is missing"
     if kind == "extra_forbidden":
         return "is not a field of this form (a typing mistake?)"
-    if kind == "string_pattern_mismatch" and "«" in message:
-        return "must be filled in, on one line"
+    if kind == "string_pattern_mismatch":
+        return "must be filled in, on one line, in the form of the example"
     plain = message.removeprefix("Value error, ")
     return plain[0].lower() + plain[1:]
 
