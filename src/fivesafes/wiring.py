@@ -1,5 +1,6 @@
 """Settings become a running journey here: the only place that knows every concrete class."""
 
+import os
 import resource
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from fivesafes.engines.signers.ed25519 import Ed25519Signer
 from fivesafes.flow.ports import Executor
 from fivesafes.flow.release import Conclusion, conclude
 from fivesafes.flow.run import Engines, Runner, RunState, StudyRequest, survey
-from fivesafes.setting.keyring import project_key, read_key
+from fivesafes.setting.keyring import KEY_BYTES, project_key, read_key
 from fivesafes.stores.ledger import JsonLinesLedger
 from fivesafes.stores.workshop import opened
 
@@ -33,8 +34,20 @@ def pseudonyms_of(project: str, *, key: Path | None) -> Pseudonyms:
 def engines(
     project: str, *, key: Path | None, workers: int | None, defacer: str = "embedded", profile: str = "mri-research"
 ) -> Engines:
-    """Put the engines of a run together.  Raises EngineMissing when one of them can't work here."""
+    """Put the engines of a run together, with the project's key, which is made when there is none.
+
+    Raises EngineMissing when one of them can't work here.
+    """
     secret = read_key(key) if key is not None else project_key(project)
+    return _engines(secret, project, workers=workers, defacer=defacer, profile=profile)
+
+
+def passing_engines(project: str, *, workers: int | None) -> Engines:
+    """Put the engines of a dry run together: its pseudonyms are of a key that is forgotten, so nothing is written."""
+    return _engines(os.urandom(KEY_BYTES), project, workers=workers, defacer="embedded", profile="mri-research")
+
+
+def _engines(secret: bytes, project: str, *, workers: int | None, defacer: str, profile: str) -> Engines:
     made = Engines(
         executor=executor(workers),
         converter=load("converter", "dcm2niix")(),

@@ -33,6 +33,8 @@ def test_reviewers_must_be_different_people_and_not_the_investigator() -> None:
     """The same name twice is one person, however it is written."""
     assert needed(look("A"), look(" a "), count=2) == "review"
     assert needed(look("A"), look("dr pi"), count=2) == "review"
+    assert needed(look("A"), look("Prof. Pi"), count=2) == "review"
+    assert needed(look("Dr. A"), look("A"), count=2) == "review"
     assert needed(look("A"), look("B"), count=2) == "note"
 
 

@@ -62,9 +62,25 @@ def gate(
     return Gated(
         admitted=admitted,
         stopped=(*stopped, *unnamed),
-        verdict=Verdict.all_of([*verdicts, *map(_tell_held, unnamed), _judge_empty(admitted, groups)]),
+        verdict=Verdict.all_of(
+            [*verdicts, *map(_tell_held, unnamed), _tell_unmatched(consents, groups), _judge_empty(admitted, groups)]
+        ),
         participants_received=len(groups),
         participants_refused=len(groups) - len(agreed),
+    )
+
+
+def _tell_unmatched(consents: Mapping[Identifying[str], Consent], groups: Mapping[Identifying[str], object]) -> Verdict:
+    """Count the rows of the table that no scan belongs to: one of them may be a typing mistake."""
+    rows = [str(number) for number, participant in enumerate(consents, start=1) if participant not in groups]
+    if not rows or not groups:
+        return Verdict()
+    shown = ", ".join(rows[:10]) + (" …" if len(rows) > len(rows[:10]) else "")
+    return note(
+        "project.consent.unmatched",
+        why=f"{len(rows)} participants of the consent table have no scans here (participant no. {shown})",
+        fix="if one should have scans, compare the table's spelling with the scans' PatientID",
+        source="DESIGN: nothing silently",
     )
 
 

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from fivesafes.core.verdict import Verdict, refuse, review
 
+_TITLES: Final = frozenset({"dr", "prof", "professor", "mr", "mrs", "ms", "mx", "phd", "md", "assoc", "a/prof"})
 _SOURCE: Final = "DESIGN: no evidence, no release; Five Safes: safe output"
 
 
@@ -38,7 +39,7 @@ def judge_evidence(planned: Sequence[str], evidence: Mapping[str, str | None]) -
 def judge_reviews(reviews: Sequence[Review], *, candidate: str, needed: int, investigator: str, today: date) -> Verdict:
     """Judge whether enough people, none of them the investigator, have looked at exactly this candidate."""
     looked = {
-        person.by.strip().casefold()
+        _plain(person.by)
         for person in reviews
         if person.candidate == candidate and person.on <= today and not _same(person.by, investigator)
     }
@@ -54,4 +55,10 @@ def judge_reviews(reviews: Sequence[Review], *, candidate: str, needed: int, inv
 
 
 def _same(one: str, other: str) -> bool:
-    return one.strip().casefold() == other.strip().casefold()
+    """Compare names without titles: "Dr Ada Person" and "Ada Person" are one person."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    words = name.replace(".", " ").casefold().split()
+    return " ".join(word for word in words if word not in _TITLES)

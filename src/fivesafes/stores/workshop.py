@@ -45,6 +45,9 @@ def opened(out: Path, *, source: Path) -> Iterator[Workplace]:
         finished=private / "finished",
         withheld=private / "withheld",
     )
+    if private.is_symlink():
+        message = "the folder private in the output folder is a link"
+        raise UsageMistake(message, fix="give another --out: pictures of faces must not end up elsewhere")
     for folder in (out, private, place.finished):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     private.chmod(0o700)

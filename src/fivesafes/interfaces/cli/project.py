@@ -23,20 +23,20 @@ def new(form: Path, *, dry_run: bool, as_json: bool) -> None:
     from fivesafes.interfaces.forms.study import blank_form  # noqa: PLC0415 - as above
 
     table = form.parent / "consent.csv"
-    there = [path.name for path in (form, table) if path.exists()]
-    if there:
-        message = f"{' and '.join(there)} exists already, and forms are never overwritten"
+    if form.exists():
+        message = f"{form.name} exists already, and forms are never overwritten"
         raise UsageMistake(message, fix="give another name:  fivesafes project new OTHER.toml")
     if not form.parent.is_dir():
         message = "there is no such folder to write the form into"
         raise InvalidInput(message, fix="make the folder first")
     if not dry_run:
         for path, text in ((form, blank_form()), (table, HEADER)):
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
+            if not path.exists():  # a table that is there may serve two forms
+                with path.open("x", encoding="utf-8") as file:
+                    file.write(text)
         table.chmod(0o600)  # it will hold participants' identifiers
     if as_json:
-        emit_json({"written": [] if dry_run else [form.name, table.name]})
+        emit_json({"written": [] if dry_run else [form.name], "table": table.name})
     else:
         click.echo(f"{'would write' if dry_run else 'wrote'} {form} and {table}")
         click.echo(f"next: fill in what is marked «…», add the participants, then  fivesafes plan {form}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from fivesafes.core.errors import EXIT_OK, InvalidInput
+from fivesafes.core.errors import EXIT_OK, InvalidInput, Refused
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
 if TYPE_CHECKING:
@@ -53,25 +53,26 @@ def command(  # noqa: PLR0913 - a command's options
     report with its reasons; it is as sensitive as the scans.  Interrupted and run again, it goes on where it stopped.
     """
     from fivesafes.interfaces.forms.study import read_study  # noqa: PLC0415 - loaded when called: help stays quick
-    from fivesafes.wiring import engines, run_study, survey_study  # noqa: PLC0415 - as above
+    from fivesafes.wiring import engines, passing_engines, run_study, survey_study  # noqa: PLC0415 - as above
 
     form = read_study(study)
     if not scans.is_dir():
         message = "there is no such folder of scans"
         raise InvalidInput(message, fix="give the folder that holds the DICOM files, at any depth")
     request = form.request(scans)
-    made = engines(form.project.id, key=key, workers=workers, defacer=defacer)
     with shown_progress(quiet=quiet) as progress:
         if dry_run:
-            state = survey_study(request, made, progress=progress)
+            passing = passing_engines(form.project.id, workers=workers)
+            state = survey_study(request, passing, progress=progress)
         else:
+            made = engines(form.project.id, key=key, workers=workers, defacer=defacer)
             conclusion = run_study(request, made, out=out, progress=progress)
             state = conclusion.state
     if reveal:
         _reveal(state)
     if dry_run:
         _answer_dry_run(state, as_json=as_json)
-        context.exit(EXIT_OK)
+        context.exit(Refused.exit_code if state.refuses else EXIT_OK)
     if as_json:
         emit_json(conclusion.contract)
     show(conclusion, out, paths=not as_json)
