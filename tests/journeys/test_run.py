@@ -15,7 +15,7 @@ import pytest
 from tests.journeys.studies import FORM, Answer, Study
 
 from fivesafes.engines.signers.ed25519 import verifies
-from fivesafes.flow.release import signed_bytes
+from fivesafes.flow.sign_off import signed_bytes
 from fivesafes.output.manifest import judge_manifest
 
 
@@ -223,6 +223,7 @@ training_on = 2026-11-01
     study.form(text)
     answer = study.run()
     assert answer.code == 6, answer.stderr
+    assert list((study.out / "private" / "candidate").glob("sub-*/anat/*_T1w.nii.gz")), "reviewers look at what leaves"
     told = json.loads((study.out / "private" / "report.json").read_text())
     looks = "".join(
         f'\n[[review]]\nby = "{name}"\non = 2026-11-01\ncandidate = "{told["candidate"]}"\n' for name in ("A", "B")

@@ -3,7 +3,8 @@
 from datetime import date
 from pathlib import Path
 
-from fivesafes.output.airlock import Review, judge_evidence, judge_reviews
+from fivesafes.core.verdict import refuse, review
+from fivesafes.output.airlock import Review, after_looking, judge_evidence, judge_reviews
 from fivesafes.output.manifest import judge_manifest, manifest_of
 
 TODAY = date(2026, 6, 1)
@@ -61,3 +62,17 @@ def test_the_manifest_tells_of_each_kind_of_change(tmp_path: Path) -> None:
         "c": "missing",
         "d": "listed",
     }
+
+
+def test_a_reviewer_may_accept_what_asks_for_a_look_and_never_what_refuses() -> None:
+    """For this candidate only, and the investigator can't accept for themselves."""
+    found = review("a.b", why="w", fix="f", source="s") + refuse("c.d", why="w", fix="f", source="s")
+    both = frozenset({"a.b", "c.d"})
+
+    def left(person: Review) -> list[str]:
+        verdict = after_looking(found, [person], candidate=THIS, investigator="Dr PI", today=TODAY)
+        return [finding.gravity.word for finding in verdict.findings]
+
+    assert left(Review(by="A", on=TODAY, candidate=THIS, accepts=both)) == ["note", "refuse"]
+    assert left(Review(by="A", on=TODAY, candidate=OTHER, accepts=both)) == ["review", "refuse"]
+    assert left(Review(by="PI", on=TODAY, candidate=THIS, accepts=both)) == ["review", "refuse"]

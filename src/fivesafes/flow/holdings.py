@@ -63,7 +63,7 @@ def forget(place: Workplace, *, allowed: Collection[SubjectLabel]) -> list[str]:
         if subject is None or subject not in allowed:
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(f"series {folder.name}")
-    for release in (place.out / "release", place.withheld):
+    for release in (place.out / "release", place.withheld, place.private / "candidate"):
         labels = {path.name.removeprefix("sub-") for path in release.glob("sub-*")}
         if labels - set(allowed):
             shutil.rmtree(release)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -26,20 +27,18 @@ from fivesafes.flow.assess import (
 from fivesafes.flow.candidate import build, output_path, people_of
 from fivesafes.flow.controls import policy_texts
 from fivesafes.flow.holdings import claim
-from fivesafes.flow.ports import Signer
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.flow.run import ACTOR, Runner, RunState, StudyRequest
+from fivesafes.flow.sign_off import EVIDENCE, MANIFEST, RECORD, signed_record, stands_already
 from fivesafes.flow.telling import contract_of, gravest, outcome_of, record_of, set_aside_count
-from fivesafes.output.airlock import judge_evidence, judge_reviews
-from fivesafes.output.manifest import digest_of, judge_manifest, manifest_of
+from fivesafes.output.airlock import after_looking, judge_evidence, judge_reviews
+from fivesafes.output.manifest import manifest_of
 from fivesafes.output.recode import Recoding, finest
 from fivesafes.output.statement import Statement, statement_text
 from fivesafes.project.policy import consents_of
 
-EVIDENCE: Final = dataset.DERIVATIVES
-MANIFEST: Final = str(EVIDENCE / "manifest-sha256.txt")
-RECORD: Final = str(EVIDENCE / "record.json")
-REPORTS: Final = (str(EVIDENCE / "report.html"), str(EVIDENCE / "report.json"))
+CANDIDATE: Final = "candidate"
+"""Where, in the private part, a candidate waits for the people who must look at it."""
 
 
 @frozen(kw_only=True)
@@ -184,10 +183,33 @@ def _airlock(runner: Runner, state: RunState, candidate: Candidate, assessed: As
         investigator=state.request.project.investigator,
         today=state.today,
     )
-    state = state.adding("output", verdict)
+    state = _after_looking(state.adding("output", verdict), digest)
     if gravest(state) is not Gravity.NOTE:
+        if gravest(state) is Gravity.REVIEW:
+            _keep_for_review(candidate.folder, runner.place.private / CANDIDATE)
         return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest)
     return _release(runner, state, candidate, assessed, digest)
+
+
+def _after_looking(state: RunState, digest: str) -> RunState:
+    """Take what reviewers of this candidate accepted as notes, in whichever safe it was found."""
+    accepted = {
+        safe: after_looking(
+            verdict,
+            state.request.reviews,
+            candidate=digest,
+            investigator=state.request.project.investigator,
+            today=state.today,
+        )
+        for safe, verdict in state.verdicts.items()
+    }
+    return evolve(state, verdicts=accepted)
+
+
+def _keep_for_review(candidate: Path, place: Path) -> None:
+    """Leave the candidate where the reviewers find it: what they look at is what leaves."""
+    shutil.rmtree(place, ignore_errors=True)
+    candidate.replace(place)
 
 
 def _evidence(state: RunState, candidate: Candidate, assessed: Assessed) -> Mapping[str, str | None]:
@@ -215,7 +237,7 @@ def _release(runner: Runner, state: RunState, candidate: Candidate, assessed: As
     ids = {one.id for one in candidate.outcomes}
     outcomes = (evolve(one, status=SeriesStatus.RELEASED) if one.id in ids else one for one in state.outcomes)
     released = evolve(state, outcomes=tuple(outcomes))
-    if _stands_already(target, digest, runner.engines.signer):
+    if stands_already(target, digest, runner.engines.signer):
         return _tell(runner, released, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
     record = _record(runner, released, assessed, candidate.recoding, digest, released=True)
     runner.engines.reporter.write(record, pictures=runner.place.finished, into=folder / EVIDENCE, leaving=True)
@@ -226,9 +248,10 @@ def _release(runner: Runner, state: RunState, candidate: Candidate, assessed: As
         return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest)
     state = released
     (folder / MANIFEST).write_text(manifest_of(folder, leaving_out=[RECORD]), encoding="utf-8")
-    signed = _signed_record(runner, state, assessed, digest, folder / MANIFEST)
+    signed = signed_record(runner, state, assessed, digest, folder / MANIFEST)
     (folder / RECORD).write_text(json.dumps(signed, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     runner.engines.destination.release(folder, to=target, aside=runner.place.withheld)
+    shutil.rmtree(runner.place.private / CANDIDATE, ignore_errors=True)
     return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
 
 
@@ -239,52 +262,6 @@ def _own_words(state: RunState, folder: Path) -> str:
     described = [(folder / name).read_text(encoding="utf-8") for name in ("README", "dataset_description.json")]
     findings = [str(finding) for verdict in state.verdicts.values() for finding in verdict.findings]
     return "\n".join([form, *described, *findings, *policy_texts()])
-
-
-def _stands_already(release: Path, digest: str, signer: Signer) -> bool:
-    """Tell whether this very candidate was released before and nobody has touched it since.
-
-    The images are compared with the candidate just made, not with what the release says of itself.
-    """
-    try:
-        record = json.loads((release / RECORD).read_text(encoding="utf-8"))
-        manifest = (release / MANIFEST).read_text(encoding="utf-8")
-        signed = signer.sign(signed_bytes(record)) == record["signature"]
-        whole = signed and record["candidate"] == digest and record["manifest_sha256"] == digest_of(release / MANIFEST)
-        data = manifest_of(release, leaving_out=[RECORD, MANIFEST, *REPORTS])
-        same = hashlib.sha256(data.encode()).hexdigest() == digest
-        return whole and same and not judge_manifest(release, manifest, leaving_out=[RECORD, MANIFEST]).findings
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _signed_record(runner: Runner, state: RunState, assessed: Assessed, digest: str, manifest: Path) -> dict[str, Any]:
-    """Sign off: who let what out, on which day, on which evidence."""
-    project = state.request.project
-    record: dict[str, Any] = {
-        "schema": 1,
-        "project": project.id,
-        "answerable": f"{project.investigator}, {project.institution}",
-        "approval": f"{project.approval.committee}, {project.approval.number}",
-        "released_on": state.today.isoformat(),
-        "shared_with": project.shared_with.label,
-        "tier_measured": assessed.decision.tier.label if assessed.decision.tier is not None else None,
-        "reviewed_by": sorted(r.by for r in state.request.reviews if r.candidate == digest),
-        "verdicts": {safe: verdict.gravity.word for safe, verdict in state.verdicts.items()},
-        "candidate": digest,
-        "manifest_sha256": digest_of(manifest),
-        "policy_digest": state.plan.controls.policy_digest,
-        "software": runner.engines.versions(),
-        "public_key": runner.engines.signer.public_key(),
-        "signature_of": "this object without its signature, as JSON with sorted keys and no spaces, UTF-8; Ed25519",
-    }
-    return {**record, "signature": runner.engines.signer.sign(signed_bytes(record))}
-
-
-def signed_bytes(record: Mapping[str, Any]) -> bytes:
-    """Give the bytes that a record's signature is over."""
-    unsigned = {key: value for key, value in record.items() if key != "signature"}
-    return json.dumps(unsigned, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _record(

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from fivesafes.core.verdict import Verdict, refuse, review
+from fivesafes.core.verdict import Gravity, Verdict, refuse, review
 
 _TITLES: Final = frozenset({"dr", "prof", "professor", "mr", "mrs", "ms", "mx", "phd", "md", "assoc", "a/prof"})
 _SOURCE: Final = "DESIGN: no evidence, no release; Five Safes: safe output"
@@ -14,11 +14,15 @@ _SOURCE: Final = "DESIGN: no evidence, no release; Five Safes: safe output"
 
 @frozen(kw_only=True)
 class Review:
-    """A named person looked at a candidate, known by the SHA-256 of its manifest, and agrees that it leaves."""
+    """A named person looked at a candidate, known by the SHA-256 of its manifest, and agrees that it leaves.
+
+    ``accepts`` names findings (by code) that asked for a person's eye and that this person takes on themselves.
+    """
 
     by: str
     on: date
     candidate: str
+    accepts: frozenset[str] = frozenset()
 
 
 def judge_evidence(planned: Sequence[str], evidence: Mapping[str, str | None]) -> Verdict:
@@ -51,6 +55,26 @@ def judge_reviews(reviews: Sequence[Review], *, candidate: str, needed: int, inv
         fix=f'look at the report, then add a [[review]] with by, on and candidate = "{candidate}"; '
         "the investigator does not count",
         source=_SOURCE,
+    )
+
+
+def after_looking(
+    verdict: Verdict, reviews: Sequence[Review], *, candidate: str, investigator: str, today: date
+) -> Verdict:
+    """Turn findings that a reviewer of this candidate accepted into notes; what refuses is not theirs to accept."""
+    accepted = {
+        code: person.by
+        for person in reviews
+        if person.candidate == candidate and person.on <= today and not _same(person.by, investigator)
+        for code in person.accepts
+    }
+    return Verdict(
+        tuple(
+            evolve(finding, gravity=Gravity.NOTE, why=f"{finding.why}; accepted by {accepted[finding.code]}")
+            if finding.gravity is Gravity.REVIEW and finding.code in accepted
+            else finding
+            for finding in verdict.findings
+        )
     )
 
 

@@ -164,6 +164,7 @@ class _ReviewForm(_Form):
     by: Text
     on: date
     candidate: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    accepts: list[Annotated[str, Field(pattern=r"^[a-z_.-]+$")]] = []
 
 
 class _StudyForm(_Form):
@@ -237,7 +238,9 @@ def _study(form: _StudyForm, path: Path, text: str) -> Study:
         consents=read_consents(path.parent / form.consent.table),
         recipients=tuple(Recipient(**r.model_dump()) for r in form.recipient),
         attestations=tuple(Attestation(**a.model_dump()) for a in form.attestation),
-        reviews=tuple(Review(**r.model_dump()) for r in form.review),
+        reviews=tuple(
+            Review(by=r.by, on=r.on, candidate=r.candidate, accepts=frozenset(r.accepts)) for r in form.review
+        ),
         rules=tuple(_rule(series, number, text, path.name) for number, series in enumerate(form.series)),
     )
 
