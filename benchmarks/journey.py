@@ -79,7 +79,7 @@ def journey(folder: Path, slices: int | None) -> None:
     subprocess.run(["cp", "-r", scans, folder / "copy"], check=True)  # noqa: S603, S607 - the peer
     copied = time.perf_counter() - begun
     named = FORM.replace("DESCRIPTION", planted.series[0].description)
-    (folder / "STUDY.toml").write_text(named if slices else FORM.split("[[series]]")[0])
+    (folder / "STUDY.toml").write_text(named if slices else FORM.split("[[series]]", maxsplit=1)[0])
     (folder / "consent.csv").write_text(f"{HEADER}{planted.participant_id},NRES,no,2026-01-01/..,\n")
     key = folder / "key"
     key.touch(mode=0o600)
