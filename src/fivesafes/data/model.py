@@ -213,7 +213,7 @@ class Severity(StrEnum):
 
 @frozen(kw_only=True)
 class Residue:
-    """Something in a data set that could identify someone (see contracts.md for ``kind`` and ``locator``).
+    """Something in a data set that could identify someone (see docs/reference/json.md for ``kind`` and ``locator``).
 
     ``evidence`` is masked: enough to recognise the place, never the value.
     """

@@ -80,7 +80,7 @@ def _tell_unmatched(consents: Mapping[Identifying[str], Consent], groups: Mappin
         "project.consent.unmatched",
         why=f"{len(rows)} participants of the consent table have no scans here (participant no. {shown})",
         fix="if one should have scans, compare the table's spelling with the scans' PatientID",
-        source="DESIGN: nothing silently",
+        source="ARCHITECTURE: nothing silently",
     )
 
 
@@ -91,7 +91,7 @@ def _judge_empty(admitted: Mapping[SeriesId, Admitted], groups: Mapping[Identify
         "project.nobody",
         why="no series of any participant may go on: see what was left out, and why",
         fix="mend the consent table (it lists what stands in PatientID) or the [[series]] rules, then run again",
-        source="DESIGN: absence refuses",
+        source="ARCHITECTURE: absence refuses",
     )
 
 
@@ -126,7 +126,7 @@ def _tell_held(outcome: SeriesOutcome) -> Verdict:
         "data.bids.series_held",
         why=outcome.why,
         fix="add a [[series]] rule that names it, or one that ignores it",
-        source="DESIGN: absence refuses",
+        source="ARCHITECTURE: absence refuses",
         about=f"series {outcome.id}",
     )
 

@@ -128,5 +128,5 @@ def plain(value: object) -> Any:  # noqa: ANN401 - JSON is any of dict, list, st
 
 
 def told(verdict: Verdict) -> dict[str, Any]:
-    """Write a verdict as contracts.md has it: ``{"gravity", "findings"}``."""
+    """Write a verdict as docs/reference/json.md has it: ``{"gravity", "findings"}``."""
     return {"gravity": verdict.gravity.word, "findings": plain(verdict.findings)}

@@ -73,7 +73,7 @@ def _not_judged() -> Verdict:
         "output.not_judged",
         why="not judged: there is no candidate yet",
         fix="see what was left out or postponed, then run again",
-        source="DESIGN: no evidence, no release",
+        source="ARCHITECTURE: no evidence, no release",
     )
 
 

@@ -133,7 +133,7 @@ def _not_judged(state: RunState) -> RunState:
                 f"{safe}.not_judged",
                 why="not judged: an earlier gate stopped the run",
                 fix="see what refuses, mend it, then run again",
-                source="DESIGN: absence refuses",
+                source="ARCHITECTURE: absence refuses",
             ),
         )
     return state
@@ -146,7 +146,7 @@ def _judge_received(received: Received) -> Verdict:
         "data.receive.nothing",
         why=f"no DICOM image of MR was found ({len(received.set_aside)} files were set aside, each with its reason)",
         fix="give the folder that holds the scans; unpack archives first",
-        source="DESIGN: receive",
+        source="ARCHITECTURE: receive",
     )
 
 
@@ -290,7 +290,7 @@ def _judge_series(done: Sequence[SeriesOutcome]) -> Verdict:
         "data.series.none",
         why="no series passed its steps: see what was left out, and why",
         fix="look at the pictures and reasons below; mend what they name, then run again",
-        source="DESIGN: no evidence, no release",
+        source="ARCHITECTURE: no evidence, no release",
     )
     return Verdict.all_of([*told, nothing])
 

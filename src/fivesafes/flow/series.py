@@ -83,7 +83,7 @@ def work_series(context: SeriesContext, series: SeriesId) -> SeriesOutcome:
             "data.series.failed",
             why=error.what,
             fix=error.fix,
-            source="DESIGN: absence refuses",
+            source="ARCHITECTURE: absence refuses",
             about=f"series {series}",
         )
         outcome = evolve(_outcome(context, scan), status=SeriesStatus.REFUSED, why=error.what).with_verdict(verdict)
@@ -93,7 +93,7 @@ def work_series(context: SeriesContext, series: SeriesId) -> SeriesOutcome:
 
 
 def _failed(outcome: SeriesOutcome, *, why: str, fix: str) -> SeriesOutcome:
-    source, about = "DESIGN: absence refuses", f"series {outcome.id}"
+    source, about = "ARCHITECTURE: absence refuses", f"series {outcome.id}"
     verdict = refuse("data.series.failed", why=why, fix=fix, source=source, about=about)
     return evolve(outcome, status=SeriesStatus.REFUSED, why=why).with_verdict(verdict)
 

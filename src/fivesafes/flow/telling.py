@@ -23,7 +23,7 @@ QUESTIONS: Final = {
 
 
 def series_for_contract(outcome: SeriesOutcome) -> dict[str, Any]:
-    """Tell of one series as contracts.md has it."""
+    """Tell of one series as docs/reference/json.md has it."""
     released = outcome.status is SeriesStatus.RELEASED
     outputs = [str(output_path(outcome, image, ending)) for image in outcome.images for ending in image.files]
     return {
@@ -35,7 +35,7 @@ def series_for_contract(outcome: SeriesOutcome) -> dict[str, Any]:
 
 
 def contract_of(state: RunState, *, release: str | None) -> dict[str, Any]:
-    """Tell of the whole run as contracts.md has it."""
+    """Tell of the whole run as docs/reference/json.md has it."""
     tier = state.plan.decision.tier
     return {
         "project": state.request.project.id,

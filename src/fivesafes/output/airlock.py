@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from fivesafes.core.verdict import Gravity, Verdict, refuse, review
 
 _TITLES: Final = frozenset({"dr", "prof", "professor", "mr", "mrs", "ms", "mx", "phd", "md", "assoc", "a/prof"})
-_SOURCE: Final = "DESIGN: no evidence, no release; Five Safes: safe output"
+_SOURCE: Final = "ARCHITECTURE: no evidence, no release; Five Safes: safe output"
 
 
 @frozen(kw_only=True)

@@ -51,7 +51,11 @@ def rule_for(name: BidsName, rules: Sequence[FaceRule]) -> FaceRule:
         if rule.datatype == name.datatype and rule.suffix in {"*", name.suffix}:
             return rule
     return FaceRule(
-        datatype=name.datatype, suffix=name.suffix, action=DEFACE, why="no row of faces.csv names it", source="DESIGN"
+        datatype=name.datatype,
+        suffix=name.suffix,
+        action=DEFACE,
+        why="no row of faces.csv names it",
+        source="ARCHITECTURE: absence refuses",
     )
 
 

@@ -111,7 +111,7 @@ def _executor(workers: int | None, source: Path) -> "Executor":
 
 
 def _answer(outcome: "FolderOutcome", *, dry_run: bool) -> dict[str, object]:
-    """Give the object that contracts name: every file once."""
+    """Give the object that docs/reference/json.md describes: every file once."""
     files = [
         {
             "path": file.path,

@@ -36,7 +36,7 @@ def command(context: click.Context, study: Path, *, as_json: bool) -> None:
 
 
 def as_contract(plan: "Plan") -> dict[str, Any]:
-    """Write a plan as contracts.md has it, with the reasons and the verdict besides."""
+    """Write a plan as docs/reference/json.md has it, with the reasons and the verdict besides."""
     decision = plan.decision
     return {
         "tier": decision.tier.label if decision.tier is not None else None,
