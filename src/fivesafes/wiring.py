@@ -4,7 +4,7 @@ import os
 import resource
 from pathlib import Path
 
-from fivesafes.core.errors import EngineMissing
+from fivesafes.core.errors import EngineMissing, InvalidInput
 from fivesafes.core.event import Clock, utc_now
 from fivesafes.core.plugins import load
 from fivesafes.core.progress import Progress
@@ -16,7 +16,7 @@ from fivesafes.flow.ports import Executor
 from fivesafes.flow.release import Conclusion, conclude
 from fivesafes.flow.run import Engines, Runner, RunState, StudyRequest, survey
 from fivesafes.setting.keyring import KEY_BYTES, project_key, read_key
-from fivesafes.stores.ledger import JsonLinesLedger
+from fivesafes.stores.ledger import JsonLinesLedger, judge_trail
 from fivesafes.stores.workshop import opened
 
 
@@ -75,6 +75,8 @@ def run_study(
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     with opened(out, source=request.scans.reveal()) as place:
         ledger = JsonLinesLedger(place.private / "trail.jsonl")
+        for finding in judge_trail(place.private / "trail.jsonl").findings:
+            raise InvalidInput(finding.why, fix=f"{finding.fix}; move private/trail.jsonl away to begin a new one")
         runner = Runner(engines=made, place=place, ledger=ledger, progress=progress, clock=clock)
         return conclude(runner, request)
 

@@ -84,5 +84,15 @@ def test_the_report_that_leaves_does_not_know_who_withdrew(two_people: Study) ->
     assert not [series for series in gone if series in leaving]
 
 
+def test_a_trail_that_was_altered_stops_the_next_run(run_before: Study) -> None:
+    """What cannot be believed is said before more is written to it; the release stays."""
+    trail = run_before.out / "private" / "trail.jsonl"
+    trail.write_text(trail.read_text().replace('"outcome": "ready"', '"outcome": "READY"', 1))
+    answer = run_before.run()
+    assert answer.code == 4
+    assert "trail was altered" in answer.stderr
+    assert (run_before.out / "release").exists()
+
+
 def _sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()

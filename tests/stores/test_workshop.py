@@ -63,3 +63,10 @@ def test_after_kill_9_the_scratch_is_gone(tmp_path: Path, scans: Path) -> None:
     while list(private.glob("scratch*")) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not list(private.glob("scratch*"))
+
+
+def test_an_output_folder_that_can_t_be_made_is_named(tmp_path: Path, scans: Path) -> None:
+    """A file stands where the folder should be: the message says which option is meant."""
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(UsageMistake, match="--out"), opened(tmp_path / "out", source=scans):
+        pass

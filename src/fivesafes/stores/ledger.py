@@ -64,6 +64,8 @@ def _mend(path: Path) -> str:
 
 def judge_trail(path: Path) -> Verdict:
     """Verify the chain; the first line that does not fit is named by its number."""
+    if not path.exists():
+        return Verdict()
     previous = GENESIS
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
         try:

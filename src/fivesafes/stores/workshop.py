@@ -48,9 +48,13 @@ def opened(out: Path, *, source: Path) -> Iterator[Workplace]:
     if private.is_symlink():
         message = "the folder private in the output folder is a link"
         raise UsageMistake(message, fix="give another --out: pictures of faces must not end up elsewhere")
-    for folder in (out, private, place.finished):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    private.chmod(0o700)
+    try:
+        for folder in (out, private, place.finished):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.chmod(0o700)
+    except OSError as error:
+        message = f"the output folder can't be used: {error.strerror}"
+        raise UsageMistake(message, fix="give an --out that you may write to") from None
     with _locked(private / "lock"):
         for left in private.glob(f"{SCRATCH}*"):
             shutil.rmtree(left, ignore_errors=True)
