@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -70,3 +71,13 @@ def test_a_job_that_kills_its_worker_costs_that_job_alone() -> None:
     results: dict[int, int | FiveSafesError] = dict(made.run(killed, [1, 2, 3, 4]))
     assert isinstance(results.pop(2), TryAgain)
     assert results == {1: 1, 3: 3, 4: 4}
+
+
+def test_no_job_is_lost_when_the_pool_breaks_between_two_submits() -> None:
+    """The pool breaks while the caller is busy, so that the next submit fails: every job still has its answer."""
+    made: Executor = load("executor", "process")(2)
+    answered = []
+    for job, _ in made.run(killed, [1, 3, 4, 2, 5, 6, 7, 8, 9]):
+        answered.append(job)
+        time.sleep(0.4)
+    assert sorted(answered) == [1, 2, 3, 4, 5, 6, 7, 8, 9]

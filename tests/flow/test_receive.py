@@ -1,0 +1,41 @@
+"""Receiving: every entry of a folder has its answer."""
+
+import os
+from pathlib import Path
+
+from fivesafes.core.ids import Identifying
+from fivesafes.core.progress import Silent
+from fivesafes.data.header.profile import load_profile
+from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.engines.executors.inline import InlineExecutor
+from fivesafes.flow.receive import Received, receive
+
+
+def received(folder: Path) -> Received:
+    """Receive a folder."""
+    return receive(
+        Identifying(folder),
+        executor=InlineExecutor(),
+        profile=load_profile(),
+        pseudonyms=Pseudonyms(bytes(range(32)), "test"),
+        progress=Silent(),
+    )
+
+
+def test_links_pipes_and_files_of_other_kinds_are_told(tmp_path: Path) -> None:
+    """Nothing is passed over: links are not followed and said to be there."""
+    folder = tmp_path / "scans"
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "deep" / "er" / ".hidden").write_text("text")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").write_text("x")
+    (folder / "linked-folder").symlink_to(tmp_path / "elsewhere")
+    (folder / "linked-file").symlink_to(tmp_path / "elsewhere" / "file")
+    os.mkfifo(folder / "pipe")
+    told = sorted(aside.code for aside in received(folder).set_aside)
+    assert told == ["data.file.link", "data.file.link", "data.file.not-dicom", "data.file.special"]
+
+
+def test_an_empty_folder_gives_nothing(tmp_path: Path) -> None:
+    """No files, no series, nothing set aside."""
+    assert received(tmp_path) == Received(series=(), set_aside=())
