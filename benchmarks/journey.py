@@ -18,7 +18,7 @@ from fivesafes.core.progress import Silent
 from fivesafes.engines.sources.synthetic import write_series, write_study
 from fivesafes.interfaces.forms.consent import HEADER
 from fivesafes.interfaces.forms.study import read_study
-from fivesafes.wiring import engines, run_study
+from fivesafes.wiring.run import engines, run_study
 
 FORM = """
 [project]

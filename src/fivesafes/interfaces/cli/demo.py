@@ -53,7 +53,7 @@ def command(context: click.Context, folder: Path, workers: int | None, *, quiet:
     from fivesafes.interfaces.forms.consent import HEADER  # noqa: PLC0415 - as above
     from fivesafes.interfaces.forms.study import read_study  # noqa: PLC0415 - as above
     from fivesafes.setting.keyring import project_key  # noqa: PLC0415 - as above
-    from fivesafes.wiring import engines, run_study  # noqa: PLC0415 - as above
+    from fivesafes.wiring.run import engines, run_study  # noqa: PLC0415 - as above
 
     if folder.exists() and any(folder.iterdir()) and not (folder / "demo.key").exists():
         message = "the folder holds something that is not a demonstration"

@@ -51,7 +51,7 @@ def new(form: Path, *, dry_run: bool, as_json: bool) -> None:
 def pseudonyms(form: Path, key: Path | None, *, reveal: bool) -> None:
     """List the pseudonyms of the participants in FORM's consent table."""
     from fivesafes.interfaces.forms.study import read_study  # noqa: PLC0415 - loaded when called: help stays quick
-    from fivesafes.wiring import pseudonyms_of  # noqa: PLC0415 - as above
+    from fivesafes.wiring.run import pseudonyms_of  # noqa: PLC0415 - as above
 
     study = read_study(form)
     labels = pseudonyms_of(study.project.id, key=key)

@@ -53,7 +53,7 @@ def command(  # noqa: PLR0913 - a command's options
     report with its reasons; it is as sensitive as the scans.  Interrupted and run again, it goes on where it stopped.
     """
     from fivesafes.interfaces.forms.study import read_study  # noqa: PLC0415 - loaded when called: help stays quick
-    from fivesafes.wiring import engines, passing_engines, run_study, survey_study  # noqa: PLC0415 - as above
+    from fivesafes.wiring.run import engines, passing_engines, run_study, survey_study  # noqa: PLC0415 - as above
 
     form = read_study(study)
     if not scans.is_dir():

@@ -1,4 +1,4 @@
-"""Settings become a running journey here: the only place that knows every concrete class."""
+"""The one-shot journey put together: engines by name, the project's key, the private place of a run."""
 
 import os
 import resource

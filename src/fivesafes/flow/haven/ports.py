@@ -1,0 +1,180 @@
+"""What the haven's flows need from outside: the books (state and trail in one transaction) and the job table."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from fivesafes.core.event import Event
+from fivesafes.core.verdict import Verdict
+from fivesafes.flow.haven.model import (
+    Job,
+    JobState,
+    KeptAside,
+    KeptConsent,
+    KeptInstance,
+    KeptParticipant,
+    KeptProject,
+    KeptRelease,
+    KeptSeries,
+    KeptStep,
+    KeptWithdrawal,
+    ParticipantState,
+    ProjectState,
+    ReleaseState,
+    SeriesState,
+    WithdrawalKind,
+)
+
+
+class Books(Protocol):
+    """The haven's state.  What changes stands inside ``deed()``: all of it with its events, or none of it.
+
+    Every method that writes raises when no deed is open.  Reading needs none.
+    """
+
+    def deed(self) -> AbstractContextManager[None]:
+        """Open one transaction: it becomes durable when the context ends, and never by halves."""
+
+    def tell(self, *events: Event) -> int:
+        """Append events to the trail within the deed; give the number of the first."""
+
+    # projects
+
+    def save_project(self, kept: KeptProject, *, at: datetime) -> None:
+        """Add a project or replace what its form says; approvals and memberships keep their history."""
+
+    def project(self, id_: str) -> KeptProject | None:
+        """Give a project, or None."""
+
+    def projects(self) -> Sequence[KeptProject]:
+        """Give all projects, by id."""
+
+    def set_project_state(self, id_: str, state: ProjectState, *, at: datetime) -> None:
+        """Close, reopen or mark as disposed."""
+
+    def set_retention(self, id_: str, until: date | None, *, at: datetime) -> None:
+        """Say until when the project's originals are kept."""
+
+    # participants and consents
+
+    def add_participants(self, new: Iterable[KeptParticipant], *, at: datetime) -> None:
+        """Add participants; one that is there already stays as it is (two ingests may race)."""
+
+    def participants(self, project: str) -> Sequence[KeptParticipant]:
+        """Give a project's participants, by id."""
+
+    def participant(self, id_: str) -> KeptParticipant | None:
+        """Give one participant, or None."""
+
+    def set_subjects(self, labels: Mapping[str, str]) -> None:
+        """Write pseudonyms by participant id.  Raises InvalidInput when two of a project would share one."""
+
+    def set_participant_state(self, id_: str, state: ParticipantState) -> None:
+        """Move a participant on; ``WITHDRAWN`` also removes the sealed name."""
+
+    def add_consents(self, new: Iterable[KeptConsent]) -> None:
+        """Record consents; the newest of a participant holds."""
+
+    def consents(self, project: str) -> Mapping[str, KeptConsent]:
+        """Give the newest consent of each participant of a project, by participant id."""
+
+    def consent_history(self, participant: str) -> Sequence[KeptConsent]:
+        """Give all consents of a participant, oldest first."""
+
+    def add_withdrawal(self, participant: str, kind: WithdrawalKind, *, at: datetime) -> KeptWithdrawal:
+        """Record that a participant takes back consent."""
+
+    def withdrawals(self, *, project: str | None = None, open_only: bool = False) -> Sequence[KeptWithdrawal]:
+        """Give withdrawals, oldest first; ``open_only``: those that still have no receipt."""
+
+    def finish_withdrawal(self, id_: int, receipt: Mapping[str, object], *, at: datetime) -> None:
+        """Write the receipt."""
+
+    # originals
+
+    def add_series(self, series: KeptSeries, instances: Sequence[KeptInstance]) -> None:
+        """Add a series with its instances in order; one of the same id is replaced (superseded originals go along)."""
+
+    def series(self, project: str, *states: SeriesState) -> Sequence[KeptSeries]:
+        """Give a project's series in these states (all when none is named), by id."""
+
+    def one_series(self, id_: str) -> KeptSeries | None:
+        """Give one series, or None."""
+
+    def series_of(self, participant: str) -> Sequence[KeptSeries]:
+        """Give a participant's series, by id."""
+
+    def instances(self, series: str) -> Sequence[KeptInstance]:
+        """Give a series' instances in order."""
+
+    def set_series_state(self, ids: Iterable[str], state: SeriesState, *, why: str = "") -> None:
+        """Move series on; ``SHREDDED`` also removes their instances' rows."""
+
+    def add_aside(self, files: Iterable[KeptAside]) -> None:
+        """Keep what was set aside; the same content again is no second row."""
+
+    def asides(self, project: str) -> Sequence[KeptAside]:
+        """Give what was set aside for a project, oldest first."""
+
+    def addresses(self, project: str | None = None) -> Iterator[bytes]:
+        """Give every vault address that a row names: instances, sheets and what was set aside."""
+
+    # work
+
+    def save_steps(self, steps: Iterable[KeptStep]) -> None:
+        """Write steps as last done, with their evidence."""
+
+    def steps(self, series: str) -> Sequence[KeptStep]:
+        """Give a series' steps."""
+
+    def save_findings(self, project: str, verdicts: Mapping[str, Verdict], *, series: str | None, at: datetime) -> None:
+        """Replace the findings about a project (``series=None``) or one of its series, by safe."""
+
+    def add_release(self, release: KeptRelease) -> None:
+        """Record a release with whose data it holds."""
+
+    def releases(self, project: str | None = None, *, participant: str | None = None) -> Sequence[KeptRelease]:
+        """Give releases, oldest first; of one project, or those that hold one participant."""
+
+    def set_release_state(self, id_: str, state: ReleaseState) -> None:
+        """Mark a release as recalled."""
+
+
+class Jobs(Protocol):
+    """The leased job table; every call is a transaction of its own.  Payloads are ids, never identifying values."""
+
+    def add(self, project: str, kind: str, objects: Mapping[str, str], *, at: datetime) -> int:
+        """Queue a job per object (id → digest of inputs); one that is done from the same inputs stays done.
+
+        A failed or quarantined job with other inputs than before is queued again; give how many are queued now.
+        """
+
+    def claim(
+        self, worker: str, *, at: datetime, lease: timedelta, project: str | None = None, limit: int = 1
+    ) -> Sequence[Job]:
+        """Take jobs that are queued, or whose lease has ended; attempts count up.
+
+        A job whose lease ended on its third attempt is quarantined instead, with the reason.
+        """
+
+    def heartbeat(self, ids: Iterable[int], worker: str, *, at: datetime, lease: timedelta, stage: str = "") -> int:
+        """Prolong leases that this worker still holds; give how many it holds."""
+
+    def finish(self, id_: int, worker: str, state: JobState, *, at: datetime, why: str = "") -> bool:
+        """End a job that this worker holds; False when it is no longer this worker's."""
+
+    def give_back(self, ids: Iterable[int], worker: str, *, at: datetime) -> None:
+        """Queue jobs again that were claimed and not begun; the attempt does not count."""
+
+    def cancel(self, objects: Iterable[str], *, at: datetime, why: str) -> None:
+        """End every job about these objects that is not done, whoever holds it."""
+
+    def jobs(self, project: str | None = None, *states: JobState) -> Sequence[Job]:
+        """Give jobs, oldest first."""
+
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """Count jobs by project and state."""
+
+    def retry(self, project: str, *, at: datetime) -> int:
+        """Queue failed and quarantined jobs of a project again, by a person's wish; attempts begin anew."""
