@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fivesafes.core.ids import Identifying, SeriesId, SubjectLabel
 from fivesafes.data.model import SeriesFacts
+from fivesafes.data.originals import InPlace
 from fivesafes.flow.gate import Gated, gate
 from fivesafes.flow.receive import ReceivedSeries
 from fivesafes.flow.record import SeriesStatus
@@ -30,7 +31,7 @@ def series(
         facts=SeriesFacts(
             modality="MR", series_number=number, descriptions=Identifying({"SeriesDescription": description})
         ),
-        instances=(Identifying(Path("x")),),
+        originals=InPlace((Identifying(Path("x")),)),
         taken=Identifying(taken),
         texts=Identifying(frozenset()),
         bytes=1,

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from fivesafes.core.ids import Identifying, SeriesId, SubjectLabel
+from fivesafes.data.originals import Originals
 
 
 class FileStatus(StrEnum):
@@ -71,13 +72,13 @@ class BidsName:
 
 @frozen(kw_only=True)
 class Scan:
-    """One series as it was received: original, identifiable; its instances lie where the vault keeps them."""
+    """One series as it was received: original, identifiable."""
 
     id: SeriesId
     subject: SubjectLabel
     session: str | None
     name: BidsName
-    instances: tuple[Identifying[Path], ...]
+    originals: Originals
     bytes: int
 
 

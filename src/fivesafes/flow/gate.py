@@ -114,7 +114,7 @@ def _stopped(series: ReceivedSeries, status: SeriesStatus, why: str) -> SeriesOu
         name=None,
         status=status,
         why=why,
-        files_received=len(series.instances),
+        files_received=len(series.originals),
         bytes_received=series.bytes,
     )
 
@@ -166,7 +166,7 @@ def _admit(series: ReceivedSeries, consent: Consent, answer: Named, *, scan_name
         subject=series.subject,
         session=scan_name.session,
         name=scan_name.name,
-        instances=series.instances,
+        originals=series.originals,
         bytes=series.bytes,
     )
     return Admitted(scan=scan, consent=consent, deface=answer.deface)

@@ -17,6 +17,7 @@ from fivesafes.data.header.part10 import open_data_set
 from fivesafes.data.header.profile import Profile, load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FileStatus, SeriesFacts
+from fivesafes.data.originals import InPlace, Originals
 from fivesafes.flow.output_folder import is_regular, walk
 from fivesafes.flow.ports import Executor
 
@@ -33,7 +34,7 @@ class ReceivedSeries:
     subject: SubjectLabel
     study: str
     facts: SeriesFacts
-    instances: tuple[Identifying[Path], ...]
+    originals: Originals
     taken: Identifying[str]
     texts: Identifying[frozenset[str]]
     bytes: int
@@ -195,7 +196,7 @@ def _one_series(uid: str, group: Sequence[Instance], texts: frozenset[str], pseu
         subject=pseudonyms.subject(first.patient),
         study=pseudonyms.name("study", first.study_uid),
         facts=evolve(first.series, instances=len(group)),
-        instances=tuple(one.path for one in group),
+        originals=InPlace(tuple(one.path for one in group)),
         taken=Identifying(min(one.study_date.reveal() + one.study_time.reveal() for one in group)),
         texts=Identifying(texts),
         bytes=sum(one.bytes for one in group),

@@ -136,7 +136,7 @@ def _outcome(context: SeriesContext, scan: Scan) -> SeriesOutcome:
         status=SeriesStatus.READY,
         why="passed every step",
         inputs=context.inputs[scan.id],
-        files_received=len(scan.instances),
+        files_received=len(scan.originals),
         bytes_received=scan.bytes,
     )
 

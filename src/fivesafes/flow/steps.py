@@ -64,9 +64,9 @@ def deidentify_scan(
     deidentifier = Deidentifier(profile, pseudonyms)
     records: list[HeaderRecord] = []
     verdicts: list[Verdict] = []
-    for number, instance in enumerate(scan.instances):
+    for number, content in enumerate(scan.originals):
         try:
-            cleaned = deidentifier.clean(open_data_set(instance.reveal().read_bytes()))
+            cleaned = deidentifier.clean(open_data_set(content))
         except Malformed as malformed:
             raise InvalidInput(malformed.why, fix="check the scans, then run the same command again") from None
         verdicts.append(cleaned.verdict)

@@ -137,7 +137,7 @@ def _received(state: RunState) -> list[dict[str, Any]]:
         {"files": count, "status": status, "reason": reason, "why": why}
         for (status, reason, why), count in sorted(counted.items())
     ]
-    used = sum(len(series.instances) for series in state.received.series)
+    used = sum(len(series.originals) for series in state.received.series)
     return [{"files": used, "status": "received", "reason": "received.ok", "why": "MR images, whole"}, *rows]
 
 

@@ -115,7 +115,7 @@ class KeptInstance:
 
 @frozen(kw_only=True)
 class KeptSeries:
-    """One series as sealed: ``digest`` is over its instances' addresses in order; ``sheet`` addresses its sealed facts."""
+    """One series as sealed: ``digest`` is over its instances' addresses, ``sheet`` addresses its sealed facts."""
 
     id: str
     project: str

@@ -132,7 +132,7 @@ def show(conclusion: "Conclusion", out: Path, *, paths: bool) -> None:
 def _show_set_aside(state: "RunState") -> None:
     if state.received is None:
         return
-    click.echo(f"  {sum(len(s.instances) for s in state.received.series)} files received", err=True)
+    click.echo(f"  {sum(len(s.originals) for s in state.received.series)} files received", err=True)
     counted = Counter((aside.status.value, aside.why) for aside in state.received.set_aside)
     for (status, why), count in sorted(counted.items()):
         click.echo(f"  {count} files set aside, {status}: {why}", err=True)
