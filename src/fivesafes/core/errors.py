@@ -84,7 +84,8 @@ class EngineMissing(FiveSafesError):
     def named(cls, *, kind: str, name: str, have: list[str]) -> "EngineMissing":
         """Name what was asked for and what is there."""
         what = f"no {kind} called {name!r} (installed: {', '.join(have) or 'none'})"
-        return cls(what, fix=f"install a package offering the entry point fivesafes.{kind}s:{name}")
+        plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
+        return cls(what, fix=f"install a package offering the entry point fivesafes.{plural}:{name}")
 
 
 class TryAgain(FiveSafesError):

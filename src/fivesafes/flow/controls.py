@@ -6,6 +6,7 @@ Read across, a row is not monotone on purpose: data tighten where the setting lo
 import csv
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -167,6 +168,12 @@ def policy_digest(policies: Traversable) -> str:
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def current_policy_digest() -> str:
+    """Digest the policies of this version."""
+    return policy_digest(files("fivesafes") / "policies")
 
 
 def policy_texts() -> list[str]:

@@ -32,7 +32,7 @@ def claim(place: Workplace, *, project: str, key: str, record: str) -> None:
         what = "another project's" if held.get("project") != project else "made with another key"
         message = f"this output folder is {what}"
         raise UsageMistake(message, fix="give another --out, or the project's own key: pseudonyms must not change")
-    release = place.out / "release"
+    release = place.release
     if release.exists() and (_read(release / record) or {}).get("project") != project:
         message = "there is a folder called release in the output folder that is not a release of this project"
         raise UsageMistake(message, fix="move it away, or give another --out")
@@ -63,7 +63,7 @@ def forget(place: Workplace, *, allowed: Collection[SubjectLabel]) -> list[str]:
         if subject is None or subject not in allowed:
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(f"series {folder.name}")
-    for release in (place.out / "release", place.withheld, place.private / "candidate"):
+    for release in (place.release, place.withheld, place.private / "candidate"):
         labels = {path.name.removeprefix("sub-") for path in release.glob("sub-*")}
         if labels - set(allowed):
             shutil.rmtree(release)

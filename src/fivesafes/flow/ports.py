@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from attrs import frozen
 
 from fivesafes.core.errors import FiveSafesError
-from fivesafes.core.event import Event
 
 C = TypeVar("C")
 J = TypeVar("J")
@@ -38,24 +37,17 @@ class Executor(Protocol):
 
 @frozen(kw_only=True)
 class Workplace:
-    """The private folders of one run.  ``scratch`` vanishes with the run; ``finished`` lets a later run go on.
+    """The folders of one run.  ``scratch`` vanishes with the run; ``finished`` lets a later run go on.
 
-    ``finished`` holds only what has passed the face step, by series; ``withheld`` a release that may no longer be
-    taken for one.
+    ``finished`` holds only what has passed the face step, by series; ``release`` is where a release goes; ``withheld``
+    takes one that may no longer be taken for a release.
     """
 
-    out: Path
     private: Path
+    release: Path
     scratch: Path
     finished: Path
     withheld: Path
-
-
-class Ledger(Protocol):
-    """The trail: appended to, never altered.  The runner is its only writer."""
-
-    def append(self, event: Event) -> None:
-        """Keep one event durably before returning."""
 
 
 class Signer(Protocol):
@@ -82,8 +74,12 @@ class Destination(Protocol):
 
     name: ClassVar[str]
 
-    def release(self, candidate: Path, *, to: Path, aside: Path) -> None:
-        """Put ``candidate`` where ``to`` says; what stood there before goes by way of ``aside`` and is removed."""
+    def release(self, candidate: Path, *, to: Path, aside: Path, entered: Callable[[], None]) -> None:
+        """Put ``candidate`` where ``to`` says; what stood there before goes by way of ``aside`` and is removed.
+
+        ``entered`` writes the release into the books: it is called when all that can fail is done, just before the
+        release appears.  What it raises leaves nothing there.
+        """
 
     def withdraw(self, release: Path, *, into: Path) -> bool:
         """Take a release out of sight, so that nobody takes it for one that holds; tell whether there was one."""

@@ -4,7 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from attrs import evolve, field, frozen
 
@@ -20,6 +20,7 @@ from fivesafes.data.model import FileStatus, SeriesFacts
 from fivesafes.data.originals import InPlace, Originals
 from fivesafes.flow.output_folder import is_regular, walk
 from fivesafes.flow.ports import Executor
+from fivesafes.flow.record import SeriesOutcome
 
 CHUNK: Final = 64
 """Files per job: enough that handing over costs little, few enough that progress is seen."""
@@ -27,7 +28,11 @@ CHUNK: Final = 64
 
 @frozen(kw_only=True)
 class ReceivedSeries:
-    """One series of one participant.  ``taken`` sorts by acquisition; ``texts`` must not be found in a release."""
+    """One series of one participant.
+
+    ``taken`` sorts by acquisition; ``texts`` must not be found in a release; ``uids`` are the instances' own, in order,
+    where the originals were just received.
+    """
 
     id: SeriesId
     participant: Identifying[str]
@@ -35,6 +40,7 @@ class ReceivedSeries:
     study: str
     facts: SeriesFacts
     originals: Originals
+    uids: Identifying[tuple[str, ...]] = field(default=Identifying(()), repr=False)
     taken: Identifying[str]
     texts: Identifying[frozenset[str]]
     bytes: int
@@ -43,10 +49,11 @@ class ReceivedSeries:
 
 @frozen(kw_only=True)
 class Received:
-    """All that was found: the series, and each file that was set aside."""
+    """All that was found: the series, each file that was set aside, and series that were not opened at all."""
 
     series: tuple[ReceivedSeries, ...]
     set_aside: tuple[SetAside, ...]
+    withheld: tuple[SeriesOutcome, ...] = ()
 
     @property
     def digests(self) -> Mapping[SeriesId, str]:
@@ -58,6 +65,24 @@ class Received:
         wanted = frozenset(series)
         found = (one.texts.reveal() for one in self.series if one.id in wanted)
         return Identifying(frozenset().union(*found))
+
+
+class Source(Protocol):
+    """Where scans come from: a folder as it was handed over, or the vault."""
+
+    def receive(self, *, executor: Executor, profile: Profile, pseudonyms: Pseudonyms, progress: Progress) -> Received:
+        """Give everything that is there, each series and file with an answer."""
+
+
+@frozen(kw_only=True)
+class FolderSource:
+    """A folder of scans, however nested; read where it lies."""
+
+    path: Identifying[Path]
+
+    def receive(self, *, executor: Executor, profile: Profile, pseudonyms: Pseudonyms, progress: Progress) -> Received:
+        """Look at every file below it."""
+        return receive(self.path, executor=executor, profile=profile, pseudonyms=pseudonyms, progress=progress)
 
 
 @frozen(kw_only=True)
@@ -197,6 +222,7 @@ def _one_series(uid: str, group: Sequence[Instance], texts: frozenset[str], pseu
         study=pseudonyms.name("study", first.study_uid),
         facts=evolve(first.series, instances=len(group)),
         originals=InPlace(tuple(one.path for one in group)),
+        uids=Identifying(tuple(one.sop_instance_uid for one in group)),
         taken=Identifying(min(one.study_date.reveal() + one.study_time.reveal() for one in group)),
         texts=Identifying(texts),
         bytes=sum(one.bytes for one in group),

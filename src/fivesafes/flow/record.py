@@ -36,12 +36,13 @@ class SeriesStatus(StrEnum):
 
 @frozen(kw_only=True)
 class PictureFile:
-    """One picture of the report: its file below the series' folder, and whether it shows a face."""
+    """One picture of the report: its file below the series' folder, whether it shows a face, whether it is sealed."""
 
     name: str
     alt: str
     file: str
     identifying: bool
+    sealed: bool = False
 
 
 @frozen(kw_only=True)

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,6 @@ from attrs import evolve, frozen
 
 from fivesafes import __version__
 from fivesafes.core.errors import EXIT_OK, InvalidInput, NeedsReview, PartlyDone, Refused, TryAgain
-from fivesafes.core.event import Event
 from fivesafes.core.verdict import Gravity, Verdict, review
 from fivesafes.data.bids import dataset
 from fivesafes.data.bids.sidecar import METHODS
@@ -26,9 +26,10 @@ from fivesafes.flow.assess import (
 )
 from fivesafes.flow.candidate import build, output_path, people_of
 from fivesafes.flow.controls import policy_texts
+from fivesafes.flow.haven.model import KeptRelease, ParticipantState, ReleaseState
 from fivesafes.flow.holdings import claim
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
-from fivesafes.flow.run import ACTOR, Runner, RunState, StudyRequest
+from fivesafes.flow.run import Runner, RunState, StudyRequest
 from fivesafes.flow.sign_off import EVIDENCE, MANIFEST, RECORD, signed_record, stands_already
 from fivesafes.flow.telling import contract_of, gravest, outcome_of, record_of, set_aside_count
 from fivesafes.output.airlock import after_looking, judge_evidence, judge_reviews
@@ -52,10 +53,18 @@ class Conclusion:
     sentence: str
 
 
-def conclude(runner: Runner, request: StudyRequest) -> Conclusion:
-    """Run a study to its end: everything that may leave in ``out/release``, the whole story in ``out/private``.
+class Door(StrEnum):
+    """Whether what passes every check goes out now, or waits for somebody to let it out."""
 
-    Raises UsageMistake, before anything is touched, when the output folder is another project's or another key's.
+    OPEN = "open"
+    SHUT = "shut"
+
+
+def conclude(runner: Runner, request: StudyRequest, *, door: Door = Door.OPEN) -> Conclusion:
+    """Run a study to its end: what may leave where releases go, the whole story in the private part.
+
+    With the door shut, the candidate is kept beside the report.  Raises UsageMistake, before anything is touched, when
+    the place is another project's or another key's.
     """
     claim(runner.place, project=request.project.id, key=runner.engines.pseudonyms.name("key", ""), record=RECORD)
     state = runner.process(request)
@@ -65,7 +74,7 @@ def conclude(runner: Runner, request: StudyRequest) -> Conclusion:
         state = state.adding("output", _not_judged())
     if not ready or state.postponed or state.verdicts["setting"].refuses:
         return _tell(runner, state, assessed=None, recoding=None, candidate=None)
-    return _assess(runner, state, ready)
+    return _assess(runner, state, ready, door)
 
 
 def _not_judged() -> Verdict:
@@ -95,7 +104,7 @@ def _hold_clashes(state: RunState) -> RunState:
     return evolve(state, outcomes=tuple(outcomes)).adding("data", told)
 
 
-def _assess(runner: Runner, state: RunState, ready: tuple[SeriesOutcome, ...]) -> Conclusion:
+def _assess(runner: Runner, state: RunState, ready: tuple[SeriesOutcome, ...], door: Door) -> Conclusion:
     folder = runner.place.scratch / "candidate"
     project, controls = state.request.project, state.plan.controls
     recoding = finest(
@@ -130,7 +139,7 @@ def _assess(runner: Runner, state: RunState, ready: tuple[SeriesOutcome, ...]) -
         candidate, plan=state.plan, validator=runner.engines.validator, progress=runner.progress
     )
     state = state.adding("data", assessed.data).adding("project", assessed.project).adding("output", assessed.output)
-    return _airlock(runner, state, candidate, assessed)
+    return _airlock(runner, state, candidate, assessed, door)
 
 
 def _methods(state: RunState, ready: tuple[SeriesOutcome, ...]) -> list[str]:
@@ -170,7 +179,7 @@ def _statement(state: RunState, ready: tuple[SeriesOutcome, ...], recoding: Reco
     return statement_text(said)
 
 
-def _airlock(runner: Runner, state: RunState, candidate: Candidate, assessed: Assessed) -> Conclusion:
+def _airlock(runner: Runner, state: RunState, candidate: Candidate, assessed: Assessed, door: Door) -> Conclusion:
     """Demand evidence of each planned step and the looks of people; then release, or say what is missing."""
     text = manifest_of(candidate.folder)
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -184,8 +193,8 @@ def _airlock(runner: Runner, state: RunState, candidate: Candidate, assessed: As
         today=state.today,
     )
     state = _after_looking(state.adding("output", verdict), digest)
-    if gravest(state) is not Gravity.NOTE:
-        if gravest(state) is Gravity.REVIEW:
+    if gravest(state) is not Gravity.NOTE or door is Door.SHUT:
+        if gravest(state) is not Gravity.REFUSE:
             _keep_for_review(candidate.folder, runner.place.private / CANDIDATE)
         return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest)
     return _release(runner, state, candidate, assessed, digest)
@@ -233,7 +242,7 @@ def _evidence(state: RunState, candidate: Candidate, assessed: Assessed) -> Mapp
 
 def _release(runner: Runner, state: RunState, candidate: Candidate, assessed: Assessed, digest: str) -> Conclusion:
     """Add report, manifest and signed record to the candidate, search those too, and put it in its place."""
-    folder, target = candidate.folder, runner.place.out / "release"
+    folder, target = candidate.folder, runner.place.release
     ids = {one.id for one in candidate.outcomes}
     outcomes = (evolve(one, status=SeriesStatus.RELEASED) if one.id in ids else one for one in state.outcomes)
     released = evolve(state, outcomes=tuple(outcomes))
@@ -250,9 +259,40 @@ def _release(runner: Runner, state: RunState, candidate: Candidate, assessed: As
     (folder / MANIFEST).write_text(manifest_of(folder, leaving_out=[RECORD]), encoding="utf-8")
     signed = signed_record(runner, state, assessed, digest, folder / MANIFEST)
     (folder / RECORD).write_text(json.dumps(signed, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    runner.engines.destination.release(folder, to=target, aside=runner.place.withheld)
+    runner.engines.destination.release(
+        folder, to=target, aside=runner.place.withheld, entered=lambda: _enter(runner, state, ids, digest)
+    )
     shutil.rmtree(runner.place.private / CANDIDATE, ignore_errors=True)
     return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
+
+
+def _enter(runner: Runner, state: RunState, series: Collection[str], digest: str) -> None:
+    """Enter the release into the books before it leaves: a release that nobody knows of could never be recalled.
+
+    Raises TryAgain when one of its participants has withdrawn since the run began.
+    """
+    rows = [row for id_ in sorted(series) if (row := runner.books.one_series(id_)) is not None]
+    destination = str(runner.place.release)
+    with runner.books.deed():
+        people = {row.participant: runner.books.participant(row.participant) for row in rows}
+        if any(person is None or person.state is not ParticipantState.ACTIVE for person in people.values()):
+            message = "a participant has withdrawn meanwhile: nothing was released"
+            raise TryAgain(message, fix="run the same command again: it goes on without them")
+        now = runner.clock()
+        release = KeptRelease(
+            id=hashlib.sha256(f"{digest} {destination} {now.isoformat()}".encode()).hexdigest()[:16],
+            project=runner.project,
+            digest=digest,
+            destination=destination,
+            recipients=tuple(f"{one.name}, {one.institution}" for one in state.request.recipients),
+            participants=tuple(sorted(people)),
+            state=ReleaseState.OUT,
+            released_at=now,
+        )
+        runner.books.add_release(release)
+        runner.books.tell(
+            runner.event("export", f"release {release.id}", "begun", state.plan, candidate=digest, people=len(people))
+        )
 
 
 def _own_words(state: RunState, folder: Path) -> str:
@@ -278,7 +318,7 @@ def _record(
         assessed=assessed,
         recoding=recoding,
         candidate=candidate,
-        outcome=outcome_of(state, released=released),
+        outcome=outcome_of(state, candidate=candidate, released=released),
         versions=runner.engines.versions(),
     )
 
@@ -295,37 +335,31 @@ def _tell(
     """Write the private report and the trail's last line; take an earlier release that no longer holds out of sight."""
     seen = state.received is None or bool(state.received.series)  # an empty share says nothing about a release
     if release is None and seen and not state.postponed:
-        runner.engines.destination.withdraw(runner.place.out / "release", into=runner.place.withheld)
+        runner.engines.destination.withdraw(runner.place.release, into=runner.place.withheld)
     record = _record(runner, state, assessed, recoding, candidate, released=release is not None)
     runner.engines.reporter.write(record, pictures=runner.place.finished, into=runner.place.private, leaving=False)
     name = release.name if release is not None else None
     sentence = record["outcome"]["sentence"]
-    runner.ledger.append(
-        Event(
-            when=runner.clock(),
-            actor=ACTOR,
-            verb="release",
-            object=state.request.project.id,
-            outcome=record["outcome"]["kind"],
-            policy_digest=state.plan.controls.policy_digest,
-            facts={"candidate": candidate or ""},
+    runner.tell(
+        runner.event(
+            "release", state.request.project.id, record["outcome"]["kind"], state.plan, candidate=candidate or ""
         )
     )
     return Conclusion(
         state=state,
         contract=contract_of(state, release=name),
         release=name,
-        exit_code=_exit_code(state, released=release is not None),
+        exit_code=_exit_code(state, passed=record["outcome"]["kind"] in {"released", "ready"}),
         sentence=sentence,
     )
 
 
-def _exit_code(state: RunState, *, released: bool) -> int:
+def _exit_code(state: RunState, *, passed: bool) -> int:
     """Choose the exit code: what must be done next decides."""
     if state.postponed:
         return TryAgain.exit_code
     statuses = {one.status for one in state.outcomes}
-    if not released:
+    if not passed:
         return _code_without_release(state)
     if SeriesStatus.NEEDS_REVIEW in statuses:
         return NeedsReview.exit_code

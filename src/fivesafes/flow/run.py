@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -22,12 +21,15 @@ from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FaceMode
 from fivesafes.data.ports import BidsValidator, Converter, Defacer
 from fivesafes.flow.gate import Admitted, Gated, gate
+from fivesafes.flow.haven.model import ParticipantState
+from fivesafes.flow.haven.outcomes import steps_of
+from fivesafes.flow.haven.ports import Books, Jobs
 from fivesafes.flow.holdings import forget
 from fivesafes.flow.plan import Plan, make_plan
-from fivesafes.flow.ports import Destination, Executor, Ledger, Reporter, Signer, Workplace
-from fivesafes.flow.receive import Received, receive
+from fivesafes.flow.ports import Destination, Executor, Reporter, Signer, Workplace
+from fivesafes.flow.receive import Received, Source
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
-from fivesafes.flow.series import SeriesContext, finished_before, work_series
+from fivesafes.flow.series import SeriesContext, discard_series, finished_before, publish_series, work_series
 from fivesafes.flow.steps import Drawer, FacePlan
 from fivesafes.output.airlock import Review
 from fivesafes.people.model import Recipient
@@ -39,12 +41,11 @@ from fivesafes.setting.model import Attestation
 from fivesafes.setting.policy import judge_setting
 
 SAFES: Final = ("project", "people", "setting", "data", "output")
-ACTOR: Final = "fivesafes run"
 
 
 @frozen(kw_only=True)
 class StudyRequest:
-    """What is to be done: the study as its form says, and the folder of its scans."""
+    """What is to be done: the study as its form says, and where its scans come from."""
 
     project: Project
     consents: Mapping[Identifying[str], Consent]
@@ -52,7 +53,7 @@ class StudyRequest:
     attestations: tuple[Attestation, ...]
     reviews: tuple[Review, ...]
     rules: tuple[Rule, ...]
-    scans: Identifying[Path]
+    source: Source
 
 
 @frozen(kw_only=True)
@@ -112,8 +113,7 @@ def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Pr
     state = state.adding("people", judge_recipients(request.recipients, plan.controls.people, on=today))
     if state.refuses:
         return _not_judged(state)
-    received = receive(
-        request.scans,
+    received = request.source.receive(
         executor=engines.executor,
         profile=engines.profile,
         pseudonyms=engines.pseudonyms,
@@ -121,7 +121,8 @@ def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Pr
     )
     state = state.adding("data", _judge_received(received))
     gated = gate(received.series, consents=request.consents, use=request.project.use, rules=request.rules, on=today)
-    return evolve(state, received=received, gated=gated, outcomes=gated.stopped).adding("project", gated.verdict)
+    stopped = (*received.withheld, *gated.stopped)
+    return evolve(state, received=received, gated=gated, outcomes=stopped).adding("project", gated.verdict)
 
 
 def _not_judged(state: RunState) -> RunState:
@@ -140,7 +141,7 @@ def _not_judged(state: RunState) -> RunState:
 
 
 def _judge_received(received: Received) -> Verdict:
-    if received.series:
+    if received.series or received.withheld:
         return Verdict()
     return refuse(
         "data.receive.nothing",
@@ -163,13 +164,20 @@ def _judge_wish(project: Project, plan: Plan) -> Verdict:
 
 @frozen(kw_only=True)
 class Runner:
-    """Runs one study in one private place."""
+    """Runs one study in one private place.
+
+    What it did stands in the books, each deed in one transaction with its event.
+    """
 
     engines: Engines
     place: Workplace
-    ledger: Ledger
+    books: Books
+    jobs: Jobs
     progress: Progress
     clock: Clock
+    project: str
+    actor: str
+    worker: str
 
     def process(self, request: StudyRequest) -> RunState:
         """Take each admitted series through its steps; what an earlier run finished from the same inputs stays.
@@ -177,7 +185,8 @@ class Runner:
         A series whose worker ran out of memory or disk is postponed: it is told, and nothing is released.
         """
         plan = make_plan(request.project, request.consents.values(), on=self.clock().date())
-        self._tell("run", request.project.id, "begun", plan, engines=json.dumps(self.engines.versions()))
+        versions = json.dumps(self.engines.versions())
+        self.tell(self.event("run", request.project.id, "begun", plan, engines=versions))
         self._forget(request, plan)
         state = survey(request, self.engines, today=self.clock().date(), progress=self.progress)
         facts = collect(self.place.private)
@@ -208,15 +217,33 @@ class Runner:
         for series, result in self.engines.executor.run_with(context, work_series, to_do):
             self.progress.advance("process")
             if isinstance(result, SeriesOutcome):
-                done.append(result)
-                self._tell("process", f"series {series}", result.status.value, state.plan, why=result.why)
+                done.append(self._keep(result, state.plan))
             else:
                 postponed.append(_as_postponed(result))
-                self._tell("process", f"series {series}", "postponed", state.plan, why=result.what)
+                self.tell(self.event("process", f"series {series}", "postponed", state.plan, why=result.what))
         self.progress.end("process")
         done.sort(key=lambda one: one.id)  # the order of finishing must not show in the result
         outcomes = (*state.outcomes, *done)
         return evolve(state, outcomes=outcomes, postponed=tuple(postponed)).adding("data", _judge_series(done))
+
+    def _keep(self, outcome: SeriesOutcome, plan: Plan) -> SeriesOutcome:
+        """Publish what was made of a series and write it into the books, unless its participant has withdrawn."""
+        with self.books.deed():
+            if not self._may_be_touched(outcome.id):
+                discard_series(self.place, outcome.id)
+                outcome = _withdrawn(outcome)
+            else:
+                publish_series(self.place, outcome.id)
+                self.books.save_steps(steps_of(outcome, self.engines.versions(), at=self.clock()))
+            verdict = {"data": Verdict(outcome.verdict)}
+            self.books.save_findings(self.project, verdict, series=outcome.id, at=self.clock())
+            self.books.tell(self.event("process", f"series {outcome.id}", outcome.status.value, plan, why=outcome.why))
+        return outcome
+
+    def _may_be_touched(self, series: SeriesId) -> bool:
+        row = self.books.one_series(series)
+        person = self.books.participant(row.participant) if row is not None else None
+        return person is not None and person.state is ParticipantState.ACTIVE
 
     def _context(self, state: RunState, admitted: Mapping[SeriesId, Admitted]) -> SeriesContext:
         rules = load_face_rules()
@@ -256,25 +283,35 @@ class Runner:
             for participant, consent in request.consents.items()
             if not judge_consent(consent, request.project.use, on=today).refuses
         }
-        for what in forget(self.place, allowed=allowed):
-            self._tell("forget", what, "removed", plan, why="no consent in force")
+        gone = forget(self.place, allowed=allowed)
+        self.tell(*(self.event("forget", what, "removed", plan, why="no consent in force") for what in gone))
 
     def _tell_stopped(self, state: RunState) -> None:
-        for outcome in state.outcomes:
-            self._tell("gate", f"series {outcome.id}", outcome.status.value, state.plan, why=outcome.why)
-
-    def _tell(self, verb: str, what: str, outcome: str, plan: Plan, **facts: str) -> None:
-        self.ledger.append(
-            Event(
-                when=self.clock(),
-                actor=ACTOR,
-                verb=verb,
-                object=what,
-                outcome=outcome,
-                policy_digest=plan.controls.policy_digest,
-                facts={**facts},
+        self.tell(
+            *(
+                self.event("gate", f"series {outcome.id}", outcome.status.value, state.plan, why=outcome.why)
+                for outcome in state.outcomes
             )
         )
+
+    def event(self, verb: str, what: str, outcome: str, plan: Plan, **facts: str | int) -> Event:
+        """Compose an event of this run."""
+        return Event(
+            when=self.clock(),
+            actor=self.actor,
+            verb=verb,
+            object=what,
+            outcome=outcome,
+            policy_digest=plan.controls.policy_digest,
+            project=self.project,
+            facts={**facts},
+        )
+
+    def tell(self, *events: Event) -> None:
+        """Write events that no change of state belongs to."""
+        if events:
+            with self.books.deed():
+                self.books.tell(*events)
 
 
 def _judge_series(done: Sequence[SeriesOutcome]) -> Verdict:
@@ -293,6 +330,21 @@ def _judge_series(done: Sequence[SeriesOutcome]) -> Verdict:
         source="ARCHITECTURE: no evidence, no release",
     )
     return Verdict.all_of([*told, nothing])
+
+
+def _withdrawn(outcome: SeriesOutcome) -> SeriesOutcome:
+    """Keep of an outcome that there was one, and nothing that was made."""
+    why = "the participant has withdrawn meanwhile"
+    return SeriesOutcome(
+        id=outcome.id,
+        subject=outcome.subject,
+        session=None,
+        name=None,
+        status=SeriesStatus.REFUSED,
+        why=why,
+        files_received=outcome.files_received,
+        bytes_received=outcome.bytes_received,
+    )
 
 
 def _as_postponed(error: FiveSafesError) -> TryAgain:

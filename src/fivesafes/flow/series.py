@@ -18,7 +18,7 @@ from fivesafes.core.ids import SeriesId
 from fivesafes.core.verdict import Gravity, Verdict, refuse
 from fivesafes.data.header.profile import load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
-from fivesafes.data.model import DefacedScan, FacedImage, Scan
+from fivesafes.data.model import DefacedScan, FacedImage, Picture, Scan
 from fivesafes.data.ports import Converter, Defacer
 from fivesafes.flow.describe import describe
 from fivesafes.flow.ports import Workplace
@@ -33,8 +33,11 @@ from fivesafes.flow.record import (
 )
 from fivesafes.flow.steps import Drawer, FacePlan, convert_scan, deface_scan, deidentify_scan
 from fivesafes.output.manifest import digest_of, files_below
+from fivesafes.setting.vault.seal import seal
 
 OUTCOME: Final = "outcome.json"
+KEPT: Final = "kept"
+"""Where, in a series' scratch, lies what may stay."""
 
 
 @frozen(kw_only=True)
@@ -51,6 +54,8 @@ class SeriesContext:
     converter: Converter
     defacer: Defacer
     draw: Drawer
+    recipients: Mapping[SeriesId, str] = field(factory=dict)
+    """To whom pictures of a face are sealed, by series; where nobody is named they stay in clear beside the scans."""
 
 
 def finished_before(context: SeriesContext, series: SeriesId) -> SeriesOutcome | None:
@@ -68,17 +73,23 @@ def finished_before(context: SeriesContext, series: SeriesId) -> SeriesOutcome |
 
 
 def work_series(context: SeriesContext, series: SeriesId) -> SeriesOutcome:
-    """Do one series.  What can't be converted is refused with its reason; the folder appears by one rename."""
+    """Do one series in a worker process.  What can't be converted is refused with its reason.
+
+    What may stay lies complete in scratch afterwards, until the runner publishes it.
+    """
     scan = context.scans[series]
     scratch = context.place.scratch / series
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
     try:
         outcome = _through_steps(context, scan, scratch)
-        _keep(outcome, scratch / "kept", context.place.finished / series)
+        outcome = evolve(outcome, digests=_digests(scratch / KEPT))
+        save_outcome(outcome, scratch / KEPT / OUTCOME)
     except TryAgain:
+        shutil.rmtree(scratch, ignore_errors=True)
         raise
     except FiveSafesError as error:
+        shutil.rmtree(scratch, ignore_errors=True)
         verdict = refuse(
             "data.series.failed",
             why=error.what,
@@ -87,9 +98,22 @@ def work_series(context: SeriesContext, series: SeriesId) -> SeriesOutcome:
             about=f"series {series}",
         )
         outcome = evolve(_outcome(context, scan), status=SeriesStatus.REFUSED, why=error.what).with_verdict(verdict)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return outcome
+
+
+def publish_series(place: Workplace, series: SeriesId) -> None:
+    """Put what was made of a series where a later run finds it, by one rename: complete or absent."""
+    kept, finished = place.scratch / series / KEPT, place.finished / series
+    shutil.rmtree(finished, ignore_errors=True)
+    if kept.exists():
+        kept.replace(finished)
+    shutil.rmtree(place.scratch / series, ignore_errors=True)
+
+
+def discard_series(place: Workplace, series: SeriesId) -> None:
+    """Remove what was made of a series that may no longer be touched."""
+    for folder in (place.scratch, place.finished):
+        shutil.rmtree(folder / series, ignore_errors=True)
 
 
 def _failed(outcome: SeriesOutcome, *, why: str, fix: str) -> SeriesOutcome:
@@ -124,7 +148,8 @@ def _through_steps(context: SeriesContext, scan: Scan, scratch: Path) -> SeriesO
     lap("deface")
     verdict = header_verdict + bids_verdict + face_verdict
     outcome = evolve(_outcome(context, scan), header=defaced.record, described=described, seconds=seconds)
-    return _kept_outcome(outcome.with_verdict(verdict), defaced, verdict, scratch / "kept")
+    kept = _Kept(scan=defaced, folder=scratch / KEPT, recipient=context.recipients.get(scan.id))
+    return _kept_outcome(outcome.with_verdict(verdict), verdict, kept)
 
 
 def _outcome(context: SeriesContext, scan: Scan) -> SeriesOutcome:
@@ -141,12 +166,32 @@ def _outcome(context: SeriesContext, scan: Scan) -> SeriesOutcome:
     )
 
 
-def _kept_outcome(outcome: SeriesOutcome, scan: DefacedScan, verdict: Verdict, kept: Path) -> SeriesOutcome:
-    kept.mkdir()
-    (kept / "pictures").mkdir()
+@frozen(kw_only=True)
+class _Kept:
+    """Where what may stay of a scan goes, and to whom pictures of a face are sealed."""
+
+    scan: DefacedScan
+    folder: Path
+    recipient: str | None
+
+    def keep_picture(self, picture: Picture, number: int) -> PictureFile:
+        name = f"pictures/{number}-{picture.name}.png"
+        sealed = picture.identifying and self.recipient is not None
+        content = picture.png
+        if picture.identifying and self.recipient is not None:
+            name, content = f"{name}.age", seal(content, (self.recipient,))
+        (self.folder / name).write_bytes(content)
+        return PictureFile(
+            name=picture.name, alt=picture.alt, file=name, identifying=picture.identifying, sealed=sealed
+        )
+
+
+def _kept_outcome(outcome: SeriesOutcome, verdict: Verdict, kept: _Kept) -> SeriesOutcome:
+    kept.folder.mkdir()
+    (kept.folder / "pictures").mkdir()
     may_stay = verdict.gravity is Gravity.NOTE
     images = tuple(
-        _keep_image(image, scan, kept, number, with_files=may_stay) for number, image in enumerate(scan.images)
+        _keep_image(image, kept, number, with_files=may_stay) for number, image in enumerate(kept.scan.images)
     )
     if not images:
         status, why = SeriesStatus.HELD, "the converter made no image that BIDS has a name for"
@@ -159,9 +204,10 @@ def _kept_outcome(outcome: SeriesOutcome, scan: DefacedScan, verdict: Verdict, k
     return evolve(outcome, status=status, why=why, images=images)
 
 
-def _keep_image(faced: FacedImage, scan: DefacedScan, kept: Path, number: int, *, with_files: bool) -> ImageRecord:
-    """Move an image's files into ``kept`` (or only its pictures, when it may not stay) and describe it."""
-    stem = faced.image.name.stem(scan.subject, scan.session)
+def _keep_image(faced: FacedImage, where: _Kept, number: int, *, with_files: bool) -> ImageRecord:
+    """Move an image's files to what is kept (or only its pictures, when it may not stay) and describe it."""
+    kept = where.folder
+    stem = faced.image.name.stem(where.scan.subject, where.scan.session)
     files: dict[str, str] = {}
     mask: str | None = None
     if with_files:
@@ -175,18 +221,13 @@ def _keep_image(faced: FacedImage, scan: DefacedScan, kept: Path, number: int, *
         if faced.defaced is not None and faced.defaced.mask is not None:
             mask = f"{stem}_mask.nii.gz"
             shutil.move(faced.defaced.mask, kept / mask)
-    pictures = []
-    for picture in faced.pictures:
-        name = f"pictures/{number}-{picture.name}.png"
-        (kept / name).write_bytes(picture.png)
-        pictures.append(PictureFile(name=picture.name, alt=picture.alt, file=name, identifying=picture.identifying))
     return ImageRecord(
         name=faced.image.name,
         files=files,
         mask=mask,
         face=_face_record(faced),
         sidecar_removed=faced.image.removed_keys,
-        pictures=tuple(pictures),
+        pictures=tuple(where.keep_picture(picture, number) for picture in faced.pictures),
     )
 
 
@@ -201,13 +242,6 @@ def _face_record(faced: FacedImage) -> FaceRecord:
         mode=faced.defaced.mode.value,
         evidence=faced.defaced.evidence,
     )
-
-
-def _keep(outcome: SeriesOutcome, kept: Path, finished: Path) -> None:
-    """Put the series where a later run finds it: complete or absent."""
-    save_outcome(evolve(outcome, digests=_digests(kept)), kept / OUTCOME)
-    shutil.rmtree(finished, ignore_errors=True)
-    kept.replace(finished)
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -46,8 +46,8 @@ def contract_of(state: RunState, *, release: str | None) -> dict[str, Any]:
     }
 
 
-def outcome_of(state: RunState, *, released: bool) -> dict[str, str]:
-    """Say in one sentence how the run ended."""
+def outcome_of(state: RunState, *, candidate: str | None, released: bool) -> dict[str, str]:
+    """Say in one sentence how the run ended; a ``candidate`` that nothing speaks against is ready to leave."""
     left = [
         o for o in state.outcomes if o.status in {SeriesStatus.REFUSED, SeriesStatus.HELD, SeriesStatus.NEEDS_REVIEW}
     ]
@@ -56,6 +56,8 @@ def outcome_of(state: RunState, *, released: bool) -> dict[str, str]:
         return {"kind": "released", "sentence": f"Released: every planned step left its evidence.{rest}"}
     if state.postponed:
         return {"kind": "review", "sentence": f"Not finished: {len(state.postponed)} series must be tried again."}
+    if candidate is not None and gravest(state) is Gravity.NOTE:
+        return {"kind": "ready", "sentence": "Ready: every planned step left its evidence; nothing was let out yet."}
     if gravest(state) is Gravity.REVIEW:
         return {"kind": "review", "sentence": "Not released: a person must look first. See what says 'review' below."}
     return {"kind": "refused", "sentence": "Not released: a gate says no. See what says 'refuse' below."}
@@ -99,7 +101,9 @@ def record_of(
         "plan": plain(state.plan.steps),
         "received": _received(state),
         "series": series,
-        "shows_faces": any(p["identifying"] for s in series for image in s["images"] for p in image["pictures"]),
+        "shows_faces": any(
+            p["identifying"] and not p["sealed"] for s in series for image in s["images"] for p in image["pictures"]
+        ),
         "bids": _bids(assessed, versions),
         "linkage": _linkage(state, assessed, recoding),
         "candidate": candidate,

@@ -36,6 +36,8 @@ class UseCondition(StrEnum):
     NMDS = "DUO:0000015"  # no methods development
     RS = "DUO:0000012"  # research specific
     CC = "DUO:0000043"  # clinical care use
+    NPOA = "DUO:0000044"  # population origins or ancestry research prohibited
+    GSO = "DUO:0000016"  # genetic studies only
 
 
 class Tier(IntEnum):
@@ -136,7 +138,11 @@ class Permission:
 
 @frozen(kw_only=True)
 class Consent:
-    """What one participant agreed to; ``withdrawn_on`` is the first day on which it no longer holds."""
+    """What one participant agreed to; ``withdrawn_on`` is the first day on which it no longer holds.
+
+    ``face``: the face may be kept and shared; ``public``: nothing was said against public sharing (the data use must
+    allow it too); ``future_use``: False once the participant wants nothing new done, while what is done may stay.
+    """
 
     permissions: frozenset[Permission]
     conditions: frozenset[UseCondition] = frozenset()
@@ -144,6 +150,8 @@ class Consent:
     valid_from: date
     valid_until: date | None = None
     withdrawn_on: date | None = None
+    future_use: bool = True
+    public: bool = True
 
     def in_force(self, on: date) -> bool:
         """Whether the consent holds on that day."""

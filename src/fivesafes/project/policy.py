@@ -27,6 +27,7 @@ from fivesafes.project.model import (
     Reason,
     Tier,
     TierDecision,
+    UseCondition,
     Vulnerable,
 )
 
@@ -69,8 +70,11 @@ def judge_approval(approval: Approval, *, on: date) -> Verdict:
     )
 
 
-def judge_consent(consent: Consent | None, use: IntendedUse, *, on: date) -> Verdict:
-    """Judge whether this consent allows that use on that day; no consent refuses, and withdrawn means absent."""
+def judge_consent(consent: Consent | None, use: IntendedUse, *, on: date, place: Tier | None = None) -> Verdict:
+    """Judge whether this consent allows that use on that day; no consent refuses, and withdrawn means absent.
+
+    ``place``: what the data would be shared as, where that is known; a participant may refuse public sharing alone.
+    """
     if consent is None or (consent.withdrawn_on is not None and on >= consent.withdrawn_on):
         return refuse(
             "project.consent.absent",
@@ -85,7 +89,31 @@ def judge_consent(consent: Consent | None, use: IntendedUse, *, on: date) -> Ver
             fix="seek re-consent, or leave the scans out",
             source="National Statement (AU) 2023, 2.2",
         )
-    if not any(_covers(given, use.permission) for given in consent.permissions):
+    return _judge_taken_back(consent, place) or _judge_use(consent, use) or Verdict()
+
+
+def _judge_taken_back(consent: Consent, place: Tier | None) -> Verdict | None:
+    """Judge what the participant took back, or never gave, of a consent that is in force."""
+    if not consent.future_use:
+        return refuse(
+            "project.consent.future",
+            why="the participant wants nothing new done; what was done before may stay",
+            fix="leave the scans out, or seek re-consent",
+            source="National Statement (AU) 2023, 2.2.19; GDPR Art. 7(3)",
+        )
+    if place is Tier.T0 and not consent.public:
+        return refuse(
+            "project.consent.public",
+            why="the participant does not want the data shared publicly",
+            fix="share with a controlled place, or leave the scans out",
+            source="National Statement (AU) 2023, 2.2; Open Brain Consent",
+        )
+    return None
+
+
+def _judge_use(consent: Consent, use: IntendedUse) -> Verdict | None:
+    prohibited = use.permission.use is DataUse.POA and UseCondition.NPOA in consent.conditions
+    if prohibited or not any(_covers(given, use.permission) for given in consent.permissions):
         return refuse(
             "project.consent.use",
             why=f"the consent does not cover the use {use.permission.use.name}",
@@ -100,7 +128,7 @@ def judge_consent(consent: Consent | None, use: IntendedUse, *, on: date) -> Ver
             fix="if it holds, list it in conditions_met under [use]; otherwise leave the scans out",
             source="GA4GH DUO modifiers",
         )
-    return Verdict()
+    return None
 
 
 def _covers(given: Permission, wanted: Permission) -> bool:
@@ -115,7 +143,9 @@ def consents_of(consents: Iterable[Consent]) -> Consents:
     return Consents(
         known=bool(listed) and all(consent.permissions for consent in listed),
         unrestricted=all(
-            any(given.use is DataUse.NRES for given in consent.permissions) and not consent.conditions
+            any(given.use is DataUse.NRES for given in consent.permissions)
+            and not consent.conditions
+            and consent.public
             for consent in listed
         ),
         faces_agreed=all(consent.face for consent in listed),

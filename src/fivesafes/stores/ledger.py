@@ -1,20 +1,15 @@
-"""The trail of a stand-alone run: JSON lines, each bound to the one before by SHA-256.
+"""The trail of a stand-alone run: one JSON line per event, in the form that a haven's trail has too.
 
-A chain tells of edits inside it; only a digest kept elsewhere would tell of a tail cut off or of a chain made anew.
+A chain tells of edits inside it; only a checkpoint kept elsewhere would tell of a tail cut off or of a chain made anew.
 """
 
-import hashlib
-import json
 import os
 from pathlib import Path
-from typing import Final
-
-from attrs import asdict
 
 from fivesafes.core.event import Event
-from fivesafes.core.verdict import Verdict, refuse
-
-GENESIS: Final = "0" * 64
+from fivesafes.core.verdict import Verdict
+from fivesafes.setting.trail.entry import GENESIS, digest_of, line_of
+from fivesafes.setting.trail.verify import rows_in, verify
 
 
 class JsonLinesLedger:
@@ -23,22 +18,21 @@ class JsonLinesLedger:
     def __init__(self, path: Path) -> None:
         """Open the trail; a last line that was cut off by a crash is set right first."""
         self._path = path
-        self._last = _mend(path)
+        self._size, self._last = _mend(path)
 
     @property
     def last(self) -> str:
-        """The digest of the last event."""
+        """The digest of the last event's line; 64 zeros before the first."""
         return self._last
 
     def append(self, event: Event) -> None:
         """Write the event and wait until the disk has it."""
-        body = {**asdict(event), "when": event.when.isoformat(), "previous": self._last}
-        line = json.dumps(body, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        line = line_of(event, n=self._size, previous=self._last)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             before = os.fstat(descriptor).st_size
             try:
-                rest = memoryview(line)
+                rest = memoryview(line + b"\n")
                 while rest:
                     rest = rest[os.write(descriptor, rest) :]
                 os.fsync(descriptor)
@@ -47,37 +41,25 @@ class JsonLinesLedger:
                 raise
         finally:
             os.close(descriptor)
-        self._last = hashlib.sha256(line).hexdigest()
+        self._size, self._last = self._size + 1, digest_of(line)
 
 
-def _mend(path: Path) -> str:
-    """Drop an unfinished last line (its event was never acknowledged) and give the digest of the last whole one."""
+def _mend(path: Path) -> tuple[int, str]:
+    """Drop an unfinished last line (its event was never acknowledged); count the whole ones and digest the last."""
     if not path.exists():
-        return GENESIS
+        return 0, GENESIS
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if whole != content:
         os.truncate(path, len(whole))
-    lines = whole.splitlines(keepends=True)
-    return hashlib.sha256(lines[-1]).hexdigest() if lines else GENESIS
+    lines = whole.split(b"\n")[:-1]
+    return len(lines), digest_of(lines[-1]) if lines else GENESIS
 
 
 def judge_trail(path: Path) -> Verdict:
-    """Verify the chain; the first line that does not fit is named by its number."""
+    """Verify the chain of a trail file; the first entry that does not fit is named by its number, from 0."""
     if not path.exists():
         return Verdict()
-    previous = GENESIS
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
-        try:
-            fits = json.loads(line)["previous"] == previous
-        except (ValueError, KeyError, TypeError):
-            fits = False
-        if not fits:
-            return refuse(
-                "setting.trail.broken",
-                why=f"the trail was altered at or before line {number}",
-                fix="treat what the trail says from here on as unproven, and ask who had access",
-                source="NIST SP 800-53 AU-9",
-            )
-        previous = hashlib.sha256(line).hexdigest()
-    return Verdict()
+    with path.open("rb") as file:
+        verdict = verify(rows_in(file)).verdict
+    return verdict if verdict.refuses else Verdict()

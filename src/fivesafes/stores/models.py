@@ -3,11 +3,20 @@
 A row that names a participant uses the participant's keyed id; what that id means stands only in ``sealed_name``, which
 opens with the participant's identity and is gone after withdrawal.  Every change of state is written in one
 transaction with its event (``TrailEntry``).
+
+Where a unique constraint begins with a foreign key, that key has no index of its own: the constraint's serves.
 """
 
+import os
 from typing import ClassVar, Final
 
+import django
+from django.apps import apps
 from django.db import models
+
+if not apps.apps_ready:  # whoever imports a table first starts Django, so that nobody needs to remember to
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fivesafes.stores.settings")
+    django.setup()
 
 ID: Final = 64
 """Characters of a keyed id or a digest in hexadecimal, at most."""
@@ -102,7 +111,7 @@ class Participant(models.Model):
     """One person in one project, by keyed id.  ``subject`` is the pseudonym that releases use, once it is known."""
 
     id = models.CharField(primary_key=True, max_length=ID)
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="participants")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="participants", db_index=False)
     subject = models.CharField(max_length=ID, null=True)  # noqa: DJ001 - not known yet is not the empty name
     recipient = models.CharField(max_length=200)
     sealed_name = models.BinaryField(null=True)
@@ -155,12 +164,12 @@ class Series(models.Model):
     """One series as sealed.  ``sheet`` addresses the sealed facts about it; ``trail_n`` the event that told of it."""
 
     id = models.CharField(primary_key=True, max_length=ID)
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="series")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="series", db_index=False)
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="series")
-    state = models.CharField(max_length=20)  # sealed | quarantined | superseded | shredded
+    state = models.CharField(max_length=20)  # sealed | in-place | quarantined | shredded
     why = models.TextField(default="")
     digest = models.CharField(max_length=ID)
-    sheet = models.BinaryField(max_length=32)
+    sheet = models.BinaryField()  # 32 bytes for each sealed sheet
     files = models.PositiveIntegerField()
     bytes = models.PositiveBigIntegerField()
     received_at = models.DateTimeField()
@@ -177,11 +186,12 @@ class Series(models.Model):
 
 
 class Instance(models.Model):
-    """One original instance: its keyed digest is its address in the vault."""
+    """One original instance: its keyed digest is its address in the vault.  The largest table: one index, no more."""
 
-    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="instances")
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="instances", db_index=False)
     number = models.PositiveIntegerField()
     address = models.BinaryField(max_length=32)
+    uid = models.BinaryField(max_length=16)  # keyed digest of the SOPInstanceUID
     bytes = models.PositiveBigIntegerField()
 
     class Meta:
@@ -197,7 +207,7 @@ class Instance(models.Model):
 class Quarantined(models.Model):
     """A file that was set aside, sealed to the project's own recipient, with its reason; nothing is dropped."""
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="quarantined")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="quarantined", db_index=False)
     address = models.BinaryField(max_length=32)
     bytes = models.PositiveBigIntegerField()
     status = models.CharField(max_length=20)
@@ -218,7 +228,7 @@ class Quarantined(models.Model):
 class Step(models.Model):
     """One step of one series as it was last done: what went in, what came out, by which engine."""
 
-    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="steps")
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="steps", db_index=False)
     name = models.CharField(max_length=40)
     status = models.CharField(max_length=20)
     input_digest = models.CharField(max_length=ID)
@@ -261,6 +271,7 @@ class Finding(models.Model):
     why = models.TextField()
     fix = models.TextField(default="")
     source = models.TextField(default="")
+    about = models.TextField(default="")  # a pseudonym or a relative output path
     found_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -288,7 +299,7 @@ class Release(models.Model):
 class ReleaseMember(models.Model):
     """That a release holds a participant."""
 
-    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="members")
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="members", db_index=False)
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="releases")
 
     class Meta:
@@ -304,15 +315,15 @@ class ReleaseMember(models.Model):
 class Job(models.Model):
     """One piece of work, by ids only.  A lease that ends without a heartbeat gives it back; three times is enough."""
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="jobs")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="jobs", db_index=False)
     kind = models.CharField(max_length=20)
     object = models.CharField(max_length=ID)  # the id of a series, participant or release
-    state = models.CharField(max_length=20)  # queued | running | done | failed | quarantined
+    state = models.CharField(max_length=20)  # queued | running | done | failed | quarantined | cancelled
     inputs = models.CharField(max_length=ID, default="")
     attempts = models.PositiveSmallIntegerField(default=0)
     worker = models.CharField(max_length=60, default="")
     stage = models.CharField(max_length=40, default="")
-    lease_until = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)  # of a queued one: not to be tried again before
     why = models.TextField(default="")
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
@@ -321,7 +332,7 @@ class Job(models.Model):
         """One job per object and kind; claimed in the order of creation."""
 
         constraints: ClassVar = [models.UniqueConstraint(fields=["project", "kind", "object"], name="job_once")]
-        indexes: ClassVar = [models.Index(fields=["state", "lease_until", "id"], name="job_to_claim")]
+        indexes: ClassVar = [models.Index(fields=["state", "id"], name="job_to_claim")]
 
     def __str__(self) -> str:
         """Name it by kind and object."""

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
@@ -37,27 +38,41 @@ def opened(out: Path, *, source: Path) -> Iterator[Workplace]:
     """Open the folders of a run below ``out``, alone.  Raises TryAgain when another run holds them."""
     _check_apart(out, source)
     out = out.resolve()  # programs that steps call run in folders of their own
-    private = out / "private"
+    if (out / "private").is_symlink():
+        message = "the folder private in the output folder is a link"
+        raise UsageMistake(message, fix="give another --out: pictures of faces must not end up elsewhere")
+    with opened_bench(out / "private", release=out / "release", company=Company.ALONE) as place:
+        yield place
+
+
+class Company(Enum):
+    """Whether a place is worked in alone, as assessing and releasing must, or beside others who do series."""
+
+    ALONE = fcntl.LOCK_EX
+    BESIDE = fcntl.LOCK_SH
+
+
+@contextlib.contextmanager
+def opened_bench(private: Path, *, release: Path, company: Company) -> Iterator[Workplace]:
+    """Open a private folder to work in.  Raises TryAgain when somebody works there who must be alone."""
     place = Workplace(
-        out=out,
         private=private,
+        release=release,
         scratch=private / f"{SCRATCH}{secrets.token_hex(4)}",  # its own name: an earlier run's janitor may still work
         finished=private / "finished",
         withheld=private / "withheld",
     )
-    if private.is_symlink():
-        message = "the folder private in the output folder is a link"
-        raise UsageMistake(message, fix="give another --out: pictures of faces must not end up elsewhere")
     try:
-        for folder in (out, private, place.finished):
+        for folder in (private.parent, private, place.finished):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         private.chmod(0o700)
     except OSError as error:
         message = f"the output folder can't be used: {error.strerror}"
         raise UsageMistake(message, fix="give an --out that you may write to") from None
-    with _locked(private / "lock"):
-        for left in private.glob(f"{SCRATCH}*"):
-            shutil.rmtree(left, ignore_errors=True)
+    with _locked(private / "lock", company):
+        if company is Company.ALONE:
+            for left in private.glob(f"{SCRATCH}*"):
+                shutil.rmtree(left, ignore_errors=True)
         place.scratch.mkdir(mode=0o700)
         janitor = _start_janitor(place.scratch)
         try:
@@ -78,11 +93,11 @@ def _check_apart(out: Path, source: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, company: Company) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, company.value | fcntl.LOCK_NB)
         except BlockingIOError:
             message = "another run is using this output folder"
             raise TryAgain(message, fix="wait until it has finished, or give another --out") from None

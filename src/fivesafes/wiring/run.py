@@ -2,21 +2,33 @@
 
 import os
 import resource
+import secrets
 from pathlib import Path
+
+from attrs import evolve
 
 from fivesafes.core.errors import EngineMissing, InvalidInput
 from fivesafes.core.event import Clock, utc_now
 from fivesafes.core.plugins import load
 from fivesafes.core.progress import Progress
+from fivesafes.core.verdict import Gravity
 from fivesafes.data.face.render import before_after
 from fivesafes.data.header.profile import load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.engines.signers.ed25519 import Ed25519Signer
+from fivesafes.flow.haven.in_place import InPlaceSource
+from fivesafes.flow.haven.model import KeptProject
 from fivesafes.flow.ports import Executor
+from fivesafes.flow.receive import FolderSource
 from fivesafes.flow.release import Conclusion, conclude
 from fivesafes.flow.run import Engines, Runner, RunState, StudyRequest, survey
 from fivesafes.setting.keyring import KEY_BYTES, project_key, read_key
-from fivesafes.stores.ledger import JsonLinesLedger, judge_trail
+from fivesafes.setting.trail.verify import verify
+from fivesafes.stores.books import DjangoBooks
+from fivesafes.stores.database import migrate, opened_database, sqlite_config
+from fivesafes.stores.haven_file import DATABASE
+from fivesafes.stores.jobs import DjangoJobs
+from fivesafes.stores.trail import entries, head, rows
 from fivesafes.stores.workshop import opened
 
 
@@ -70,15 +82,62 @@ def _engines(secret: bytes, project: str, *, workers: int | None, defacer: str, 
 def run_study(
     request: StudyRequest, made: Engines, *, out: Path, progress: Progress, clock: Clock = utc_now
 ) -> Conclusion:
-    """Run a study to its end, alone on its output folder."""
-    # A core dump would write scans to disk in clear.
+    """Run a study to its end, alone on its output folder, with an ephemeral haven in its private part."""
+    no_core_dumps()
+    folder = request.source
+    assert isinstance(folder, FolderSource)  # noqa: S101 - a study of one run is a folder
+    with opened(out, source=folder.path.reveal()) as place, opened_database(sqlite_config(place.private / DATABASE)):
+        migrate()
+        for finding in verify(rows(), head=head).verdict.findings:
+            if finding.gravity is Gravity.REFUSE:
+                raise InvalidInput(finding.why, fix=f"{finding.fix}; move private/{DATABASE} away to begin a new one")
+        books = DjangoBooks()
+        runner = Runner(
+            engines=made,
+            place=place,
+            books=books,
+            jobs=DjangoJobs(),
+            progress=progress,
+            clock=clock,
+            project=request.project.id,
+            actor="fivesafes run",
+            worker=worker_name(),
+        )
+        source = InPlaceSource(folder=folder, kept=_kept(request), consents=request.consents, books=books, clock=clock)
+        try:
+            return conclude(runner, evolve(request, source=source))
+        finally:
+            write_trail(place.private / "trail.jsonl")
+
+
+def _kept(request: StudyRequest) -> KeptProject:
+    return KeptProject(
+        project=request.project,
+        recipients=request.recipients,
+        attestations=request.attestations,
+        reviews=request.reviews,
+        rules=request.rules,
+        recipient="",
+    )
+
+
+def no_core_dumps() -> None:
+    """Keep the system from writing scans to disk in clear when a process crashes."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    with opened(out, source=request.scans.reveal()) as place:
-        ledger = JsonLinesLedger(place.private / "trail.jsonl")
-        for finding in judge_trail(place.private / "trail.jsonl").findings:
-            raise InvalidInput(finding.why, fix=f"{finding.fix}; move private/trail.jsonl away to begin a new one")
-        runner = Runner(engines=made, place=place, ledger=ledger, progress=progress, clock=clock)
-        return conclude(runner, request)
+
+
+def worker_name() -> str:
+    """Name this process at this time: a name that was used before could take another's job for its own."""
+    return f"{os.getpid()}-{secrets.token_hex(6)}"
+
+
+def write_trail(path: Path) -> None:
+    """Write the trail as JSON lines beside the report, for who reads it without a database: complete or as before."""
+    aside = path.with_name(f".{path.name}.part")
+    with aside.open("wb") as file:
+        file.writelines(line + b"\n" for line in entries())
+    aside.chmod(0o600)
+    aside.replace(path)
 
 
 def survey_study(request: StudyRequest, made: Engines, *, progress: Progress, clock: Clock = utc_now) -> RunState:

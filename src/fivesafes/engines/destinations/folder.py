@@ -1,6 +1,7 @@
 """A release as a folder on this machine: complete or absent."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,8 +11,9 @@ class FolderDestination:
 
     name: ClassVar[str] = "folder"
 
-    def release(self, candidate: Path, *, to: Path, aside: Path) -> None:
+    def release(self, candidate: Path, *, to: Path, aside: Path, entered: Callable[[], None]) -> None:
         """Put ``candidate`` where ``to`` says; what stood there before goes by way of ``aside`` and is removed."""
+        entered()
         self.withdraw(to, into=aside)
         candidate.replace(to)
         shutil.rmtree(aside, ignore_errors=True)

@@ -33,8 +33,8 @@ class SeriesState(StrEnum):
     """What has become of a series' originals."""
 
     SEALED = "sealed"
+    IN_PLACE = "in-place"  # read where the user keeps it: the ephemeral haven of ``fivesafes run``
     QUARANTINED = "quarantined"  # sealed, but no step may touch it until its reason is gone
-    SUPERSEDED = "superseded"  # a later ingest brought more or other files under the same series
     SHREDDED = "shredded"
 
 
@@ -45,7 +45,8 @@ class JobState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-    QUARANTINED = "quarantined"
+    QUARANTINED = "quarantined"  # three attempts, and each ended its worker or could not be done at the time
+    CANCELLED = "cancelled"  # nobody may do it any more; queued again only when it is asked for anew
 
 
 class ReleaseState(StrEnum):
@@ -107,15 +108,22 @@ class KeptConsent:
 
 @frozen(kw_only=True)
 class KeptInstance:
-    """One original: its address in the vault (32 bytes, keyed digest) and its size in bytes."""
+    """One original: its address in the vault (32 bytes, keyed digest), its size, and its UID as a keyed digest.
+
+    ``uid`` (16 bytes) tells whether a later file is the same instance, without saying which.
+    """
 
     address: bytes
+    uid: bytes
     bytes: int
 
 
 @frozen(kw_only=True)
 class KeptSeries:
-    """One series as sealed: ``digest`` is over its instances' addresses, ``sheet`` addresses its sealed facts."""
+    """One series as sealed; ``digest`` is over its instances' addresses in order.
+
+    ``sheet`` addresses its sealed facts: 32 bytes for each ingest that brought something new.
+    """
 
     id: str
     project: str

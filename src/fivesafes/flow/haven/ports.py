@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from fivesafes.core.event import Event
+from fivesafes.core.ids import Identifying
 from fivesafes.core.verdict import Verdict
 from fivesafes.flow.haven.model import (
     Job,
@@ -38,6 +39,9 @@ class Books(Protocol):
 
     def tell(self, *events: Event) -> int:
         """Append events to the trail within the deed; give the number of the first."""
+
+    def told(self, n: int) -> Event | None:
+        """Give the event of that number, or None when the trail has none or its line does not fit its digest."""
 
     # projects
 
@@ -94,7 +98,7 @@ class Books(Protocol):
     # originals
 
     def add_series(self, series: KeptSeries, instances: Sequence[KeptInstance]) -> None:
-        """Add a series with its instances in order; one of the same id is replaced (superseded originals go along)."""
+        """Add a series with its instances in order, or replace what is said of one."""
 
     def series(self, project: str, *states: SeriesState) -> Sequence[KeptSeries]:
         """Give a project's series in these states (all when none is named), by id."""
@@ -178,3 +182,23 @@ class Jobs(Protocol):
 
     def retry(self, project: str, *, at: datetime) -> int:
         """Queue failed and quarantined jobs of a project again, by a person's wish; attempts begin anew."""
+
+
+class Newcomers(Protocol):
+    """Takes people in: a key of their own, sealed to the custodians, and their name sealed to that key."""
+
+    def admit(self, ids: Sequence[Identifying[str]]) -> Sequence[KeptParticipant]:
+        """Make what is missing for these PatientIDs and give them all, in the order given.
+
+        The keys are durable when it returns; the rows are the caller's to add, in its deed.
+        """
+
+
+class Unsealer(Protocol):
+    """Opens what is sealed, in a process that holds the worker's key.  It is small and crosses to worker processes."""
+
+    def contents(self, participant: KeptParticipant, addresses: Sequence[bytes]) -> Iterator[bytes]:
+        """Give originals or sheets, each verified against its address.  Raises KeyGone after a withdrawal."""
+
+    def name_of(self, participant: KeptParticipant) -> Identifying[str]:
+        """Give the PatientID of a participant, from its sealed name."""

@@ -1,141 +1,130 @@
-"""Reads a consent table: CSV with participant, data_use, face, valid, withdrawn.
+"""Reads a consent table: CSV with participant, data_use, face, valid, withdrawn, and if wanted public and evidence.
 
 The participants' identifiers are identifying: no message ever repeats one; a wrong row is named by its line.
 """
 
-import csv
-import io
+import hashlib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.core.ids import Identifying
-from fivesafes.project.model import Consent, DataUse, Permission, UseCondition
+from fivesafes.flow.haven.consent import StatedConsent
+from fivesafes.interfaces.forms.consent_rows import Table
+from fivesafes.interfaces.forms.consent_terms import read_uses
+from fivesafes.project.model import Consent
 
 COLUMNS: Final = ("participant", "data_use", "face", "valid", "withdrawn")
+OPTIONAL: Final = ("public", "evidence")
 
 HEADER: Final = ",".join(COLUMNS) + "\n"
 
-_USES: Final = {word: use for use in DataUse for word in (use.name, use.value)}
-_CONDITIONS: Final = {word: condition for condition in UseCondition for word in (condition.name, condition.value)}
+LARGEST_FORM: Final = 2**28
+"""A signed form is a scan of some pages; a file of more than 256 MB is none."""
 
 _TRUE: Final = {"yes": True, "no": False}
 
 
 def read_consents(path: Path) -> Mapping[Identifying[str], Consent]:
-    """Read the table by participant, as written in the scans' PatientID.
+    """Read the table by participant, as ``fivesafes run`` needs it; signed forms are not asked for."""
+    return {stated.participant: stated.consent for stated in _read(path, forms=None)}
 
-    ``data_use``: DUO terms by short name, separated by spaces (``HMB``, ``GRU NPUNCU``, ``DS:MONDO:0005180``);
-    ``face``: yes or no, whether the participant agreed that the face may be shared; ``valid``: an ISO 8601 interval
-    (``2026-01-01/2030-12-31``, open end ``2026-01-01/..``); ``withdrawn``: a date, or empty.
 
-    Raises InvalidInput with line, reason and example; an empty table is none.
+def read_consent_table(path: Path, *, evidence: Path | None = None) -> tuple[StatedConsent, ...]:
+    """Read the table row by row, with the digest of each signed form that it names.
+
+    ``participant``: as written in the scans' PatientID; ``data_use``: DUO terms separated by spaces (``HMB``,
+    ``GRU NPUNCU``, ``DS:MONDO:0005180``); ``face``: yes or no, whether the face may be shared; ``valid``: an ISO 8601
+    interval (``2026-01-01/2030-12-31``, open end ``2026-01-01/..``); ``withdrawn``: a date, or empty; ``public``: yes
+    or no; ``evidence``: the file name of the signed form in the folder ``evidence``.
+
+    Raises InvalidInput with every wrong line, the reason and an example; an empty table is none.
     """
-    reader = csv.DictReader(io.StringIO(_text_of(path), newline=""))
-    found = tuple(name.strip() for name in _read(path, reader, "fieldnames") or ())
-    if len(found) == 1 and ";" in found[0]:
-        what = f"{path.name}, line 1: the cells are separated by semicolons"
-        raise InvalidInput(what, fix='save the table with commas ("CSV UTF-8, comma delimited")')
-    if sorted(found) != sorted(COLUMNS):
-        what = f"{path.name}, line 1: the columns must be {', '.join(COLUMNS)}"
-        raise InvalidInput(what, fix=f"begin the table with the line: {HEADER.strip()}")
-    reader.fieldnames = list(found)
-    consents: dict[Identifying[str], Consent] = {}
-    while (row := _read(path, reader, "row")) is not None:
-        if not any((cell or "").strip() for cell in row.values() if not isinstance(cell, list)):
-            continue
+    return _read(path, forms=SignedForms(evidence))
+
+
+def _read(path: Path, *, forms: "SignedForms | None") -> tuple[StatedConsent, ...]:
+    table = Table(
+        path,
+        what="the consent table",
+        fix="see [consent] table in the study form: the path is relative to the form",
+    )
+    if not table.columns:
+        table.wrong.raise_any()
+    _check_columns(table)
+    stated: list[StatedConsent] = []
+    seen: set[str] = set()
+    for row in table.rows():
         try:
-            participant = Identifying(_participant(row))
-            consent = _consent(row)
+            one = _stated(row.line, row.cells, forms)
         except ValueError as fault:
-            raise _invalid(path, reader.line_num, str(fault)) from None
-        if participant in consents:
-            raise _invalid(path, reader.line_num, "the participant stands in an earlier line too")
-        consents[participant] = consent
-    if not consents:
+            table.wrong.add(row.line, str(fault))
+            continue
+        if one.participant.reveal() in seen:
+            table.wrong.add(row.line, "the participant stands in an earlier line too")
+        seen.add(one.participant.reveal())
+        stated.append(one)
+    table.wrong.raise_any()
+    if not stated:
         message = f"{path.name} has no rows: without consent nothing can be released"
         raise InvalidInput(message, fix="add one line for each participant, e.g.  1007,HMB,no,2026-01-01/..,")
-    return consents
+    return tuple(stated)
 
 
-def _read(path: Path, reader: "csv.DictReader[str]", what: str) -> Any:  # noqa: ANN401 - names, or a row, or its end
-    try:
-        return reader.fieldnames if what == "fieldnames" else next(reader, None)
-    except csv.Error as fault:
-        raise _invalid(path, reader.line_num + 1, f"this is no CSV ({fault})") from None
+def _check_columns(table: Table) -> None:
+    """Refuse columns that are missing, unknown or there twice: a typing mistake must not go by."""
+    found = table.columns
+    if set(COLUMNS) <= set(found) <= {*COLUMNS, *OPTIONAL} and len(set(found)) == len(found):
+        return
+    how = " (its cells are separated by semicolons)" if table.delimiter == ";" else ""
+    what = (
+        f"{table.name}, line 1{how}: the columns must be {', '.join(COLUMNS)}, and if wanted {' and '.join(OPTIONAL)}"
+    )
+    raise InvalidInput(what, fix=f"begin the table with the line: {HEADER.strip()}")
 
 
-def _invalid(path: Path, line: int, why: str) -> InvalidInput:
-    return InvalidInput(f"{path.name}, line {line}: {why}", fix="mend this line of the table")
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        message = "the consent table is not UTF-8 text"
-        raise InvalidInput(message, fix='export it as "CSV UTF-8"') from None
-    except OSError as error:
-        message = f"can't read the consent table: {error.strerror}"
-        raise InvalidInput(
-            message, fix="see [consent] table in the study form: the path is relative to the form"
-        ) from None
-
-
-def _participant(row: Mapping[str, str | None]) -> str:
-    if None in row:  # csv.DictReader puts surplus cells there
-        message = "there are more cells than columns"
-        raise ValueError(message)
-    if None in row.values():
-        message = "there are fewer cells than columns (is the last comma missing?)"
-        raise ValueError(message)
-    participant = (row["participant"] or "").strip()
-    if not participant.isprintable():
-        message = "the participant holds a control character"
-        raise ValueError(message)
-    if not participant:
-        message = "the participant is missing (what stands in the scans' PatientID)"
-        raise ValueError(message)
-    return participant
-
-
-def _consent(row: Mapping[str, str | None]) -> Consent:
-    permissions, conditions = _uses((row["data_use"] or "").split())
-    face = _TRUE.get((row["face"] or "").strip().lower())
+def _stated(line: int, cells: Mapping[str, str], forms: "SignedForms | None") -> StatedConsent:
+    participant = checked_participant(cells["participant"])
+    permissions, conditions = read_uses(cells["data_use"])
+    face = _TRUE.get(cells["face"].lower())
     if face is None:
         message = "face must be yes or no (did the participant agree that the face may be shared?)"
         raise ValueError(message)
-    begins, ends = _interval((row["valid"] or "").strip())
-    withdrawn = (row["withdrawn"] or "").strip()
-    return Consent(
+    public = _TRUE.get(cells["public"].lower()) if "public" in cells else True
+    if public is None:
+        message = "public must be yes or no (did the participant agree that the data may be shared publicly?)"
+        raise ValueError(message)
+    begins, ends = _interval(cells["valid"])
+    withdrawn = cells["withdrawn"]
+    consent = Consent(
         permissions=permissions,
         conditions=conditions,
         face=face,
         valid_from=begins,
         valid_until=ends,
-        withdrawn_on=_day(withdrawn, "withdrawn") if withdrawn else None,
+        withdrawn_on=read_day(withdrawn, "withdrawn") if withdrawn else None,
+        public=public,
+    )
+    return StatedConsent(
+        line=line,
+        participant=Identifying(participant),
+        consent=consent,
+        public_stated="public" in cells,
+        evidence_digest=forms.digest(cells.get("evidence", "")) if forms else None,
     )
 
 
-def _uses(terms: list[str]) -> tuple[frozenset[Permission], frozenset[UseCondition]]:
-    permissions: set[Permission] = set()
-    conditions: set[UseCondition] = set()
-    for term in terms:
-        disease = term.removeprefix("DS:") if term.startswith("DS:") else None
-        use = _USES.get("DS" if disease else term)
-        if use is not None:
-            permissions.add(Permission(use=use, disease=disease))
-        elif term in _CONDITIONS:
-            conditions.add(_CONDITIONS[term])
-        else:
-            message = "data_use holds a term that is not of the GA4GH Data Use Ontology; for example: HMB NPUNCU"
-            raise ValueError(message)
-    if not permissions:
-        message = "data_use names no permission; for example: GRU, HMB, NRES or DS:MONDO:0005180"
+def checked_participant(text: str) -> str:
+    """Check what should be a PatientID.  Raises ValueError, which does not repeat it."""
+    if not text.isprintable():
+        message = "the participant holds a control character"
         raise ValueError(message)
-    return frozenset(permissions), frozenset(conditions)
+    if not text:
+        message = "the participant is missing (what stands in the scans' PatientID)"
+        raise ValueError(message)
+    return text
 
 
 def _interval(text: str) -> tuple[date, date | None]:
@@ -143,17 +132,51 @@ def _interval(text: str) -> tuple[date, date | None]:
     if not separator:
         message = "valid must be an interval; for example: 2026-01-01/2030-12-31, or 2026-01-01/.. without an end"
         raise ValueError(message)
-    first = _day(begins, "valid")
-    last = None if ends in {"", ".."} else _day(ends, "valid")
+    first = read_day(begins, "valid")
+    last = None if ends in {"", ".."} else read_day(ends, "valid")
     if last is not None and last < first:
         message = "valid ends before it begins"
         raise ValueError(message)
     return first, last
 
 
-def _day(text: str, column: str) -> date:
+def read_day(text: str, column: str) -> date:
+    """Read a date as ISO 8601 has it.  Raises ValueError naming the column."""
     try:
         return date.fromisoformat(text)
     except ValueError:
         message = f"{column} holds what is no date; for example: 2026-01-31"
         raise ValueError(message) from None
+
+
+class SignedForms:
+    """The folder of signed forms; a file's name may name its participant and is never repeated."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Take the folder; None refuses every row that names a form."""
+        self._folder = folder
+
+    def digest(self, name: str) -> str | None:
+        """Give the SHA-256 of a signed form, or None where none is named.  Raises ValueError."""
+        if not name:
+            return None
+        if self._folder is None:
+            message = "evidence names a signed form, but the folder of the forms was not given (--evidence DIR)"
+            raise ValueError(message)
+        if name in {".", ".."} or "/" in name or "\\" in name or not name.isprintable():
+            message = "evidence must be a file's name alone, without folders"
+            raise ValueError(message)
+        path = self._folder / name
+        if not path.is_file():
+            message = "the signed form that evidence names is not in the folder of the forms"
+            raise ValueError(message)
+        try:
+            with path.open("rb") as file:
+                if file.seek(0, 2) > LARGEST_FORM:
+                    message = "the signed form that evidence names is larger than 256 MB"
+                    raise ValueError(message)
+                file.seek(0)
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            message = f"the signed form that evidence names can't be read: {error.strerror}"
+            raise ValueError(message) from None

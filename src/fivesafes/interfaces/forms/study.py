@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fivesafes.core.errors import InvalidInput
 from fivesafes.core.ids import Identifying
 from fivesafes.data.bids.rules import Rule, checked_rule
+from fivesafes.flow.receive import FolderSource
 from fivesafes.flow.run import StudyRequest
 from fivesafes.interfaces.forms.consent import read_consents
 from fivesafes.output.airlock import Review
@@ -59,7 +60,7 @@ class Study:
             attestations=self.attestations,
             reviews=self.reviews,
             rules=self.rules,
-            scans=Identifying(scans),
+            source=FolderSource(path=Identifying(scans)),
         )
 
 

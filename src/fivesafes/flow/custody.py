@@ -1,0 +1,210 @@
+"""Who can open what is sealed: custodians join, leave and exchange their keys; no original is touched.
+
+A change has three stages, each durable: a deed that says who joins and who leaves (from then on new keys are sealed to
+the new circle), the rewrapping of every key, and a deed that says it is done.  A kill between them leaves a change that
+``unfinished`` tells of; the same command again, or any other change, finishes it first.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Protocol
+
+from attrs import evolve, frozen
+
+from fivesafes.core.errors import Refused, UsageMistake
+from fivesafes.core.event import Event
+from fivesafes.core.progress import Progress
+from fivesafes.flow.haven.author import Author
+from fivesafes.setting.vault.keys import FEWEST_CUSTODIANS, Openers, not_opened_by, rewrap
+from fivesafes.setting.vault.ports import KeyRing
+from fivesafes.setting.vault.seal import Identity, checked_recipient
+from fivesafes.setting.vault.vault import fingerprint
+
+WORKER_NAME: Final = "worker"
+_LONGEST_NAME: Final = 100
+
+
+class Standing(StrEnum):
+    """Where somebody stands who can open what is sealed, could, or is about to."""
+
+    CUSTODIAN = "custodian"
+    WORKER = "worker"
+    JOINING = "joining"
+    JOINING_WORKER = "joining-worker"
+    LEAVING = "leaving"
+    LEFT = "left"
+
+
+_ARRIVED: Final = {Standing.JOINING: Standing.CUSTODIAN, Standing.JOINING_WORKER: Standing.WORKER}
+_ENDED: Final = {**_ARRIVED, Standing.LEAVING: Standing.LEFT}
+
+
+@frozen(kw_only=True)
+class Custodian:
+    """Somebody with a key that opens the keyring: a name and an age recipient."""
+
+    name: str
+    recipient: str
+    standing: Standing
+
+    @property
+    def in_force(self) -> bool:
+        """Whether keys are sealed to them from now on."""
+        return self.standing not in {Standing.LEAVING, Standing.LEFT}
+
+
+class CustodyBooks(Protocol):
+    """The custodians in the books; what changes stands inside ``deed()``."""
+
+    def deed(self) -> AbstractContextManager[None]:
+        """Open one transaction: durable when the context ends, and never by halves."""
+
+    def tell(self, *events: Event) -> int:
+        """Append events to the trail within the deed."""
+
+    def custodians(self) -> Sequence[Custodian]:
+        """Give everybody who has not left, in the order they joined."""
+
+    def enter(self, new: Custodian, *, at: datetime) -> None:
+        """Add somebody."""
+
+    def move(self, one: Custodian, standing: Standing, *, at: datetime) -> None:
+        """Give somebody another standing; who leaves frees the name at once."""
+
+
+@frozen(kw_only=True)
+class Custody:
+    """What a change of custodians works with."""
+
+    books: CustodyBooks
+    ring: KeyRing
+    author: Author
+    progress: Progress
+
+
+def openers_of(books: CustodyBooks) -> Openers:
+    """Say to whom keys are sealed from now on.  Raises Refused when fewer than two custodians are in force."""
+    there = books.custodians()
+    return Openers(
+        custodians=tuple(one.recipient for one in there if one.standing in {Standing.CUSTODIAN, Standing.JOINING}),
+        worker=tuple(one.recipient for one in there if one.standing in {Standing.WORKER, Standing.JOINING_WORKER}),
+    )
+
+
+def unfinished(books: CustodyBooks) -> tuple[Custodian, ...]:
+    """Name those whose joining or leaving was begun and is not done."""
+    return tuple(one for one in books.custodians() if one.standing in _ENDED)
+
+
+def add_custodian(custody: Custody, name: str, recipient: str, *, by: Identity) -> int:
+    """Let somebody join; give the number of keys that they can open now.
+
+    ``by`` is an identity that opens every key: a custodian's.  Raises UsageMistake for a name or a key that is taken.
+    """
+    new = _newcomer(name, recipient, Standing.JOINING)
+    return _change(custody, joining=new, leaving=None, by=by)
+
+
+def remove_custodian(custody: Custody, name: str, *, by: Identity) -> int:
+    """Let somebody leave: no key that is kept opens by theirs any more; give the number of keys.
+
+    What they copied before, they keep: ask for it back, and see docs/how-to/change-custodians.md.  Raises Refused for
+    the second-last custodian.
+    """
+    return _change(custody, joining=None, leaving=name, by=by)
+
+
+def rotate_custodian(custody: Custody, name: str, recipient: str, *, by: Identity) -> int:
+    """Exchange a custodian's key for a new one of theirs, in one change."""
+    return _change(custody, joining=_newcomer(name, recipient, Standing.JOINING), leaving=name, by=by)
+
+
+def rotate_worker(custody: Custody, recipient: str, *, by: Identity) -> int:
+    """Exchange the worker's key, or give a haven one that had none."""
+    had = any(one.name == WORKER_NAME and one.in_force for one in custody.books.custodians())
+    new = Custodian(name=WORKER_NAME, recipient=checked_recipient(recipient), standing=Standing.JOINING_WORKER)
+    return _change(custody, joining=new, leaving=WORKER_NAME if had else None, by=by)
+
+
+def finish(custody: Custody, *, by: Identity) -> int:
+    """Bring a change that was begun to its end; give the number of keys sealed anew.
+
+    Raises Refused when a key does not open by this identity; nothing is changed then.
+    """
+    keys = rewrap(custody.ring, by=by, openers=openers_of(custody.books), progress=custody.progress)
+    with custody.books.deed():
+        for one in unfinished(custody.books):
+            custody.books.move(one, _ENDED[one.standing], at=custody.author.clock())
+            _tell(custody, one, "left" if one.standing is Standing.LEAVING else "joined", keys=keys)
+    return keys
+
+
+def _newcomer(name: str, recipient: str, standing: Standing) -> Custodian:
+    if not name.strip() or len(name) > _LONGEST_NAME or name.strip() == WORKER_NAME:
+        message = f"a custodian's name has up to {_LONGEST_NAME} characters and is not {WORKER_NAME!r}"
+        raise UsageMistake(message, fix="give another name")
+    return Custodian(name=name.strip(), recipient=checked_recipient(recipient), standing=standing)
+
+
+def _change(custody: Custody, *, joining: Custodian | None, leaving: str | None, by: Identity) -> int:
+    if _begun(custody.books, joining, leaving):
+        return finish(custody, by=by)
+    if unfinished(custody.books):
+        finish(custody, by=by)
+    there = custody.books.custodians()
+    goes = None if leaving is None else _named(there, leaving)
+    _check(there, joining, goes)
+    if locked := not_opened_by(custody.ring, by):
+        message = f"{len(locked)} of the haven's keys do not open by this identity"
+        raise Refused(message, fix="give the identity of a custodian in force: fivesafes vault custodians")
+    at = custody.author.clock()
+    with custody.books.deed():
+        if goes is not None:
+            custody.books.move(goes, Standing.LEAVING, at=at)
+            _tell(custody, goes, "leaving")
+        if joining is not None:
+            custody.books.enter(joining, at=at)
+            _tell(custody, joining, "joining")
+    return finish(custody, by=by)
+
+
+def _begun(books: CustodyBooks, joining: Custodian | None, leaving: str | None) -> bool:
+    """Whether exactly this change was begun before and not finished."""
+    left = unfinished(books)
+    comes = [one for one in left if one.in_force]
+    goes = [one.name for one in left if not one.in_force]
+    return bool(left) and comes == ([] if joining is None else [joining]) and goes == ([leaving] if leaving else [])
+
+
+def _named(there: Sequence[Custodian], name: str) -> Custodian:
+    for one in there:
+        if one.name == name and one.in_force:
+            return one
+    message = "there is no custodian of this name"
+    raise UsageMistake(message, fix="fivesafes vault custodians lists them")
+
+
+def _check(there: Sequence[Custodian], joining: Custodian | None, goes: Custodian | None) -> None:
+    """Refuse a name or key that is taken, and a circle that would be too small."""
+    stay = [one for one in there if one.in_force and one != goes]
+    if joining is not None:
+        if any(one.name == joining.name for one in stay):
+            message = "there is a custodian of this name already"
+            raise UsageMistake(message, fix="give another name, or exchange their key: fivesafes vault rotate")
+        if any(one.recipient == joining.recipient for one in there):
+            message = "this key is a custodian's already"
+            raise UsageMistake(message, fix="each custodian has a key of their own: age-keygen makes one")
+        stay.append(evolve(joining, standing=_ARRIVED[joining.standing]))
+    left = sum(one.standing is Standing.CUSTODIAN for one in stay)
+    if left < FEWEST_CUSTODIANS:
+        message = f"{left} custodian would be left, and {FEWEST_CUSTODIANS} are the least: a lost key would lose all"
+        raise Refused(message, fix="add another custodian first: fivesafes vault add-custodian NAME RECIPIENT")
+
+
+def _tell(custody: Custody, one: Custodian, outcome: str, **facts: int) -> None:
+    event = custody.author.event(
+        "custody", f"custodian {one.name}", outcome, project="", recipient=fingerprint(one.recipient), **facts
+    )
+    custody.books.tell(event)

@@ -1,0 +1,326 @@
+"""Consents of a haven: imported all or nothing, changed with their history kept, never widened by a mistake."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from attrs import evolve, frozen
+
+from fivesafes.core.errors import Refused, UsageMistake
+from fivesafes.core.ids import Identifying
+from fivesafes.core.verdict import Verdict, refuse
+from fivesafes.flow.haven.author import Author
+from fivesafes.flow.haven.model import (
+    KeptConsent,
+    KeptParticipant,
+    KeptWithdrawal,
+    ParticipantState,
+    ProjectState,
+    WithdrawalKind,
+)
+from fivesafes.flow.haven.ports import Books, Newcomers
+from fivesafes.flow.haven.wrong_lines import WrongLines
+from fivesafes.project.model import Consent, IntendedUse, Tier
+from fivesafes.project.policy import judge_consent
+
+Keyed = Callable[[Identifying[str]], str]
+"""Gives a participant's keyed id."""
+
+_WITHDRAWN_FOR_GOOD: Final = "the participant has withdrawn, and what was held is destroyed: no consent can be added"
+_LEAVE_OUT: Final = "leave the line out, or write the day into withdrawn; who takes part again gets a new identifier"
+
+
+@frozen(kw_only=True)
+class StatedConsent:
+    """One row of a table: what it says, whose it is, and the line on which it stands.
+
+    ``public_stated``: the table says something on public sharing; ``evidence_digest``: SHA-256 of the signed form.
+    """
+
+    line: int
+    participant: Identifying[str]
+    consent: Consent
+    public_stated: bool = False
+    evidence_digest: str | None = None
+
+
+class Permit(StrEnum):
+    """What an import may do beyond recording consents; each is asked for by an option of its own."""
+
+    WITHDRAW = "withdraw"  # rows with a day of withdrawal destroy what is held
+    RENEW = "renew"  # a newer consent gives back what was taken back
+
+
+class Change(StrEnum):
+    """What a row changes."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    RENEWED = "renewed"
+
+
+@frozen(kw_only=True)
+class ToRecord:
+    """A consent that will be recorded."""
+
+    participant: str
+    consent: Consent
+    evidence_digest: str
+    change: Change
+
+
+@frozen(kw_only=True)
+class ImportPlan:
+    """What importing a table would do; nothing is written yet.
+
+    ``missing``: participants with a consent who are not in the table any more; ``taken_back``: rows to which a
+    recorded partial withdrawal still applies; ``later``: rows whose withdrawal lies in the future.
+    """
+
+    project: str
+    newcomers: tuple[Identifying[str], ...]
+    record: tuple[ToRecord, ...]
+    withdraw: tuple[str, ...]
+    unchanged: int
+    withdrawn_before: int
+    never_received: int
+    taken_back: int
+    later: int
+    missing: tuple[str, ...]
+
+    @property
+    def changes(self) -> Mapping[Change, int]:
+        """Count what will be recorded, by kind."""
+        return {change: sum(one.change is change for one in self.record) for change in Change}
+
+
+def plan_import(
+    books: Books,
+    project: str,
+    stated: Sequence[StatedConsent],
+    *,
+    table: str,
+    keyed: Keyed,
+    on: date,
+    permits: frozenset[Permit] = frozenset(),
+) -> ImportPlan:
+    """Compare a table with what is recorded.
+
+    Raises InvalidInput with every line that can't be imported, Refused when the project takes nothing in any more.
+    """
+    _check_open(books, project)
+    known = {one.id: one for one in books.participants(project)}
+    kept = books.consents(project)
+    taken = _taken_back(books.withdrawals(project=project), kept)
+    wrong = WrongLines(table)
+    sorter = _Sorter(known=known, kept=kept, taken=taken, on=on, permits=permits)
+    seen: set[str] = set()
+    for row in stated:
+        id_ = keyed(row.participant)
+        if id_ in seen:
+            wrong.add(row.line, "the participant stands in an earlier line too")
+            continue
+        seen.add(id_)
+        fault = sorter.sort(id_, row)
+        if fault is not None:
+            wrong.add(row.line, fault[0], fix=fault[1])
+    wrong.raise_any()
+    missing = sorted(id_ for id_ in kept if id_ not in seen and known[id_].state is ParticipantState.ACTIVE)
+    return sorter.plan(project, missing)
+
+
+def _check_open(books: Books, project: str) -> None:
+    found = books.project(project)
+    if found is None:
+        message = "the haven has no project of this name"
+        raise UsageMistake(message, fix="fivesafes project add STUDY.toml; fivesafes status lists the projects")
+    if found.state is not ProjectState.OPEN:
+        message = f"the project is {found.state.value}: it takes no consents in"
+        raise Refused(message, fix="withdrawals are still possible: fivesafes consent withdraw")
+
+
+def _taken_back(
+    withdrawals: Iterable[KeptWithdrawal], kept: Mapping[str, KeptConsent]
+) -> Mapping[str, Mapping[WithdrawalKind, date]]:
+    """Give each participant's partial withdrawals that still apply, with the day: a renewal has not lifted them."""
+    applies: dict[str, dict[WithdrawalKind, date]] = defaultdict(dict)
+    for one in withdrawals:
+        newest = kept.get(one.participant)
+        if one.kind is not WithdrawalKind.FULL and (
+            newest is None or narrowed(newest.consent, one.kind, on=one.requested_at.date()) == newest.consent
+        ):
+            applies[one.participant][one.kind] = one.requested_at.date()
+    return applies
+
+
+def narrowed(consent: Consent, kind: WithdrawalKind, *, on: date) -> Consent:
+    """Take back a part of a consent, or all of it from that day on."""
+    match kind:
+        case WithdrawalKind.NO_FACE:
+            return evolve(consent, face=False)
+        case WithdrawalKind.NO_PUBLIC:
+            return evolve(consent, public=False)
+        case WithdrawalKind.NO_FUTURE_USE:
+            return evolve(consent, future_use=False)
+        case WithdrawalKind.FULL:
+            first = on if consent.withdrawn_on is None else min(on, consent.withdrawn_on)
+            return evolve(consent, withdrawn_on=first)
+
+
+class _Sorter:
+    """Sorts rows into what they change."""
+
+    def __init__(
+        self,
+        *,
+        known: Mapping[str, KeptParticipant],
+        kept: Mapping[str, KeptConsent],
+        taken: Mapping[str, Mapping[WithdrawalKind, date]],
+        on: date,
+        permits: frozenset[Permit],
+    ) -> None:
+        self._known, self._kept, self._taken = known, kept, taken
+        self._on, self._permits = on, permits
+        self._newcomers: list[Identifying[str]] = []
+        self._record: list[ToRecord] = []
+        self._withdraw: list[str] = []
+        self._unchanged = self._before = self._never = self._overlaid = self._later = 0
+
+    def sort(self, id_: str, row: StatedConsent) -> tuple[str, str] | None:
+        """Sort one row; give the reason and the remedy when it can't be imported."""
+        person = self._known.get(id_)
+        if row.consent.withdrawn_on is not None and row.consent.withdrawn_on <= self._on:
+            return self._sort_withdrawn(id_, person)
+        if person is not None and person.state is not ParticipantState.ACTIVE:
+            return _WITHDRAWN_FOR_GOOD, _LEAVE_OUT
+        taken = self._taken.get(id_, {})
+        renews = Permit.RENEW in self._permits and all(row.consent.valid_from >= day for day in taken.values())
+        if taken and not renews and (fault := self._widens(row, taken)) is not None:
+            return fault
+        consent = row.consent
+        if taken and not renews:
+            for kind in taken:
+                consent = narrowed(consent, kind, on=self._on)
+            self._overlaid += 1
+        self._later += row.consent.withdrawn_on is not None
+        if person is None:
+            self._newcomers.append(row.participant)
+        self._compare(id_, evolve(row, consent=consent), Change.RENEWED if taken and renews else Change.CHANGED)
+        return None
+
+    def _sort_withdrawn(self, id_: str, person: KeptParticipant | None) -> tuple[str, str] | None:
+        if person is None:
+            self._never += 1
+        elif person.state is not ParticipantState.ACTIVE:
+            self._before += 1
+        elif Permit.WITHDRAW not in self._permits:
+            why = "the participant has withdrawn: importing this would destroy what is held, which can't be undone"
+            return why, "check the day, then run it again with --withdraw; --dry-run counts what would be withdrawn"
+        else:
+            self._withdraw.append(id_)
+        return None
+
+    def _widens(self, row: StatedConsent, taken: Mapping[WithdrawalKind, date]) -> tuple[str, str] | None:
+        """Refuse a row that says yes to what was taken back."""
+        said = {
+            WithdrawalKind.NO_FACE: row.consent.face,
+            WithdrawalKind.NO_PUBLIC: row.public_stated and row.consent.public,
+        }
+        back = [kind for kind in taken if said.get(kind)]
+        if not back:
+            return None
+        why = f"the participant took this back ({', '.join(sorted(back))}), and the line says yes"
+        if Permit.RENEW in self._permits:
+            return f"{why}; it begins before that day", "enter the days of the newer consent under valid"
+        return why, "write no; or, with a newer consent signed, enter its days under valid and add --renew"
+
+    def _compare(self, id_: str, row: StatedConsent, change: Change) -> None:
+        before = self._kept.get(id_)
+        same = before is not None and before.consent == row.consent
+        if before is not None and same and row.evidence_digest in {None, before.evidence_digest}:
+            self._unchanged += 1
+            return
+        digest = row.evidence_digest or row_digest(id_, row.consent)
+        change = Change.NEW if before is None else change
+        self._record.append(ToRecord(participant=id_, consent=row.consent, evidence_digest=digest, change=change))
+
+    def plan(self, project: str, missing: Sequence[str]) -> ImportPlan:
+        """Sum up."""
+        return ImportPlan(
+            project=project,
+            newcomers=tuple(self._newcomers),
+            record=tuple(self._record),
+            withdraw=tuple(self._withdraw),
+            unchanged=self._unchanged,
+            withdrawn_before=self._before,
+            never_received=self._never,
+            taken_back=self._overlaid,
+            later=self._later,
+            missing=tuple(missing),
+        )
+
+
+def row_digest(participant: str, consent: Consent) -> str:
+    """Digest a row that no signed form goes with: SHA-256 over the keyed id and the consent as recorded.
+
+    The identifier itself takes no part: a digest of so few digits could be guessed.
+    """
+    row = {
+        "participant": participant,
+        "permissions": sorted(f"{one.use.value} {one.disease or ''}".strip() for one in consent.permissions),
+        "conditions": sorted(consent.conditions),
+        "face": consent.face,
+        "public": consent.public,
+        "future_use": consent.future_use,
+        "valid_from": str(consent.valid_from),
+        "valid_until": str(consent.valid_until),
+        "withdrawn_on": str(consent.withdrawn_on),
+    }
+    return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
+
+
+def record_consents(books: Books, plan: ImportPlan, *, newcomers: Newcomers, author: Author) -> None:
+    """Write what was planned: all of it with its events, or nothing.  Newcomers' keys are made first.
+
+    A participant who withdrew meanwhile is left out: what is recorded never overtakes a withdrawal.
+    """
+    admitted = newcomers.admit(plan.newcomers) if plan.newcomers else ()
+    at = author.clock()
+    with books.deed():
+        books.add_participants(admitted, at=at)
+        active = {one.id for one in books.participants(plan.project) if one.state is ParticipantState.ACTIVE}
+        todo = [one for one in plan.record if one.participant in active]
+        books.add_consents(
+            KeptConsent(
+                participant=one.participant, consent=one.consent, evidence_digest=one.evidence_digest, recorded_at=at
+            )
+            for one in todo
+        )
+        admissions = [author.event("admit", one.id, "admitted", project=plan.project) for one in admitted]
+        consents = [
+            author.event(
+                "consent", one.participant, one.change.value, project=plan.project, evidence=one.evidence_digest
+            )
+            for one in todo
+        ]
+        if admissions or consents:
+            books.tell(*admissions, *consents)
+
+
+def judge_participant(
+    person: KeptParticipant, kept: KeptConsent | None, use: IntendedUse, *, on: date, place: Tier | None = None
+) -> Verdict:
+    """Judge whether any step may touch this participant's data today: state first, then consent."""
+    if person.state is not ParticipantState.ACTIVE:
+        return refuse(
+            "project.participant.withdrawn",
+            why="the participant has withdrawn",
+            fix="leave the scans out; a withdrawal is for good",
+            source="National Statement (AU) 2023, 2.2.19; GDPR Art. 17",
+            about=person.id,
+        )
+    return judge_consent(kept.consent if kept else None, use, on=on, place=place)

@@ -1,0 +1,325 @@
+"""Ingest: scans go into the vault, sealed to their participants; what may not go on is set aside, sealed too.
+
+Objects first, then one deed that tells of them: what was acknowledged is there, and what was not acknowledged is found
+there by the next ingest.  The ingesting process can seal and recognise; it can't open anything.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from fivesafes.core.errors import Refused
+from fivesafes.core.ids import Identifying
+from fivesafes.core.progress import Progress
+from fivesafes.data.header.inspect import SetAside
+from fivesafes.data.model import FileStatus
+from fivesafes.data.originals import InPlace
+from fivesafes.flow.haven.author import Author
+from fivesafes.flow.haven.model import (
+    KeptAside,
+    KeptConsent,
+    KeptInstance,
+    KeptParticipant,
+    KeptProject,
+    KeptSeries,
+    ParticipantState,
+    ProjectState,
+    SeriesState,
+)
+from fivesafes.flow.haven.ports import Books, Newcomers
+from fivesafes.flow.haven.sheet import sheet_of
+from fivesafes.flow.receive import Received, ReceivedSeries
+from fivesafes.project.model import Project
+from fivesafes.project.policy import judge_approval, judge_consent
+from fivesafes.setting.vault.address import Addresser, series_digest
+from fivesafes.setting.vault.vault import Vault
+
+BATCH_BYTES: Final = 64 * 2**20
+"""Originals that are sealed and made durable together, at most."""
+DEED_SERIES: Final = 64
+DEED_BYTES: Final = 256 * 2**20
+"""Series, and bytes of them, that one deed tells of: each deed waits for the disk."""
+LARGEST_ASIDE: Final = 2**30
+"""A stray file larger than this is told and left where it is."""
+UID_BYTES: Final = 16
+ASIDE_FILES: Final = 200
+"""Files that one deed tells of as set aside."""
+_NOT_KEPT: Final = {"data.file.link", "data.file.special", "data.file.folder", "data.file.duplicate"}
+
+
+class Fate(StrEnum):
+    """What ingest did with a series."""
+
+    SEALED = "sealed"
+    HERE_ALREADY = "here-already"
+    QUARANTINED = "quarantined"
+    REFUSED = "refused"
+
+
+@frozen(kw_only=True)
+class Ingested:
+    """What became of one series; ``new_files`` of its files were not in the vault before."""
+
+    id: str
+    fate: Fate
+    files: int
+    bytes: int
+    new_files: int = 0
+    why: str = ""
+
+
+@frozen(kw_only=True)
+class IngestReport:
+    """What became of every file: the series, and the files set aside."""
+
+    series: tuple[Ingested, ...]
+    set_aside: tuple[SetAside, ...] = field(repr=False)
+    newcomers: int = 0
+
+
+@frozen(kw_only=True)
+class Intake:
+    """What ingest works with: the books, the vault (sealing side), the keyed names, and who takes newcomers in."""
+
+    books: Books
+    vault: Vault
+    addresser: Addresser
+    newcomers: Newcomers
+    author: Author
+    progress: Progress
+
+
+def check_open(kept: KeptProject, intake: Intake) -> None:
+    """Raise Refused when the project takes nothing in today: closed, or its approval is not in force."""
+    if kept.state is not ProjectState.OPEN:
+        message = f"the project is {kept.state.value}: it takes nothing in"
+        raise Refused(message, fix="register a new project for new scans")
+    for finding in judge_approval(kept.project.approval, on=intake.author.clock().date()).findings:
+        raise Refused(finding.why, fix=finding.fix or "renew the approval")
+
+
+def ingest(kept: KeptProject, received: Received, intake: Intake) -> IngestReport:
+    """Seal what was received of a project.  Run twice, or stopped and run again, it does no harm.
+
+    Series of a participant without a consent in force are sealed and quarantined; those of a participant who withdrew
+    are not taken in.  Raises Refused when the project may take nothing in, TryAgain when the disk is full.
+    """
+    check_open(kept, intake)
+    people, newcomers = _people(received, kept, intake)
+    consents = intake.books.consents(kept.id)
+    done: list[Ingested] = []
+    aside: list[SetAside] = list(received.set_aside)
+    intake.progress.begin("seal", total=len(received.series), unit="series")
+    for group in _deeds(received.series):
+        prepared = [_seal(one, people[one.participant], consents, kept.project, intake) for one in group]
+        with intake.books.deed():
+            for one in prepared:
+                if one.row is not None:
+                    _write(one.row, one.instances, kept.id, intake)
+        done += [one.told for one in prepared]
+        aside += [file for one in prepared for file in one.contradicting]
+        intake.progress.advance("seal", len(group))
+    intake.progress.end("seal")
+    _keep_aside(kept, aside, intake)
+    return IngestReport(series=tuple(done), set_aside=tuple(aside), newcomers=newcomers)
+
+
+def _people(
+    received: Received, kept: KeptProject, intake: Intake
+) -> tuple[Mapping[Identifying[str], KeptParticipant], int]:
+    """Give every participant's row; who is new gets a key first, then a row, told in the trail."""
+    ids = list(dict.fromkeys(series.participant for series in received.series))
+    keyed = {id_: intake.addresser.participant(id_) for id_ in ids}
+    known = {one.id: one for one in intake.books.participants(kept.id)}
+    new = [id_ for id_ in ids if keyed[id_] not in known]
+    if new:
+        admitted = intake.newcomers.admit(new)
+        with intake.books.deed():
+            intake.books.add_participants(admitted, at=intake.author.clock())
+            intake.books.tell(
+                *(
+                    intake.author.event("admit", f"participant {one.id}", "admitted", project=kept.id)
+                    for one in admitted
+                )
+            )
+        known = {one.id: one for one in intake.books.participants(kept.id)}
+    return {id_: known[keyed[id_]] for id_ in ids}, len(new)
+
+
+def _deeds(series: Sequence[ReceivedSeries]) -> Iterator[list[ReceivedSeries]]:
+    """Group series so that one deed tells of several small ones."""
+    group: list[ReceivedSeries] = []
+    size = 0
+    for one in series:
+        group.append(one)
+        size += one.bytes
+        if len(group) >= DEED_SERIES or size >= DEED_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+@frozen(kw_only=True)
+class _Prepared:
+    """A series whose objects are durable: the row to write (None: nothing new), and what is to be told."""
+
+    told: Ingested
+    row: KeptSeries | None = None
+    instances: tuple[KeptInstance, ...] = ()
+    contradicting: tuple[SetAside, ...] = ()
+
+
+def _seal(
+    series: ReceivedSeries,
+    person: KeptParticipant,
+    consents: Mapping[str, KeptConsent],
+    project: Project,
+    intake: Intake,
+) -> _Prepared:
+    files = len(series.originals)
+    if person.state is not ParticipantState.ACTIVE:
+        why = "the participant has withdrawn: the scans were not taken in"
+        return _Prepared(told=Ingested(id=series.id, fate=Fate.REFUSED, files=files, bytes=series.bytes, why=why))
+    before = intake.books.one_series(series.id)
+    there = intake.books.instances(series.id) if before is not None else ()
+    fresh, contradicting, digest = _sorted_out(series, there, person.recipient, intake)
+    if digest != series.digest:
+        why = "a file changed while it was being read"
+        return _Prepared(told=Ingested(id=series.id, fate=Fate.REFUSED, files=files, bytes=series.bytes, why=why))
+    consent = consents.get(person.id)
+    verdict = judge_consent(consent.consent if consent else None, project.use, on=intake.author.clock().date())
+    state = SeriesState.QUARANTINED if verdict.refuses else SeriesState.SEALED
+    why = verdict.findings[0].why if verdict.refuses else ""
+    fate = Fate(state.value)
+    told = Ingested(id=series.id, fate=fate, files=files, bytes=series.bytes, new_files=len(fresh), why=why)
+    if before is not None and not fresh and before.state is state:
+        here = why or "the same files were sealed before"
+        already = Ingested(id=series.id, fate=Fate.HERE_ALREADY, files=files, bytes=series.bytes, why=here)
+        return _Prepared(told=already, contradicting=contradicting)
+    instances = (*there, *fresh)
+    sheet = before.sheet if before is not None else b""
+    if fresh:
+        sheet += intake.vault.keep([sheet_of(series)], recipient=person.recipient)[0].address
+    row = KeptSeries(
+        id=series.id,
+        project=project.id,
+        participant=person.id,
+        state=state,
+        digest=series_digest([*(one.address for one in instances), sheet]),
+        sheet=sheet,
+        files=len(instances),
+        bytes=sum(one.bytes for one in instances),
+        received_at=intake.author.clock(),
+        trail_n=0,
+        why=why,
+    )
+    return _Prepared(told=told, row=row, instances=instances, contradicting=contradicting)
+
+
+def _sorted_out(
+    series: ReceivedSeries, there: Sequence[KeptInstance], recipient: str, intake: Intake
+) -> tuple[list[KeptInstance], tuple[SetAside, ...], str]:
+    """Keep each file that is not sealed yet; one that contradicts what is sealed under its UID is set aside.
+
+    Gives what is new, what contradicts, and the digest of what was read, as ``receive`` computes it.
+    """
+    assert isinstance(series.originals, InPlace)  # noqa: S101 - received from a folder just now
+    known = {one.uid: one.address for one in there}
+    fresh: list[KeptInstance] = []
+    contradicting: list[SetAside] = []
+    seen: list[str] = []
+    batch: list[tuple[bytes, bytes]] = []
+    size = 0
+    for path, uid, content in zip(series.originals.paths, series.uids.reveal(), series.originals, strict=True):
+        name = intake.addresser.of(b"uid\0" + uid.encode())[:UID_BYTES]
+        seen.append(hashlib.sha256(content).hexdigest())
+        if name in known:
+            if intake.addresser.of(content) != known[name]:
+                contradicting.append(_contradicts(path, seen[-1], len(content)))
+            continue
+        batch.append((name, content))
+        size += len(content)
+        if size >= BATCH_BYTES:
+            fresh += _keep(batch, recipient, intake)
+            batch, size = [], 0
+    fresh += _keep(batch, recipient, intake)
+    return fresh, tuple(contradicting), hashlib.sha256("\0".join(sorted(seen)).encode()).hexdigest()
+
+
+def _keep(batch: Sequence[tuple[bytes, bytes]], recipient: str, intake: Intake) -> list[KeptInstance]:
+    if not batch:
+        return []
+    kept = intake.vault.keep([content for _, content in batch], recipient=recipient)
+    return [
+        KeptInstance(address=one.address, uid=name, bytes=one.bytes) for one, (name, _) in zip(kept, batch, strict=True)
+    ]
+
+
+def _contradicts(path: Identifying[Path], sha256: str, size: int) -> SetAside:
+    return SetAside(
+        path=path,
+        status=FileStatus.REVIEW,
+        code="data.file.contradicts",
+        why="a file with this SOPInstanceUID and other content is sealed already: which is right, a person must say",
+        sha256=sha256,
+        bytes=size,
+    )
+
+
+def _write(row: KeptSeries, instances: Sequence[KeptInstance], project: str, intake: Intake) -> None:
+    event = intake.author.event(
+        "ingest",
+        f"series {row.id}",
+        row.state.value,
+        project=project,
+        digest=row.digest,
+        files=row.files,
+        bytes=row.bytes,
+        participant=row.participant,
+    )
+    intake.books.add_series(evolve(row, trail_n=intake.books.tell(event)), instances)
+
+
+def _keep_aside(kept: KeptProject, files: Sequence[SetAside], intake: Intake) -> None:
+    """Seal what was set aside to the project's own recipient, with its reason; links and copies have no content."""
+    worth = [one for one in files if one.code not in _NOT_KEPT and 0 < one.bytes <= LARGEST_ASIDE]
+    known = {one.address for one in intake.books.asides(kept.id)}
+    intake.progress.begin("set aside", total=len(worth), unit="files")
+    for start in range(0, len(worth), ASIDE_FILES):
+        rows = [row for one in worth[start : start + ASIDE_FILES] if (row := _aside(one, kept, intake)) is not None]
+        rows = [row for row in rows if row.address not in known]
+        if rows:
+            with intake.books.deed():
+                intake.books.add_aside(rows)
+                intake.books.tell(
+                    *(
+                        intake.author.event(
+                            "quarantine", f"file {row.address.hex()}", row.code, project=kept.id, bytes=row.bytes
+                        )
+                        for row in rows
+                    )
+                )
+        intake.progress.advance("set aside", len(worth[start : start + ASIDE_FILES]))
+    intake.progress.end("set aside")
+
+
+def _aside(file: SetAside, kept: KeptProject, intake: Intake) -> KeptAside | None:
+    try:
+        content = file.path.reveal().read_bytes()
+    except OSError:
+        return None  # it is told as unreadable, and lies where it lay
+    sealed = intake.vault.keep([content], recipient=kept.recipient)[0]
+    return KeptAside(
+        project=kept.id,
+        address=sealed.address,
+        bytes=sealed.bytes,
+        status=file.status.value,
+        code=file.code,
+        why=file.why,
+        received_at=intake.author.clock(),
+    )

@@ -1,0 +1,185 @@
+"""A project's scans as they come out of the vault: only of whom consent holds today, verified against the trail.
+
+Sheets are opened here; originals are opened one by one where a step reads them, and never lie on disk in clear.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+
+from attrs import field, frozen
+
+from fivesafes.core.errors import FiveSafesError, TryAgain
+from fivesafes.core.ids import Identifying, SeriesId, SubjectLabel
+from fivesafes.core.progress import Progress
+from fivesafes.data.header.profile import Profile
+from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.flow.haven.model import (
+    KeptInstance,
+    KeptParticipant,
+    KeptProject,
+    KeptSeries,
+    ParticipantState,
+    SeriesState,
+)
+from fivesafes.flow.haven.ports import Books, Unsealer
+from fivesafes.flow.haven.sheet import joined, read_sheet
+from fivesafes.flow.ports import Executor
+from fivesafes.flow.receive import Received, ReceivedSeries
+from fivesafes.flow.record import SeriesOutcome, SeriesStatus
+from fivesafes.project.model import Consent
+from fivesafes.project.policy import judge_consent
+from fivesafes.setting.vault.address import ADDRESS_BYTES, series_digest
+
+
+@frozen(kw_only=True)
+class SealedOriginals:
+    """The originals of one series in the vault; crosses to a worker process without holding anything in clear."""
+
+    participant: KeptParticipant
+    addresses: tuple[bytes, ...] = field(repr=False)
+    unsealer: Unsealer
+
+    def __len__(self) -> int:
+        """Count the instances."""
+        return len(self.addresses)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Open one after another.  Raises KeyGone when the participant has withdrawn meanwhile."""
+        return self.unsealer.contents(self.participant, self.addresses)
+
+
+@frozen(kw_only=True)
+class OpenedProject:
+    """Whose data may be touched today, by PatientID, and the source that gives them."""
+
+    consents: Mapping[Identifying[str], Consent]
+    source: "VaultSource"
+
+
+def open_project(
+    kept: KeptProject, books: Books, unsealer: Unsealer, *, pseudonyms: Pseudonyms, on: date
+) -> OpenedProject:
+    """Open the names of those whose consent holds on that day, and give them their pseudonyms.
+
+    Raises InvalidInput when two participants would share a pseudonym: nothing may be made of either.
+    """
+    recorded = books.consents(kept.id)
+    people: dict[str, KeptParticipant] = {}
+    refused: dict[str, str] = {}
+    consents: dict[Identifying[str], Consent] = {}
+    for person in books.participants(kept.id):
+        if person.state is not ParticipantState.ACTIVE:
+            continue
+        consent = recorded.get(person.id)
+        verdict = judge_consent(consent.consent if consent else None, kept.project.use, on=on)
+        if consent is None or verdict.refuses:
+            refused[person.id] = verdict.findings[0].why
+            continue
+        consents[unsealer.name_of(person)] = consent.consent
+        people[person.id] = person
+    labels = {
+        id_: str(pseudonyms.subject(name)) for id_, name in zip(people, consents, strict=True)
+    }  # both were filled in step
+    unnamed = {id_: label for id_, label in labels.items() if people[id_].subject != label}
+    if unnamed:
+        with books.deed():
+            books.set_subjects(unnamed)
+    source = VaultSource(kept=kept, books=books, unsealer=unsealer, people=people, refused=refused)
+    return OpenedProject(consents=consents, source=source)
+
+
+@frozen(kw_only=True)
+class VaultSource:
+    """Gives a project's sealed series.  ``refused`` says of whom nothing is opened, and why."""
+
+    kept: KeptProject
+    books: Books
+    unsealer: Unsealer
+    people: Mapping[str, KeptParticipant]
+    refused: Mapping[str, str]
+
+    def receive(self, *, executor: Executor, profile: Profile, pseudonyms: Pseudonyms, progress: Progress) -> Received:
+        """Open the sheet of each series whose participant agrees, once the books and the trail say the same of it."""
+        rows = self.books.series(self.kept.id, SeriesState.SEALED, SeriesState.QUARANTINED)
+        progress.begin("open", total=len(rows), unit="series")
+        series: list[ReceivedSeries] = []
+        withheld: list[SeriesOutcome] = []
+        ready: list[str] = []
+        by_participant: dict[str, list[KeptSeries]] = defaultdict(list)
+        for row in rows:
+            by_participant[row.participant].append(row)
+        for participant, group in by_participant.items():
+            for row in group:
+                answer = self._open(row, participant, pseudonyms)
+                if isinstance(answer, SeriesOutcome):
+                    withheld.append(answer)
+                else:
+                    series.append(answer)
+                    ready += [row.id] if row.state is SeriesState.QUARANTINED else []
+            progress.advance("open", len(group))
+        progress.end("open")
+        if ready:  # consent came after the scans
+            with self.books.deed():
+                self.books.set_series_state(ready, SeriesState.SEALED)
+        ordered = sorted(series, key=lambda one: one.id)
+        return Received(series=tuple(ordered), set_aside=(), withheld=tuple(withheld))
+
+    def _open(self, row: KeptSeries, participant: str, pseudonyms: Pseudonyms) -> ReceivedSeries | SeriesOutcome:
+        person = self.people.get(participant)
+        if person is None:
+            return _withheld(row, self.refused.get(participant, "the participant has withdrawn"))
+        instances = self.books.instances(row.id)
+        if not self._as_told(row, instances):
+            return _withheld(row, "the books and the trail say different things of this series")
+        try:
+            return self._series(row, person, instances, pseudonyms)
+        except TryAgain:
+            raise
+        except FiveSafesError as error:
+            return _withheld(row, error.what)
+
+    def _as_told(self, row: KeptSeries, instances: Sequence[KeptInstance]) -> bool:
+        """Tell whether what is read is what the trail says was received."""
+        event = self.books.told(row.trail_n)
+        digest = series_digest([*(one.address for one in instances), row.sheet])
+        return (
+            event is not None
+            and event.object == f"series {row.id}"
+            and event.facts.get("digest") == digest == row.digest
+            and event.facts.get("participant") == row.participant
+        )
+
+    def _series(
+        self, row: KeptSeries, person: KeptParticipant, instances: Sequence[KeptInstance], pseudonyms: Pseudonyms
+    ) -> ReceivedSeries:
+        addresses = [row.sheet[at : at + ADDRESS_BYTES] for at in range(0, len(row.sheet), ADDRESS_BYTES)]
+        sheets = [read_sheet(content) for content in self.unsealer.contents(person, addresses)]
+        sheet = joined(sheets, instances=len(instances))
+        return ReceivedSeries(
+            id=SeriesId(row.id),
+            participant=sheet.participant,
+            subject=pseudonyms.subject(sheet.participant),
+            study=sheet.study,
+            facts=sheet.facts,
+            originals=SealedOriginals(
+                participant=person, addresses=tuple(one.address for one in instances), unsealer=self.unsealer
+            ),
+            taken=sheet.taken,
+            texts=sheet.texts,
+            bytes=row.bytes,
+            digest=row.digest,
+        )
+
+
+def _withheld(row: KeptSeries, why: str) -> SeriesOutcome:
+    return SeriesOutcome(
+        id=SeriesId(row.id),
+        subject=SubjectLabel(row.participant[:8]),  # nothing of this person is opened, not even for a pseudonym
+        session=None,
+        name=None,
+        status=SeriesStatus.REFUSED,
+        why=why,
+        files_received=row.files,
+        bytes_received=row.bytes,
+    )

@@ -1,0 +1,222 @@
+"""Withdrawal: a participant takes back all of it, or a part.
+
+Three stages, each durable, so that a kill anywhere and another run end the same: a deed that stops every step; the
+destruction, which can be done again and again; a deed that leaves the receipt.  What could not be reached keeps the
+withdrawal open, and every command of the haven tries again first (``resume_withdrawals``).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from fivesafes.core.errors import InvalidInput
+from fivesafes.flow.haven.consent import narrowed, row_digest
+from fivesafes.flow.haven.model import (
+    KeptConsent,
+    KeptParticipant,
+    KeptProject,
+    KeptRelease,
+    KeptWithdrawal,
+    ParticipantState,
+    ReleaseState,
+    SeriesState,
+    WithdrawalKind,
+)
+from fivesafes.flow.haven.recall import Document, recall_notices
+from fivesafes.flow.haven.receipt import Ended, digest_of, make_receipt
+from fivesafes.flow.haven.shredding import Means, Reach, Sweep, swept_twice
+from fivesafes.project.model import Tier
+
+_MADE_MEANWHILE: Final = "a release was made meanwhile"
+_WHY: Final = "the participant has withdrawn"
+
+
+@frozen(kw_only=True)
+class Withdrawn:
+    """How far a withdrawal has come: done, or what it still waits for."""
+
+    withdrawal: KeptWithdrawal
+    waits_for: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has its receipt."""
+        return self.withdrawal.done_at is not None
+
+
+def withdraw(means: Means, participant: str, kind: WithdrawalKind) -> Withdrawn:
+    """Withdraw a participant, by keyed id.  Asked again, it goes on where it stopped, or tells what was done.
+
+    Raises InvalidInput when nothing is held of this participant.
+    """
+    return _carry_on(means, begin_withdrawal(means, participant, kind))
+
+
+def resume_withdrawals(means: Means, *, project: str | None = None) -> tuple[Withdrawn, ...]:
+    """Go on with every withdrawal that has no receipt yet; one question to the books when there is none."""
+    return tuple(_carry_on(means, one) for one in means.books.withdrawals(project=project, open_only=True))
+
+
+def begin_withdrawal(means: Means, participant: str, kind: WithdrawalKind) -> KeptWithdrawal:
+    """Stop every step on this participant's data, in one deed; gives the withdrawal that is under way or done."""
+    books, author = means.books, means.author
+    with books.deed():
+        person = books.participant(participant)
+        if person is None:
+            message = "nothing is held of this participant in this project"
+            raise InvalidInput(message, fix="check the identifier: as the scans' PatientID has it, spaces aside")
+        if (asked := _asked_before(means, person, kind)) is not None:
+            return asked
+        at = author.clock()
+        asked = books.add_withdrawal(person.id, kind, at=at)
+        if kind is WithdrawalKind.FULL:
+            books.set_participant_state(person.id, ParticipantState.WITHDRAWING)
+        newest = books.consents(person.project).get(person.id)
+        if newest is not None:
+            consent = narrowed(newest.consent, kind, on=at.date())
+            digest = row_digest(person.id, consent)
+            books.add_consents(
+                [KeptConsent(participant=person.id, consent=consent, evidence_digest=digest, recorded_at=at)]
+            )
+        kept = books.project(person.project)
+        assert kept is not None  # noqa: S101 - a participant names its project
+        if _sweeps(means, kept, person, asked):
+            series = [one.id for one in books.series_of(person.id)]
+            means.jobs.cancel([person.id, *series], at=at, why=_WHY)
+        books.tell(author.event("withdraw", person.id, "begun", project=person.project, kind=kind.value))
+    return asked
+
+
+def _asked_before(means: Means, person: KeptParticipant, kind: WithdrawalKind) -> KeptWithdrawal | None:
+    """Find a withdrawal that this one repeats: the same kind under way, or everything withdrawn already.
+
+    A partial one that is done may be asked for again, because a newer consent may have given it back since.
+    """
+    mine = [one for one in means.books.withdrawals(project=person.project) if one.participant == person.id]
+    full = next((one for one in mine if one.kind is WithdrawalKind.FULL), None)
+    if full is not None:
+        return full
+    return next((one for one in mine if one.kind is kind and one.done_at is None), None)
+
+
+def _carry_on(means: Means, asked: KeptWithdrawal) -> Withdrawn:
+    if asked.done_at is not None:
+        return Withdrawn(withdrawal=asked)
+    person, kept = means.books.participant(asked.participant), means.books.project(asked.project)
+    assert person is not None  # noqa: S101 - a withdrawal names a participant
+    assert kept is not None  # noqa: S101 - and a participant a project
+    if waits_for := swept_twice(_sweeps(means, kept, person, asked)):
+        return Withdrawn(withdrawal=asked, waits_for=waits_for)
+    releases = _concerned(means, kept, asked)
+    notices = [
+        notice for release in releases for notice in recall_notices(kept, release, asked, subject=person.subject)
+    ]
+    means.outbox.put(notices)
+    return _finish(means, kept, asked, releases, notices)
+
+
+def _sweeps(
+    means: Means, kept: KeptProject, person: KeptParticipant, asked: KeptWithdrawal
+) -> Sequence[tuple[str, Callable[[], Sweep | int]]]:
+    """Say what is to be swept (nothing where work may go on); keys first: without them nothing opens any more."""
+    series = [one.id for one in means.books.series_of(person.id)]
+
+    def forget(reach: Reach) -> Callable[[], int]:
+        return lambda: means.workspaces.forget(kept.id, subject=person.subject, series=series, reach=reach)
+
+    match asked.kind:
+        case WithdrawalKind.FULL:
+            return (
+                ("keys", lambda: means.keys.destroy([person])),
+                ("originals", lambda: means.originals.shred([person.recipient])),
+                ("derived work", forget(Reach.ALL)),
+            )
+        case WithdrawalKind.NO_FUTURE_USE:
+            return (("derived work", forget(Reach.UNRELEASED)),)
+        case WithdrawalKind.NO_FACE:
+            return (("derived work", forget(Reach.ALL)),) if _face_was_kept(means, kept, person.id) else ()
+        case WithdrawalKind.NO_PUBLIC:
+            return (("derived work", forget(Reach.UNRELEASED)),) if kept.project.shared_with is Tier.T0 else ()
+
+
+def _face_was_kept(means: Means, kept: KeptProject, participant: str) -> bool:
+    """Tell whether what was made may show the face: the project keeps faces, and the participant had agreed."""
+    return kept.project.keep_face and any(one.consent.face for one in means.books.consent_history(participant))
+
+
+def _concerned(means: Means, kept: KeptProject, asked: KeptWithdrawal) -> tuple[KeptRelease, ...]:
+    """Name the releases that must come back; one recalled before for somebody else's sake is recalled anew."""
+    releases = tuple(means.books.releases(participant=asked.participant))
+    match asked.kind:
+        case WithdrawalKind.FULL:
+            return releases
+        case WithdrawalKind.NO_FUTURE_USE:
+            return ()
+        case WithdrawalKind.NO_FACE:
+            return releases if _face_was_kept(means, kept, asked.participant) else ()
+        case WithdrawalKind.NO_PUBLIC:
+            public = kept.project.shared_with is Tier.T0
+            return tuple(one for one in releases if public or not one.recipients)
+
+
+def _finish(
+    means: Means,
+    kept: KeptProject,
+    asked: KeptWithdrawal,
+    releases: Sequence[KeptRelease],
+    notices: Sequence[Document],
+) -> Withdrawn:
+    """Write the end in one deed: states, recalls, receipt, tombstone; another process may have been quicker."""
+    books, full = means.books, asked.kind is WithdrawalKind.FULL
+    with books.deed():
+        now = next(one for one in books.withdrawals(project=kept.id) if one.id == asked.id)
+        if now.done_at is not None:
+            return Withdrawn(withdrawal=now)
+        if [one.id for one in _concerned(means, kept, asked)] != [one.id for one in releases]:
+            return Withdrawn(withdrawal=asked, waits_for=(_MADE_MEANWHILE,))
+        person = books.participant(asked.participant)
+        assert person is not None  # noqa: S101 - rows of participants stay
+        series = [one for one in books.series_of(person.id) if one.state is not SeriesState.SHREDDED] if full else []
+        at = means.author.clock()
+        ended = Ended(
+            series=series,
+            releases=releases,
+            notices=notices,
+            unattributed=len(books.asides(kept.id)) if full else 0,
+        )
+        receipt = make_receipt(kept, person, asked, ended, by=means.author.name, at=at)
+        if full:
+            books.set_series_state(
+                [one.id for one in series], SeriesState.SHREDDED, why="the participant has withdrawn"
+            )
+            books.set_participant_state(person.id, ParticipantState.WITHDRAWN)
+        for release in releases:
+            books.set_release_state(release.id, ReleaseState.RECALLED)
+        books.finish_withdrawal(asked.id, receipt, at=at)
+        _tell_end(means, asked, ended, receipt)
+    done = next(one for one in books.withdrawals(project=kept.id) if one.id == asked.id)
+    return Withdrawn(withdrawal=done)
+
+
+def _tell_end(means: Means, asked: KeptWithdrawal, ended: Ended, receipt: dict[str, object]) -> None:
+    """Tell of each recall, and leave the tombstone: counts, and digests of what is gone and of the receipt."""
+    author = means.author
+    recalls = [
+        author.event("recall", f"release {one.id}", "recalled", project=asked.project, participant=asked.participant)
+        for one in ended.releases
+    ]
+    tombstone = author.event(
+        "withdraw",
+        asked.participant,
+        "done",
+        project=asked.project,
+        kind=asked.kind.value,
+        series=len(ended.series),
+        files=sum(one.files for one in ended.series),
+        bytes=sum(one.bytes for one in ended.series),
+        originals=digest_of(one.digest for one in ended.series),
+        releases=len(ended.releases),
+        receipt=Document(project=asked.project, name="receipt", text="", data=receipt).digest,
+    )
+    means.books.tell(*recalls, tombstone)

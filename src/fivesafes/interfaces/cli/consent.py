@@ -1,0 +1,345 @@
+"""``fivesafes consent``: import and show consents, withdraw participants, print receipts."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from fivesafes.core.errors import InvalidInput, PartlyDone, UsageMistake
+from fivesafes.interfaces.cli.asking import asked_for, by_label
+from fivesafes.interfaces.cli.output import emit_json
+
+if TYPE_CHECKING:
+    from fivesafes.flow.haven.consent import ImportPlan
+    from fivesafes.flow.haven.model import KeptConsent, KeptParticipant
+    from fivesafes.flow.haven.withdraw import Withdrawn
+    from fivesafes.wiring.consent import Desk
+
+_PATH: Final = click.Path(path_type=Path)
+_HAVEN: Final = click.option(
+    "--haven", type=_PATH, help="The haven (default: FIVESAFES_HAVEN, or the one around here)."
+)
+_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+_FILE: Final = click.option(
+    "--participant-file", type=_PATH, help="A file with the participant's identifier on its only line."
+)
+KINDS: Final = ("full", "no-future-use", "no-face", "no-public")
+
+
+@click.group()
+def command() -> None:
+    """Import consents, show them, withdraw participants, print receipts."""
+
+
+@command.command("import")
+@click.argument("project")
+@click.argument("table", type=_PATH)
+@click.option("--redcap", type=_PATH, help="TABLE is a raw REDCap export; this TOML file says which field means what.")
+@click.option("--evidence", type=_PATH, help="The folder of the signed forms that the table names.")
+@click.option("--withdraw", is_flag=True, help="Carry out the withdrawals that the table holds: it destroys data.")
+@click.option("--renew", is_flag=True, help="Let newer consents give back what was taken back in part.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+@click.option("--by", default="fivesafes consent import", help="Who does it, for the trail.")
+@_HAVEN
+@_JSON
+def import_(  # noqa: PLR0913 - click hands over one argument per option
+    project: str,
+    table: Path,
+    *,
+    redcap: Path | None,
+    evidence: Path | None,
+    withdraw: bool,
+    renew: bool,
+    dry_run: bool,
+    by: str,
+    haven: Path | None,
+    as_json: bool,
+) -> None:
+    """Import the consents of TABLE into PROJECT: all of them, or none when a line is wrong.
+
+    The same table again changes nothing.  A participant who is no longer in it keeps their consent: withdrawing is a
+    deed of its own.
+    """
+    from fivesafes.flow.haven.consent import Permit, plan_import, record_consents  # noqa: PLC0415 - help stays quick
+    from fivesafes.flow.haven.model import WithdrawalKind  # noqa: PLC0415 - as above
+    from fivesafes.flow.haven.withdraw import withdraw as withdraw_participant  # noqa: PLC0415 - as above
+    from fivesafes.wiring.consent import opened_desk  # noqa: PLC0415 - as above
+
+    stated, without = _stated(table, redcap=redcap, evidence=evidence)
+    permits = frozenset(permit for permit, wanted in ((Permit.WITHDRAW, withdraw), (Permit.RENEW, renew)) if wanted)
+    with opened_desk(haven, by=by) as desk:
+        waiting = () if dry_run else _resume(desk)
+        plan = plan_import(
+            desk.means.books,
+            project,
+            stated,
+            table=table.name,
+            keyed=desk.keyed(project),
+            on=desk.means.author.clock().date(),
+            permits=permits,
+        )
+        withdrawn: list[Withdrawn] = []
+        if not dry_run:
+            withdrawn = [withdraw_participant(desk.means, id_, WithdrawalKind.FULL) for id_ in plan.withdraw]
+            record_consents(desk.means.books, plan, newcomers=desk.newcomers(project), author=desk.means.author)
+        labels = {one.id: _label(one) for one in desk.means.books.participants(project)}
+    _tell_import(plan, [labels[id_] for id_ in plan.missing], without=without, dry_run=dry_run, as_json=as_json)
+    _check_waiting([*waiting, *withdrawn])
+
+
+@command.command()
+@click.argument("project")
+@click.argument("participant", nargs=-1)
+@_HAVEN
+@_JSON
+def show(project: str, participant: tuple[str, ...], *, haven: Path | None, as_json: bool) -> None:
+    """Show PROJECT's consents by pseudonym; with a PARTICIPANT (sub-… or keyed id), their whole history."""
+    from fivesafes.wiring.consent import opened_desk  # noqa: PLC0415 - help stays quick
+
+    with opened_desk(haven, by="fivesafes consent show") as desk:
+        _resume(desk)
+        books = desk.means.books
+        _check_project(desk, project)
+        if participant:
+            one = by_label(desk, project, participant)
+            rows = [_row(one, kept) for kept in books.consent_history(one.id)] or [_row(one, None)]
+        else:
+            consents = books.consents(project)
+            rows = [_row(one, consents.get(one.id)) for one in books.participants(project)]
+    counts = Counter(row["state"] if row["state"] != "active" or row["uses"] else "no consent" for row in rows)
+    if as_json:
+        emit_json({"project": project, "counts": dict(sorted(counts.items())), "participants": rows})
+        return
+    for row in rows:
+        click.echo(_line(row))
+    click.echo(", ".join(f"{count} {word}" for word, count in sorted(counts.items())) or "nobody takes part yet")
+
+
+@command.command()
+@click.argument("project")
+@click.argument("participant", nargs=-1)
+@_FILE
+@click.option("--kind", type=click.Choice(KINDS), required=True, help="What the participant takes back.")
+@click.option("--by", required=True, help="Who carries it out: it stands in the receipt.")
+@click.option("--yes", is_flag=True, help="Do not ask again.")
+@_HAVEN
+@_JSON
+def withdraw(  # noqa: PLR0913 - click hands over one argument per option
+    project: str,
+    participant: tuple[str, ...],
+    *,
+    participant_file: Path | None,
+    kind: str,
+    by: str,
+    yes: bool,
+    haven: Path | None,
+    as_json: bool,
+) -> None:
+    """Withdraw a participant of PROJECT.
+
+    The identifier (as the scans' PatientID has it) is asked for, or read from --participant-file or standard input: a
+    command line is seen by everybody on the machine and stays in the shell's history.  A pseudonym (sub-…) or a keyed
+    id may be given as PARTICIPANT.
+
+    full destroys the originals, the name and all work made of them, and recalls releases; it can't be undone.
+    no-future-use keeps what is done and begins nothing new; no-face keeps the face out; no-public ends public sharing.
+    """
+    from fivesafes.flow.haven.model import WithdrawalKind  # noqa: PLC0415 - help stays quick
+    from fivesafes.flow.haven.withdraw import withdraw as withdraw_participant  # noqa: PLC0415 - as above
+    from fivesafes.wiring.consent import opened_desk  # noqa: PLC0415 - as above
+
+    with opened_desk(haven, by=by) as desk:
+        waiting = _resume(desk)
+        _check_project(desk, project)
+        person = asked_for(desk, project, participant, participant_file, must_ask=not yes)
+        if not yes:
+            _confirm(desk, person, kind)
+        done = withdraw_participant(desk.means, person.id, WithdrawalKind(kind))
+    receipt = dict(done.withdrawal.receipt or {})
+    if as_json:
+        emit_json(
+            {
+                "project": project,
+                "participant": person.id,
+                "subject": _label(person),
+                "kind": done.withdrawal.kind.value,
+                "done": done.done,
+                "waits_for": list(done.waits_for),
+                "receipt": receipt or None,
+            }
+        )
+    elif done.done:
+        _print_receipt(receipt)
+    _check_waiting([*waiting, done])
+
+
+@command.command()
+@click.argument("project")
+@click.argument("participant", nargs=-1)
+@_FILE
+@click.option("--all", "everybody", is_flag=True, help="All receipts of the project.")
+@_HAVEN
+@_JSON
+def receipt(
+    project: str,
+    participant: tuple[str, ...],
+    *,
+    participant_file: Path | None,
+    everybody: bool,
+    haven: Path | None,
+    as_json: bool,
+) -> None:
+    """Print the receipt of a withdrawal, for the participant or the committee; it names nobody."""
+    from fivesafes.wiring.consent import opened_desk  # noqa: PLC0415 - help stays quick
+
+    with opened_desk(haven, by="fivesafes consent receipt") as desk:
+        waiting = _resume(desk)
+        _check_project(desk, project)
+        person = None if everybody else asked_for(desk, project, participant, participant_file, must_ask=False)
+        found = [
+            dict(one.receipt)
+            for one in desk.means.books.withdrawals(project=project)
+            if one.receipt is not None and person in {None, desk.means.books.participant(one.participant)}
+        ]
+    if as_json:
+        emit_json({"project": project, "receipts": found})
+    for one in () if as_json else found:
+        _print_receipt(one)
+    _check_waiting(waiting)
+    if not found:
+        message = "there is no receipt: nothing was withdrawn, or a withdrawal is still under way"
+        raise InvalidInput(message, fix="fivesafes consent show lists the participants' states")
+
+
+def _stated(table: Path, *, redcap: Path | None, evidence: Path | None) -> tuple[Sequence[Any], int]:
+    """Read the table: ours, or REDCap's; gives the rows and how many records hold no consent yet."""
+    from fivesafes.interfaces.forms.consent import read_consent_table  # noqa: PLC0415 - help stays quick
+    from fivesafes.interfaces.forms.consent_mapping import read_mapping  # noqa: PLC0415 - as above
+    from fivesafes.interfaces.forms.consent_redcap import read_redcap  # noqa: PLC0415 - as above
+
+    if evidence is not None and not evidence.is_dir():
+        message = "--evidence is no folder"
+        raise UsageMistake(message, fix="give the folder that holds the signed forms")
+    if redcap is None:
+        return read_consent_table(table, evidence=evidence), 0
+    found = read_redcap(table, read_mapping(redcap), evidence=evidence)
+    return found.stated, found.without
+
+
+def _tell_import(plan: "ImportPlan", missing: Sequence[str], *, without: int, dry_run: bool, as_json: bool) -> None:
+    counts = {
+        **{change.value: number for change, number in plan.changes.items()},
+        "unchanged": plan.unchanged,
+        "withdrawn_now": len(plan.withdraw),
+        "withdrawn_before": plan.withdrawn_before,
+        "withdrawn_unseen": plan.never_received,
+        "withdrawn_later": plan.later,
+        "taken_back": plan.taken_back,
+        "without_consent": without,
+        "missing": len(missing),
+    }
+    if as_json:
+        emit_json({"project": plan.project, "dry_run": dry_run, "counts": counts, "missing": list(missing)})
+        return
+    if not plan.record and not plan.withdraw:
+        click.echo("no change: the table says what is recorded")
+    for name, number in counts.items():
+        if number:
+            click.echo(f"{number:>7} {_SAYS[name]}")
+    for label in missing:
+        click.echo(f"        {label}")
+    if dry_run:
+        click.echo("nothing was written (--dry-run)")
+
+
+_SAYS: Final = {
+    "new": "new consents",
+    "changed": "changed consents; the earlier ones are kept as history",
+    "renewed": "renewed consents: what was taken back is given again",
+    "unchanged": "unchanged",
+    "withdrawn_now": "withdrawn by this table",
+    "withdrawn_before": "withdrawn before",
+    "withdrawn_unseen": "withdrew before anything of theirs was received",
+    "withdrawn_later": "end on a later day; import again on that day, with --withdraw",
+    "taken_back": "say less than the table: a part was taken back, and stays so",
+    "without_consent": "records hold no consent yet",
+    "missing": "are not in the table any more; their consent stays (to withdraw: fivesafes consent withdraw)",
+}
+
+
+def _resume(desk: "Desk") -> "tuple[Withdrawn, ...]":
+    """Go on with withdrawals that are under way, before anything else; tell of those that came to their end."""
+    from fivesafes.flow.haven.withdraw import resume_withdrawals  # noqa: PLC0415 - help stays quick
+
+    carried = resume_withdrawals(desk.means)
+    for one in carried:
+        if one.done:
+            click.echo("a withdrawal that was under way is done now", err=True)
+    return carried
+
+
+def _check_waiting(carried: "Sequence[Withdrawn]") -> None:
+    """Raise PartlyDone when a withdrawal still waits for a place that could not be reached."""
+    reasons = sorted({reason for one in carried for reason in one.waits_for})
+    if reasons:
+        message = "a withdrawal is not done yet (no step touches the data any more): " + "; ".join(reasons)
+        raise PartlyDone(message, fix="make it reachable; the next command of the haven goes on")
+
+
+def _check_project(desk: "Desk", project: str) -> None:
+    if desk.means.books.project(project) is None:
+        message = "the haven has no project of this name"
+        raise UsageMistake(message, fix="fivesafes status lists the projects")
+
+
+def _confirm(desk: "Desk", person: "KeptParticipant", kind: str) -> None:
+    books = desk.means.books
+    series, releases = len(books.series_of(person.id)), len(books.releases(participant=person.id))
+    click.echo(f"{_label(person)}: {series} series, in {releases} releases; withdrawal: {kind}", err=True)
+    if kind == "full":
+        click.echo("The originals will be destroyed.  Nobody can bring them back.", err=True)
+    click.confirm("Go on?", abort=True, err=True)
+
+
+def _label(one: "KeptParticipant") -> str:
+    return f"sub-{one.subject}" if one.subject else one.id
+
+
+def _row(one: "KeptParticipant", kept: "KeptConsent | None") -> dict[str, Any]:
+    consent = kept.consent if kept else None
+    return {
+        "id": one.id,
+        "subject": f"sub-{one.subject}" if one.subject else None,
+        "state": one.state.value,
+        "uses": sorted(f"{p.use.name}:{p.disease}" if p.disease else p.use.name for p in consent.permissions)
+        if consent
+        else [],
+        "conditions": sorted(condition.name for condition in consent.conditions) if consent else [],
+        "face": consent.face if consent else None,
+        "public": consent.public if consent else None,
+        "future_use": consent.future_use if consent else None,
+        "valid_from": str(consent.valid_from) if consent else None,
+        "valid_until": str(consent.valid_until) if consent and consent.valid_until else None,
+        "withdrawn_on": str(consent.withdrawn_on) if consent and consent.withdrawn_on else None,
+        "evidence_sha256": kept.evidence_digest if kept else None,
+        "recorded_at": kept.recorded_at.isoformat() if kept else None,
+    }
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    who = row["subject"] or f"{row['id'][:12]}…"
+    if not row["uses"]:
+        return f"{who:<16} {row['state']:<12} no consent"
+    less = [name for name, key in (("no face", "face"), ("not public", "public"), ("nothing new", "future_use"))
+            if not row[key]]  # fmt: skip
+    until = row["valid_until"] or ".."
+    terms = " ".join([*row["uses"], *row["conditions"]])
+    return f"{who:<16} {row['state']:<12} {terms}  {row['valid_from']}/{until}  {', '.join(less)}".rstrip()
+
+
+def _print_receipt(found: Mapping[str, Any]) -> None:
+    from fivesafes.flow.haven.receipt import receipt_text  # noqa: PLC0415 - help stays quick
+
+    click.echo(receipt_text(found))

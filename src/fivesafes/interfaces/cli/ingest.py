@@ -1,0 +1,112 @@
+"""``fivesafes ingest PROJECT PATH…``: scans into the vault."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fivesafes.core.errors import EXIT_OK, InvalidInput, PartlyDone, Refused
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option, workers_option
+from fivesafes.interfaces.cli.output import emit_json, shown_progress
+
+if TYPE_CHECKING:
+    from fivesafes.flow.haven.ingest import IngestReport
+
+
+@click.command()
+@click.argument("project")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@haven_option
+@workers_option
+@click.option("--dry-run", is_flag=True, help="Look at every file, and seal nothing.")
+@click.option("--reveal", is_flag=True, help="List the files that were set aside, by path, on this terminal only.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@json_option
+@click.pass_context
+def command(  # noqa: PLR0913 - a command's options
+    context: click.Context,
+    project: str,
+    paths: tuple[Path, ...],
+    haven: Path | None,
+    workers: int | None,
+    *,
+    dry_run: bool,
+    reveal: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Seal the scans below PATHS (folders of DICOM, however nested) into the vault, for PROJECT.
+
+    Every file has an answer.  What is no MR image, broken or contradictory is sealed too, set aside with its reason.
+    Run again, only what is new is taken in; the files given are never changed.
+    """
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.projects import ingest_paths, look_at  # noqa: PLC0415 - as above
+
+    for path in paths:
+        if not path.is_dir():
+            message = "one of the folders of scans is not there"
+            raise InvalidInput(message, fix="give folders that hold the DICOM files, at any depth")
+    with shown_progress(quiet=quiet) as progress, opened_haven(haven) as opened:
+        if dry_run:
+            opened.project(project)
+            received = look_at(opened, project, paths, workers=workers, progress=progress)
+            click.echo(
+                f"{len(received.series)} series, {len(received.set_aside)} files to set aside; nothing was sealed"
+            )
+            return
+        report = ingest_paths(opened, project, paths, workers=workers, progress=progress)
+    if reveal:
+        for file in report.set_aside:
+            click.echo(f"{file.status.value}\t{file.path.reveal()}", err=True)
+    if as_json:
+        emit_json(_told(project, report))
+    else:
+        _show(report)
+    context.exit(_exit_code(report))
+
+
+def _told(project: str, report: "IngestReport") -> dict[str, Any]:
+    return {
+        "project": project,
+        "newcomers": report.newcomers,
+        "series": [
+            {
+                "id": one.id,
+                "status": one.fate.value,
+                "files": one.files,
+                "new_files": one.new_files,
+                "bytes": one.bytes,
+                "why": one.why,
+            }
+            for one in report.series
+        ],
+        "set_aside": [
+            {"status": status, "reason": code, "why": why, "files": count}
+            for (status, code, why), count in sorted(
+                Counter((one.status.value, one.code, one.why) for one in report.set_aside).items()
+            )
+        ],
+    }
+
+
+def _show(report: "IngestReport") -> None:
+    for fate, count in sorted(Counter(one.fate.value for one in report.series).items()):
+        files = sum(one.files for one in report.series if one.fate.value == fate)
+        click.echo(f"  {count} series {fate} ({files} files)")
+    for (fate, why), count in sorted(Counter((one.fate.value, one.why) for one in report.series if one.why).items()):
+        click.echo(f"    {count} {fate}: {why}")
+    for (status, why), count in sorted(Counter((one.status.value, one.why) for one in report.set_aside).items()):
+        click.echo(f"  {count} files set aside, {status}: {why}")
+    click.echo(f"  {report.newcomers} participants are new")
+
+
+def _exit_code(report: "IngestReport") -> int:
+    fates = {one.fate.value for one in report.series}
+    if not fates:
+        return InvalidInput.exit_code
+    if fates == {"refused"}:
+        return Refused.exit_code
+    aside = any(one.status.value != "duplicate" for one in report.set_aside)
+    return PartlyDone.exit_code if aside or fates & {"refused", "quarantined"} else EXIT_OK

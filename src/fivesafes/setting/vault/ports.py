@@ -1,0 +1,66 @@
+"""What the vault needs from outside: somewhere to keep objects, and somewhere else to keep keys."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+
+class Blobs(Protocol):
+    """Keeps sealed objects under names like ``ab/cdef0123456789/<address>``; written once, complete or absent.
+
+    Every method may raise TryAgain when the place can't be reached or is full; nothing half-written then stands under a
+    final name.
+    """
+
+    def put(self, objects: Iterable[tuple[str, Sequence[bytes]]]) -> tuple[bool, ...]:
+        """Write each object (name, and its bytes in parts) that is not there; durable when it returns.
+
+        Objects are taken one by one, so that a generator needs memory for one.  Tells for each whether it is new.
+        """
+
+    def get(self, name: str) -> bytes:
+        """Read an object.  Raises ObjectMissing."""
+
+    def sizes(self, names: Sequence[str]) -> dict[str, int]:
+        """Tell which of these are there, and their sizes in bytes."""
+
+    def walk(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """List names with sizes, below a prefix that ends at a slash, in no order."""
+
+    def delete(self, names: Iterable[str]) -> int:
+        """Remove these; gone for good when it returns.  Tells how many were there."""
+
+
+class KeyRing(Protocol):
+    """Keeps sealed keys by name (``participants/<id>.<16 hex>.age``), never one that is in clear.
+
+    ``add`` and ``get`` may run beside one another; ``replace`` and ``destroy`` are alone, so that a key which was
+    destroyed is never put back by somebody who read it just before.
+    """
+
+    def adding(self) -> AbstractContextManager[None]:
+        """Hold off every replacing and destroying, from reading the recipients until the key is added."""
+
+    def settled(self) -> None:
+        """Wait until everybody who was adding has finished: who adds from now on reads the recipients anew."""
+
+    def add(self, name: str, sealed: bytes) -> bool:
+        """Write a key under a new name; durable when it returns.  False when the name is taken, and it stays."""
+
+    def get(self, name: str) -> bytes:
+        """Read a sealed key.  Raises KeyGone."""
+
+    def replace(self, name: str, change: Callable[[bytes], bytes]) -> bool:
+        """Exchange a sealed key for what ``change`` makes of it; False when it was destroyed meanwhile."""
+
+    def destroy(self, name: str) -> int:
+        """Overwrite and remove a key here and in each backup of the ring.  Tells in how many places it was."""
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """List the names below a prefix, sorted."""
+
+    def working(self) -> AbstractContextManager[None]:
+        """Say that keys and objects are being made whose rows do not stand in the books yet."""
+
+    def alone(self) -> AbstractContextManager[bool]:
+        """Tell whether nobody is working so, and keep it that way: then what has no row is left over."""

@@ -1,0 +1,169 @@
+"""Series, their instances, and what was set aside, in the books: addresses in the vault, sizes, states."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from fivesafes.core.errors import Refused, TryAgain
+from fivesafes.flow.haven.model import KeptAside, KeptInstance, KeptSeries, ParticipantState, SeriesState
+from fivesafes.stores.books.deed import Deeds, check_changed, check_deed
+from fivesafes.stores.books.rows import execute_many, groups
+from fivesafes.stores.models import Instance, Participant, Quarantined, Series
+
+_ADDRESS: Final = 32
+_PAGE: Final = 10_000
+_INSERT: Final = "INSERT INTO haven_instance (series_id, number, address, uid, bytes) VALUES (%s, %s, %s, %s, %s)"
+
+
+class Originals(Deeds):
+    """Keeps what is in the vault and whose it is."""
+
+    def add_series(self, series: KeptSeries, instances: Sequence[KeptInstance]) -> None:
+        """Add a series with its instances in order, or replace what is said of one.
+
+        Raises Refused when the participant takes part no more, TryAgain when the series has originals that are not
+        among the instances given: another ingest told of them since the caller looked.
+        """
+        check_deed()
+        _check_takes_part(series.participant)
+        row = _series_row(series)
+        there = list(Instance.objects.filter(series_id=series.id).order_by("number").values_list("address", flat=True))
+        given = [one.address for one in instances]
+        if not {bytes(address) for address in there} <= set(given):
+            message = "another ingest brought files of the same series at the same time"
+            raise TryAgain(message, fix="run the ingest again")
+        Series.objects.bulk_create(
+            [row],
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=[one.name for one in Series._meta.concrete_fields if not one.primary_key],  # noqa: SLF001 - Django's documented way
+        )
+        if [bytes(address) for address in there] == given:
+            return
+        Instance.objects.filter(series_id=series.id).delete()
+        rows = [(series.id, number, one.address, one.uid, one.bytes) for number, one in enumerate(instances)]
+        execute_many(_INSERT, rows)
+
+    def series(self, project: str, *states: SeriesState) -> Sequence[KeptSeries]:
+        """Give a project's series in these states (all when none is named), by id."""
+        rows = Series.objects.filter(project_id=project)
+        if states:
+            rows = rows.filter(state__in=[state.value for state in states])
+        return [_series(row) for row in rows.order_by("id")]
+
+    def one_series(self, id_: str) -> KeptSeries | None:
+        """Give one series, or None."""
+        row = Series.objects.filter(id=id_).first()
+        return None if row is None else _series(row)
+
+    def series_of(self, participant: str) -> Sequence[KeptSeries]:
+        """Give a participant's series, by id."""
+        return [_series(row) for row in Series.objects.filter(participant_id=participant).order_by("id")]
+
+    def instances(self, series: str) -> Sequence[KeptInstance]:
+        """Give a series' instances in order."""
+        rows = Instance.objects.filter(series_id=series).order_by("number").values_list("address", "uid", "bytes")
+        return [KeptInstance(address=bytes(address), uid=bytes(uid), bytes=size) for address, uid, size in rows]
+
+    def set_series_state(self, ids: Iterable[str], state: SeriesState, *, why: str = "") -> None:
+        """Move series on; ``SHREDDED`` also removes their instances' rows and sheets, and is for good (LookupError)."""
+        check_deed()
+        for group in groups(dict.fromkeys(ids)):
+            rows = Series.objects.filter(id__in=group)
+            if state is SeriesState.SHREDDED:
+                Instance.objects.filter(series_id__in=group).delete()
+                changed = rows.update(state=state.value, why=why, sheet=b"")
+            else:
+                changed = rows.exclude(state=SeriesState.SHREDDED.value).update(state=state.value, why=why)
+            check_changed(changed, wanted=len(group))
+
+    def add_aside(self, files: Iterable[KeptAside]) -> None:
+        """Keep what was set aside; the same content again is no second row."""
+        check_deed()
+        Quarantined.objects.bulk_create([_aside_row(one) for one in files], ignore_conflicts=True)
+
+    def asides(self, project: str) -> Sequence[KeptAside]:
+        """Give what was set aside for a project, oldest first."""
+        return [_aside(row) for row in Quarantined.objects.filter(project_id=project).order_by("id")]
+
+    def addresses(self, project: str | None = None) -> Iterator[bytes]:
+        """Give every vault address that a row names: instances, sheets and what was set aside.
+
+        Read as they were when asked, without holding a lock; what is added meanwhile may be missing.
+        """
+        instances = Instance.objects.order_by()
+        sheets = Series.objects.order_by()
+        aside = Quarantined.objects.order_by()
+        if project is not None:
+            instances = instances.filter(series__project_id=project)
+            sheets, aside = sheets.filter(project_id=project), aside.filter(project_id=project)
+        for address in instances.values_list("address", flat=True).iterator(_PAGE):
+            yield bytes(address)
+        for several in sheets.values_list("sheet", flat=True).iterator(_PAGE):
+            joined = bytes(several)
+            yield from (joined[at : at + _ADDRESS] for at in range(0, len(joined), _ADDRESS))
+        for address in aside.values_list("address", flat=True).iterator(_PAGE):
+            yield bytes(address)
+
+
+def _check_takes_part(participant: str) -> None:
+    """Refuse new originals of somebody who withdrew between the caller's look and this deed."""
+    state = Participant.objects.filter(id=participant).values_list("state", flat=True).first()
+    if state != ParticipantState.ACTIVE.value:
+        message = "the participant takes part no more: nothing new is taken in"
+        raise Refused(message, fix="nothing to do: what was sealed for this deed is cleared by the next vault verify")
+
+
+def _series_row(one: KeptSeries) -> Series:
+    return Series(
+        id=one.id,
+        project_id=one.project,
+        participant_id=one.participant,
+        state=one.state.value,
+        why=one.why,
+        digest=one.digest,
+        sheet=one.sheet,
+        files=one.files,
+        bytes=one.bytes,
+        received_at=one.received_at,
+        trail_n=one.trail_n,
+    )
+
+
+def _series(row: Series) -> KeptSeries:
+    return KeptSeries(
+        id=row.id,
+        project=row.project_id,
+        participant=row.participant_id,
+        state=SeriesState(row.state),
+        why=row.why,
+        digest=row.digest,
+        sheet=bytes(row.sheet),
+        files=row.files,
+        bytes=row.bytes,
+        received_at=row.received_at,
+        trail_n=row.trail_n,
+    )
+
+
+def _aside_row(one: KeptAside) -> Quarantined:
+    return Quarantined(
+        project_id=one.project,
+        address=one.address,
+        bytes=one.bytes,
+        status=one.status,
+        code=one.code,
+        why=one.why,
+        received_at=one.received_at,
+    )
+
+
+def _aside(row: Quarantined) -> KeptAside:
+    return KeptAside(
+        project=row.project_id,
+        address=bytes(row.address),
+        bytes=row.bytes,
+        status=row.status,
+        code=row.code,
+        why=row.why,
+        received_at=row.received_at,
+    )

@@ -1,0 +1,282 @@
+"""The haven's keyring as a folder of age files, one per key; and the key files in clear that lie outside of it.
+
+Locks (``flock``, given back by the system when a process is killed): ``lock`` is shared by who adds or reads a key and
+held alone by who replaces or destroys one; ``working`` is shared by who makes keys and objects that the books don't
+know yet.
+"""
+
+import fcntl
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from fivesafes.core.errors import InvalidInput, PartlyDone, PolicyInvalid
+from fivesafes.setting.vault.keys import KeyGone
+from fivesafes.setting.vault.seal import AGE_MAGIC, Identity
+from fivesafes.stores.blobs import refused_by_disk, sync_folder, write_whole
+
+WORKER: Final = "worker.agekey"
+_NEXT: Final = "worker.agekey.next"
+_NAME: Final = re.compile(r"(participants/|projects/|)[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.age")
+_ASIDE: Final = "aside"
+
+
+class FileKeyRing:
+    """Keeps sealed keys in ``folder``; destroys them there and in each of ``backups``, which may hold dated copies."""
+
+    def __init__(self, folder: Path, *, backups: Sequence[Path] = ()) -> None:
+        """Take the folder, which is made at the first adding, and the folders that hold copies of it."""
+        self._folder = folder
+        self._backups = tuple(backups)
+
+    @contextmanager
+    def adding(self) -> Iterator[None]:
+        """Hold off every replacing and destroying, from reading the recipients until the key is added."""
+        with self._locked("lock", fcntl.LOCK_SH):
+            yield
+
+    def settled(self) -> None:
+        """Wait until everybody who was adding has finished."""
+        with self._locked("lock", fcntl.LOCK_EX):
+            pass
+
+    def add(self, name: str, sealed: bytes) -> bool:
+        """Write a key under a new name; durable when it returns.  False when the name is taken, and it stays."""
+        final = self._folder / _checked(name, sealed)
+        aside = self._aside()
+        try:
+            with self.adding():
+                try:
+                    final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                    _write_synced(aside, sealed)
+                    return _linked(aside, final)
+                finally:
+                    aside.unlink(missing_ok=True)
+                    sync_folder(final.parent)
+                    sync_folder(self._folder)
+        except OSError as error:
+            raise refused_by_disk(error, "the keyring can't be written to") from None
+
+    def get(self, name: str) -> bytes:
+        """Read a sealed key.  Raises KeyGone."""
+        try:
+            with self._locked("lock", fcntl.LOCK_SH):
+                return (self._folder / _checked(name)).read_bytes()
+        except FileNotFoundError:
+            raise KeyGone.told() from None
+        except OSError as error:
+            raise refused_by_disk(error, "the keyring can't be read") from None
+
+    def replace(self, name: str, change: Callable[[bytes], bytes]) -> bool:
+        """Exchange a sealed key for what ``change`` makes of it, and overwrite what it was.
+
+        False when it was destroyed meanwhile.  Killed between, either the old or the new one stands.
+        """
+        final = self._folder / _checked(name)
+        aside = self._aside()
+        try:
+            with self._locked("lock", fcntl.LOCK_EX):
+                self._sweep()
+                try:
+                    former = os.open(final, os.O_RDWR)
+                except FileNotFoundError:
+                    return False
+                try:
+                    _write_synced(aside, change(final.read_bytes()))
+                    aside.replace(final)
+                    sync_folder(final.parent)
+                    _overwrite(former)  # it opened by whoever may open it no longer
+                finally:
+                    os.close(former)
+                    aside.unlink(missing_ok=True)
+        except OSError as error:
+            raise refused_by_disk(error, "the keyring can't be written to") from None
+        return True
+
+    def destroy(self, name: str) -> int:
+        """Overwrite and remove a key here and in each backup.  Tells in how many places it was.
+
+        A disk may keep what was overwritten (flash, copy on write, snapshots): short-lived backups and disk encryption
+        are what answers that.  Raises PartlyDone when a backup can't be reached; run it again when it is there.
+        """
+        _checked(name)
+        try:
+            with self._locked("lock", fcntl.LOCK_EX):
+                self._sweep()
+                places = _destroyed(self._folder / name)
+        except OSError as error:
+            raise refused_by_disk(error, "the key can't be destroyed") from None
+        away = 0
+        for backup in self._backups:
+            try:
+                places += sum(map(_destroyed, _copies(backup, name)))
+            except OSError:
+                away += 1
+        if away:
+            message = f"the key is destroyed here, but {away} backups of the keyring can't be reached"
+            raise PartlyDone(message, fix="make them reachable (key_backups in haven.toml), then run it again")
+        return places
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """List the names below a prefix, sorted."""
+        found = (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*.age"))
+        yield from sorted(name for name in found if name.startswith(prefix) and _NAME.fullmatch(name))
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Say that keys and objects are being made whose rows do not stand in the books yet."""
+        with self._locked("working", fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Tell whether nobody is working so, and keep it that way."""
+        try:
+            with self._locked("working", fcntl.LOCK_EX | fcntl.LOCK_NB):
+                yield True
+        except BlockingIOError:
+            yield False
+
+    def _aside(self) -> Path:
+        """Name a file to write to first; one that a killed process left is sealed, and is swept by who is alone."""
+        return self._folder / _ASIDE / secrets.token_hex(8)
+
+    def _sweep(self) -> None:
+        """Overwrite and remove what killed processes left aside; it may be a copy of a key that was destroyed since."""
+        for path in (self._folder / _ASIDE).iterdir():
+            if path.name not in {"lock", "working"}:
+                _shred(path)
+
+    @contextmanager
+    def _locked(self, name: str, how: int) -> Iterator[None]:
+        aside = self._folder / _ASIDE
+        aside.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(aside / name, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, how)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def read_identity(path: Path) -> Identity:
+    """Read an age identity from a file that its owner alone may read, as ``age-keygen -o`` writes it.
+
+    Raises PolicyInvalid when others may read it, InvalidInput when it holds none.
+    """
+    try:
+        mode = path.stat().st_mode
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError as error:
+        message = f"the identity file can't be read: {error.strerror}"
+        raise InvalidInput(message, fix="give the file that age-keygen wrote") from None
+    if stat.S_IMODE(mode) & 0o077:
+        message = "the identity file can be read or changed by others"
+        raise PolicyInvalid(message, fix="chmod 600 the identity file")
+    secrets_ = [line for line in lines if line.strip() and not line.startswith("#")]
+    return Identity(secrets_[0] if secrets_ else "")
+
+
+def write_identity(identity: Identity, path: Path) -> None:
+    """Write an identity into a new file that its owner alone may read.  Raises TryAgain; no file is overwritten."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_synced(path, f"# public key: {identity.recipient}\n{identity.reveal()}\n".encode())
+        sync_folder(path.parent)
+    except OSError as error:
+        raise refused_by_disk(error, "the identity can't be written") from None
+
+
+def next_worker(keys: Path) -> Identity:
+    """Give the worker's next identity: made once, so that a rotation that was interrupted goes on with it."""
+    if not (keys / _NEXT).exists():
+        aside = keys / f".{_NEXT}.{secrets.token_hex(4)}"
+        write_identity(Identity.made(), aside)
+        aside.replace(keys / _NEXT)
+        sync_folder(keys)
+    return read_identity(keys / _NEXT)
+
+
+def publish_worker(keys: Path) -> None:
+    """Let the next identity take the place of the worker's; nothing to do when it has."""
+    try:
+        former = os.open(keys / WORKER, os.O_RDWR)
+    except FileNotFoundError:
+        former = -1
+    try:
+        with suppress(FileNotFoundError):
+            (keys / _NEXT).replace(keys / WORKER)
+            sync_folder(keys)
+            if former >= 0:
+                _overwrite(former)
+    finally:
+        if former >= 0:
+            os.close(former)
+
+
+def _checked(name: str, sealed: bytes | None = None) -> str:
+    if not _NAME.fullmatch(name) or ".." in name:
+        message = "a key's name in the keyring is participants/….age, projects/….age or ….age"
+        raise InvalidInput(message, fix="names come from setting.vault.keys: don't make them by hand")
+    if sealed is not None and not sealed.startswith(AGE_MAGIC):
+        message = "the keyring takes sealed keys only"
+        raise InvalidInput(message, fix="seal it first: setting.vault.keys does")
+    return name
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        write_whole(descriptor, [content])
+        os.fsync(descriptor)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _overwrite(descriptor: int) -> None:
+    size = os.fstat(descriptor).st_size
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    write_whole(descriptor, [bytes(size)])
+    os.fsync(descriptor)
+
+
+def _shred(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        _overwrite(descriptor)
+    finally:
+        os.close(descriptor)
+    path.unlink()
+
+
+def _linked(aside: Path, final: Path) -> bool:
+    try:
+        os.link(aside, final)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _copies(backup: Path, name: str) -> list[Path]:
+    """Find a key in a backup, at any depth: backups come in dated folders.  Raises OSError when it is not there."""
+    if not backup.is_dir():
+        raise FileNotFoundError(backup)
+    return list(backup.rglob(Path(name).name))
+
+
+def _destroyed(path: Path) -> int:
+    """Overwrite and remove a key; tell whether it was there, as 1 or 0."""
+    try:
+        _shred(path)
+    except FileNotFoundError:
+        return 0
+    sync_folder(path.parent)
+    return 1

@@ -1,0 +1,102 @@
+"""Consents, withdrawals and disposals put together: keyring and vault as what is destroyed, the outbox, the author."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from fivesafes.core.errors import PartlyDone
+from fivesafes.flow.haven.consent import Keyed
+from fivesafes.flow.haven.model import KeptParticipant
+from fivesafes.flow.haven.ports import Newcomers
+from fivesafes.flow.haven.shredding import Means, Sweep
+from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS, participant_key
+from fivesafes.setting.vault.ports import Blobs, KeyRing
+from fivesafes.setting.vault.vault import shred
+from fivesafes.stores.outbox import FolderOutbox
+from fivesafes.wiring.haven import OpenHaven, opened_haven
+
+DOCUMENTS: Final = "documents"
+"""Where notices, receipts and certificates lie in a haven: not in a project's folder, which its disposal removes."""
+
+_BACKUPS: Final = "a backup of the keyring"
+
+
+@frozen(kw_only=True)
+class Desk:
+    """What the commands about consents work at; ``keyed`` and ``newcomers`` are of one project."""
+
+    means: Means
+    keyed: Callable[[str], Keyed]
+    newcomers: Callable[[str], Newcomers]
+
+
+class RingKeys:
+    """A keyring and its backups, as ``flow.haven.shredding.Keys``."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        """Take the keyring; it knows its backups."""
+        self._ring = ring
+
+    def destroy(self, people: Sequence[KeptParticipant]) -> Sweep:
+        """Destroy every key of these people: those listed under their ids, and those that only a backup may hold."""
+        ids = {one.id for one in people}
+        listed = {
+            name for name in self._ring.names(PARTICIPANTS) if name.removeprefix(PARTICIPANTS).partition(".")[0] in ids
+        }
+        named = {participant_key(one.id, one.recipient) for one in people if one.recipient}
+        return self._destroy(sorted(listed | named))
+
+    def destroy_project(self, project: str) -> Sweep:
+        """Destroy the project's pseudonym key and the keys of what it set aside."""
+        prefix = f"{PROJECTS}{project}."
+        return self._destroy(
+            sorted({*self._ring.names(f"{prefix}pseudonyms."), *self._ring.names(f"{prefix}quarantine.")})
+        )
+
+    def _destroy(self, names: Sequence[str]) -> Sweep:
+        found, away = 0, False
+        for name in names:
+            try:
+                found += self._ring.destroy(name)
+            except PartlyDone:  # destroyed here, and told that a backup is away
+                away = True
+        return Sweep(found=found, unreachable=(_BACKUPS,) if away else ())
+
+
+class BlobShredder:
+    """A store of sealed objects, as ``flow.haven.shredding.Shredder``."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        """Take where objects lie."""
+        self._blobs = blobs
+
+    def shred(self, recipients: Sequence[str]) -> int:
+        """Remove every object sealed to these recipients."""
+        return sum(shred(self._blobs, recipient=one) for one in recipients if one)
+
+
+def means_of(haven: OpenHaven, *, by: str) -> Means:
+    """Put together what withdrawals and disposals of a haven work with."""
+    return Means(
+        books=haven.books,
+        jobs=haven.jobs,
+        keys=RingKeys(haven.keyring),
+        originals=BlobShredder(haven.blobs),
+        workspaces=haven.workspaces,
+        outbox=FolderOutbox(haven.path / DOCUMENTS),
+        author=haven.author(by),
+    )
+
+
+@contextmanager
+def opened_desk(haven: Path | None, *, by: str) -> Iterator[Desk]:
+    """Open a haven for work on consents."""
+    with opened_haven(haven) as opened:
+        yield Desk(
+            means=means_of(opened, by=by),
+            keyed=lambda project: opened.addresser(project).participant,
+            newcomers=opened.newcomers,
+        )

@@ -1,0 +1,141 @@
+"""The trail of an open haven put together: its signing key, its checkpoints, its witnesses by name."""
+
+from collections.abc import Sequence
+
+from attrs import evolve, frozen
+
+from fivesafes.core.errors import EngineMissing, FiveSafesError, InvalidInput, PolicyInvalid
+from fivesafes.core.event import Fact
+from fivesafes.core.plugins import load
+from fivesafes.setting.keyring import KEY_BYTES, read_key
+from fivesafes.setting.trail.checkpoint import SignedCheckpoint
+from fivesafes.setting.trail.note import NoteSigner, VerifierKey
+from fivesafes.setting.trail.ports import Witness, WitnessSettings
+from fivesafes.setting.trail.verify import Verified, verify
+from fivesafes.stores import trail
+from fivesafes.wiring.haven import OpenHaven
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """Where a witness stands: the size it has last and since when (ISO 8601), and why it has not the newest."""
+
+    name: str
+    kind: str
+    size: int | None
+    at: str
+    why: str = ""
+    fix: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether the newest checkpoint could not be handed over."""
+        return bool(self.why)
+
+
+def trail_signer(haven: OpenHaven) -> NoteSigner:
+    """Give the haven's signer.  Raises PolicyInvalid when its key is not on this machine."""
+    path = haven.keys / "trail.key"
+    if not path.exists():
+        message = "the key that signs this haven's checkpoints is not on this machine"
+        raise PolicyInvalid(
+            message, fix="run this where the haven was made, or copy trail.key into the haven's key folder"
+        )
+    return NoteSigner(read_key(path)[:KEY_BYTES], haven.origin)
+
+
+def trail_key(haven: OpenHaven) -> VerifierKey:
+    """Give the haven's public key."""
+    return trail_signer(haven).key
+
+
+def verify_haven(haven: OpenHaven, *, notes: Sequence[str] = (), key: VerifierKey | None = None) -> Verified:
+    """Verify the open haven's trail against its own checkpoints and those given; with its own key unless one is."""
+    own = [kept.note for kept in trail.checkpoints()]
+    return verify(trail.rows(), notes=[*own, *notes], key=key or trail_key(haven), head=trail.head)
+
+
+def tell(haven: OpenHaven, *, actor: str, verb: str, outcome: str, **facts: Fact) -> None:
+    """Tell of a deed that touches nothing but the trail itself (it was exported, or sent elsewhere)."""
+    event = evolve(haven.author(actor).event(verb, f"haven {haven.id}", outcome, project=""), facts=facts)
+    with haven.books.deed():
+        haven.books.tell(event)
+
+
+def make_checkpoint(haven: OpenHaven) -> SignedCheckpoint:
+    """Sign the trail as it is now, and keep the note."""
+    return trail.checkpoint(trail_signer(haven), clock=haven.clock)
+
+
+def hand_over(haven: OpenHaven, settings: Sequence[WitnessSettings]) -> list[Delivery]:
+    """Give each witness the newest checkpoint unless it has it.
+
+    One that can't be reached is told of and asked again next time; the others get theirs.  An older checkpoint that
+    it missed need not be sent: the newest covers it.
+    """
+    newest = trail.newest_checkpoint()
+    had = trail.last_sent()
+    told = []
+    for one in settings:
+        size, at = had.get(one.name, (None, ""))
+        why = fix = ""
+        if newest is not None and size != newest.size:
+            try:
+                _witness(one).send(newest.signed())
+            except FiveSafesError as fault:
+                why, fix = fault.what, fault.fix
+            else:
+                now = haven.clock()
+                trail.mark_sent(newest.size, one.name, at=now)
+                size, at = newest.size, now.isoformat(timespec="seconds")
+        told.append(Delivery(name=one.name, kind=one.kind, size=size, at=at, why=why, fix=fix))
+    return told
+
+
+def witness_states(settings: Sequence[WitnessSettings]) -> list[Delivery]:
+    """Say what each witness has, and send nothing; for ``status``."""
+    newest, had = trail.newest_checkpoint(), trail.last_sent()
+    told = []
+    for one in settings:
+        size, at = had.get(one.name, (None, ""))
+        behind = newest is not None and size != newest.size
+        why = "it has not the newest checkpoint" if behind else ""
+        told.append(
+            Delivery(
+                name=one.name,
+                kind=one.kind,
+                size=size,
+                at=at,
+                why=why,
+                fix="fivesafes trail checkpoint" if behind else "",
+            )
+        )
+    return told
+
+
+def tend(haven: OpenHaven, settings: Sequence[WitnessSettings]) -> list[Delivery]:
+    """Make a checkpoint when one is due, and hand over what a witness lacks; called between deeds, never within one."""
+    if trail.is_due(now=haven.clock()):
+        make_checkpoint(haven)
+    return hand_over(haven, settings)
+
+
+def covered_lines(haven: OpenHaven, n: int = 0) -> tuple[list[bytes], SignedCheckpoint]:
+    """Give the trail's lines with a checkpoint that covers entry ``n``; a new one is made where none does."""
+    newest = trail.newest_checkpoint()
+    upto = newest.signed() if newest is not None and newest.size > n else make_checkpoint(haven)
+    return list(trail.entries(0, upto.checkpoint.size)), upto
+
+
+def _witness(settings: WitnessSettings) -> Witness:
+    try:
+        made: Witness = load("witness", settings.kind)(**settings.options)
+    except TypeError:
+        message = f"the witness {settings.name!r} has options that its kind does not know, or lacks one"
+        raise InvalidInput(
+            message, fix="mend its [[witness]] in haven.toml; docs/reference/trail.md shows each kind"
+        ) from None
+    if (missing := made.missing()) is not None:
+        message = f"the witness {settings.name!r} can't work here"
+        raise EngineMissing(message, fix=missing)
+    return made
