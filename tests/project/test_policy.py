@@ -221,6 +221,39 @@ def test_a_condition_that_nobody_vouches_for_refuses() -> None:
     assert not judge_consent(consent, vouched, on=TODAY).refuses
 
 
+def test_nothing_new_is_done_for_who_wants_nothing_new() -> None:
+    """A consent without future use covers no use at all, whatever its terms."""
+    consent = evolve(CONSENT, permissions=frozenset({Permission(use=DataUse.NRES)}), future_use=False)
+    assert [finding.code for finding in judge_consent(consent, USE, on=TODAY).findings] == ["project.consent.future"]
+
+
+@pytest.mark.parametrize("place", [None, *Tier])
+def test_who_refused_public_sharing_is_refused_there_alone(place: Tier | None) -> None:
+    """Every other place may have the data; and who did not refuse is not refused in public either."""
+    consent = evolve(CONSENT, public=False)
+    assert judge_consent(consent, USE, on=TODAY, place=place).refuses is (place is Tier.T0)
+    assert not judge_consent(CONSENT, USE, on=TODAY, place=place).refuses
+
+
+def test_one_who_refused_public_sharing_makes_the_set_restricted() -> None:
+    """So that the tier of a release with them is never public."""
+    free = evolve(CONSENT, permissions=frozenset({Permission(use=DataUse.NRES)}))
+    assert consents_of([free, free]).unrestricted
+    assert not consents_of([free, evolve(free, public=False)]).unrestricted
+
+
+def test_ancestry_research_is_refused_where_it_is_prohibited_whoever_vouches() -> None:
+    """NPOA forbids the use; for other uses the recipients' word is needed that they keep to it."""
+    consent = evolve(
+        CONSENT, permissions=frozenset({Permission(use=DataUse.GRU)}), conditions=frozenset({UseCondition.NPOA})
+    )
+    vouched = evolve(USE, conditions_met=frozenset({UseCondition.NPOA}))
+    assert judge_consent(consent, USE, on=TODAY).refuses
+    assert not judge_consent(consent, vouched, on=TODAY).refuses
+    ancestry = evolve(vouched, permission=Permission(use=DataUse.POA))
+    assert judge_consent(consent, ancestry, on=TODAY).findings[0].code == "project.consent.use"
+
+
 def test_an_approval_refuses_outside_its_days() -> None:
     """First and last day count."""
     approval = Approval(committee="C", number="1", valid_from=date(2026, 1, 1), valid_until=date(2026, 12, 31))

@@ -46,8 +46,8 @@ def message(text: bytes, *, msgid: str, when: datetime, severity: int = NOTICE) 
 def send(server: SyslogServer, messages: Iterable[bytes]) -> int:
     """Send messages over one connection and close it properly; give how many were sent.
 
-    Syslog acknowledges nothing: that the server took the bytes and ended the connection without complaint is all that
-    can be known.  Raises TryAgain when it can't be reached or proven, PolicyInvalid when our certificate can't be used.
+    Syslog acknowledges nothing: that the server took the bytes and said goodbye is all that can be known.  Raises
+    TryAgain when it can't be reached or does not say it, PolicyInvalid when our certificate can't be used.
     """
     context = _context(server)
     count = 0
@@ -59,7 +59,9 @@ def send(server: SyslogServer, messages: Iterable[bytes]) -> int:
             for one in messages:
                 wire.sendall(b"%d %s" % (len(one), one))
                 count += 1
-            _close(wire)
+            # A server that refuses our certificate says so only now (TLS 1.3), or just hangs up: only its own goodbye
+            # tells that it took what was sent.
+            wire.unwrap()
     except ssl.SSLCertVerificationError as fault:
         why = f"the syslog server's certificate does not verify: {fault.verify_message}"
         raise TryAgain(why, fix=_FIX) from None
@@ -81,14 +83,3 @@ def _context(server: SyslogServer) -> ssl.SSLContext:
             why, fix="give PEM files: ca_file, and certificate with key where the server asks"
         ) from None
     return context
-
-
-def _close(wire: ssl.SSLSocket) -> None:
-    """Say goodbye and wait for the answer: a server that refuses our certificate says so only now (TLS 1.3)."""
-    try:
-        wire.unwrap()
-    except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, BrokenPipeError):
-        return  # many servers just hang up after the last message
-    except ssl.SSLError as fault:
-        if "alert" in (fault.reason or "").lower():
-            raise

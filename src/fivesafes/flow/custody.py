@@ -11,13 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from fivesafes.core.errors import Refused, UsageMistake
 from fivesafes.core.event import Event
 from fivesafes.core.progress import Progress
 from fivesafes.flow.haven.author import Author
-from fivesafes.setting.vault.keys import FEWEST_CUSTODIANS, Openers, not_opened_by, rewrap
+from fivesafes.setting.vault.keys import FEWEST_CUSTODIANS, Openers, check_opened_by, rewrap
 from fivesafes.setting.vault.ports import KeyRing
 from fivesafes.setting.vault.seal import Identity, checked_recipient
 from fivesafes.setting.vault.vault import fingerprint
@@ -53,6 +53,14 @@ class Custodian:
     def in_force(self) -> bool:
         """Whether keys are sealed to them from now on."""
         return self.standing not in {Standing.LEAVING, Standing.LEFT}
+
+
+@frozen(kw_only=True)
+class Change:
+    """Who joins, and the name of who leaves."""
+
+    joining: Custodian | None = None
+    leaving: str | None = None
 
 
 class CustodyBooks(Protocol):
@@ -98,37 +106,66 @@ def unfinished(books: CustodyBooks) -> tuple[Custodian, ...]:
     return tuple(one for one in books.custodians() if one.standing in _ENDED)
 
 
-def add_custodian(custody: Custody, name: str, recipient: str, *, by: Identity) -> int:
-    """Let somebody join; give the number of keys that they can open now.
+def adding(name: str, recipient: str) -> Change:
+    """Let somebody join.  Raises UsageMistake for a bad name, InvalidInput for a bad recipient."""
+    return Change(joining=_newcomer(name, recipient))
 
-    ``by`` is an identity that opens every key: a custodian's.  Raises UsageMistake for a name or a key that is taken.
+
+def removing(name: str) -> Change:
+    """Let somebody leave: no key that is kept opens by theirs any more.
+
+    What they copied before, they keep: ask for it back, and see docs/how-to/change-custodians.md.
     """
-    new = _newcomer(name, recipient, Standing.JOINING)
-    return _change(custody, joining=new, leaving=None, by=by)
+    return Change(leaving=name)
 
 
-def remove_custodian(custody: Custody, name: str, *, by: Identity) -> int:
-    """Let somebody leave: no key that is kept opens by theirs any more; give the number of keys.
-
-    What they copied before, they keep: ask for it back, and see docs/how-to/change-custodians.md.  Raises Refused for
-    the second-last custodian.
-    """
-    return _change(custody, joining=None, leaving=name, by=by)
-
-
-def rotate_custodian(custody: Custody, name: str, recipient: str, *, by: Identity) -> int:
+def exchanging(name: str, recipient: str) -> Change:
     """Exchange a custodian's key for a new one of theirs, in one change."""
-    return _change(custody, joining=_newcomer(name, recipient, Standing.JOINING), leaving=name, by=by)
+    return Change(joining=_newcomer(name, recipient), leaving=name)
 
 
-def rotate_worker(custody: Custody, recipient: str, *, by: Identity) -> int:
+def exchanging_worker(books: CustodyBooks, recipient: str) -> Change:
     """Exchange the worker's key, or give a haven one that had none."""
-    had = any(one.name == WORKER_NAME and one.in_force for one in custody.books.custodians())
+    had = any(one.name == WORKER_NAME and one.standing is Standing.WORKER for one in books.custodians())
     new = Custodian(name=WORKER_NAME, recipient=checked_recipient(recipient), standing=Standing.JOINING_WORKER)
-    return _change(custody, joining=new, leaving=WORKER_NAME if had else None, by=by)
+    return Change(joining=new, leaving=WORKER_NAME if had else None)
 
 
-def finish(custody: Custody, *, by: Identity) -> int:
+def check(custody: Custody, change: Change, *, by: Sequence[Identity]) -> None:
+    """See whether a change may be made, and change nothing.
+
+    ``by``: identities of which one opens each key; a custodian's, or the worker's.  Raises UsageMistake for a name or
+    key that is taken or unknown, Refused when fewer than two custodians would be left or a key does not open.
+    """
+    there = custody.books.custodians()
+    _check_circle(there, change)
+    check_opened_by(custody.ring, by)
+
+
+def carry_out(custody: Custody, change: Change, *, by: Sequence[Identity]) -> int:
+    """Make a change; give the number of keys that were sealed anew.  Raises as ``check`` does, before anything changes.
+
+    A change that was begun and not finished is finished first; when it is this one, that is all.
+    """
+    if unfinished(custody.books):
+        same = _begun(custody.books, change)
+        keys = finish(custody, by=by)
+        if same:
+            return keys
+    check(custody, change, by=by)
+    at = custody.author.clock()
+    with custody.books.deed():
+        goes = _leaver(custody.books.custodians(), change)
+        if goes is not None:
+            custody.books.move(goes, Standing.LEAVING, at=at)
+            _tell(custody, goes, "leaving")
+        if change.joining is not None:
+            custody.books.enter(change.joining, at=at)
+            _tell(custody, change.joining, "joining")
+    return finish(custody, by=by)
+
+
+def finish(custody: Custody, *, by: Sequence[Identity]) -> int:
     """Bring a change that was begun to its end; give the number of keys sealed anew.
 
     Raises Refused when a key does not open by this identity; nothing is changed then.
@@ -141,70 +178,54 @@ def finish(custody: Custody, *, by: Identity) -> int:
     return keys
 
 
-def _newcomer(name: str, recipient: str, standing: Standing) -> Custodian:
+def _newcomer(name: str, recipient: str) -> Custodian:
     if not name.strip() or len(name) > _LONGEST_NAME or name.strip() == WORKER_NAME:
         message = f"a custodian's name has up to {_LONGEST_NAME} characters and is not {WORKER_NAME!r}"
         raise UsageMistake(message, fix="give another name")
-    return Custodian(name=name.strip(), recipient=checked_recipient(recipient), standing=standing)
+    return Custodian(name=name.strip(), recipient=checked_recipient(recipient), standing=Standing.JOINING)
 
 
-def _change(custody: Custody, *, joining: Custodian | None, leaving: str | None, by: Identity) -> int:
-    if _begun(custody.books, joining, leaving):
-        return finish(custody, by=by)
-    if unfinished(custody.books):
-        finish(custody, by=by)
-    there = custody.books.custodians()
-    goes = None if leaving is None else _named(there, leaving)
-    _check(there, joining, goes)
-    if locked := not_opened_by(custody.ring, by):
-        message = f"{len(locked)} of the haven's keys do not open by this identity"
-        raise Refused(message, fix="give the identity of a custodian in force: fivesafes vault custodians")
-    at = custody.author.clock()
-    with custody.books.deed():
-        if goes is not None:
-            custody.books.move(goes, Standing.LEAVING, at=at)
-            _tell(custody, goes, "leaving")
-        if joining is not None:
-            custody.books.enter(joining, at=at)
-            _tell(custody, joining, "joining")
-    return finish(custody, by=by)
-
-
-def _begun(books: CustodyBooks, joining: Custodian | None, leaving: str | None) -> bool:
+def _begun(books: CustodyBooks, change: Change) -> bool:
     """Whether exactly this change was begun before and not finished."""
     left = unfinished(books)
     comes = [one for one in left if one.in_force]
     goes = [one.name for one in left if not one.in_force]
-    return bool(left) and comes == ([] if joining is None else [joining]) and goes == ([leaving] if leaving else [])
+    if change.joining is not None and change.joining.name == WORKER_NAME:
+        return comes == [change.joining]  # the former worker's key is leaving already, so the change can't name it
+    return comes == ([change.joining] if change.joining else []) and goes == (
+        [change.leaving] if change.leaving else []
+    )
 
 
-def _named(there: Sequence[Custodian], name: str) -> Custodian:
+def _leaver(there: Sequence[Custodian], change: Change) -> Custodian | None:
+    if change.leaving is None:
+        return None
     for one in there:
-        if one.name == name and one.in_force:
+        if one.name == change.leaving and one.in_force:
             return one
     message = "there is no custodian of this name"
     raise UsageMistake(message, fix="fivesafes vault custodians lists them")
 
 
-def _check(there: Sequence[Custodian], joining: Custodian | None, goes: Custodian | None) -> None:
+def _check_circle(there: Sequence[Custodian], change: Change) -> None:
     """Refuse a name or key that is taken, and a circle that would be too small."""
+    goes = _leaver(there, change)
     stay = [one for one in there if one.in_force and one != goes]
-    if joining is not None:
-        if any(one.name == joining.name for one in stay):
+    if change.joining is not None:
+        if any(one.name == change.joining.name for one in stay):
             message = "there is a custodian of this name already"
             raise UsageMistake(message, fix="give another name, or exchange their key: fivesafes vault rotate")
-        if any(one.recipient == joining.recipient for one in there):
+        if any(one.recipient == change.joining.recipient for one in there):
             message = "this key is a custodian's already"
             raise UsageMistake(message, fix="each custodian has a key of their own: age-keygen makes one")
-        stay.append(evolve(joining, standing=_ARRIVED[joining.standing]))
-    left = sum(one.standing is Standing.CUSTODIAN for one in stay)
+        stay.append(change.joining)
+    left = sum(one.standing in {Standing.CUSTODIAN, Standing.JOINING} for one in stay)
     if left < FEWEST_CUSTODIANS:
         message = f"{left} custodian would be left, and {FEWEST_CUSTODIANS} are the least: a lost key would lose all"
         raise Refused(message, fix="add another custodian first: fivesafes vault add-custodian NAME RECIPIENT")
 
 
-def _tell(custody: Custody, one: Custodian, outcome: str, **facts: int) -> None:
-    event = custody.author.event(
-        "custody", f"custodian {one.name}", outcome, project="", recipient=fingerprint(one.recipient), **facts
-    )
+def _tell(custody: Custody, one: Custodian, outcome: str, *, keys: int = 0) -> None:
+    print_ = fingerprint(one.recipient)
+    event = custody.author.event("custody", f"custodian {one.name}", outcome, project="", recipient=print_, keys=keys)
     custody.books.tell(event)

@@ -17,6 +17,7 @@ class Executor(Protocol):
     """Does one piece of work for each job, perhaps in other processes.  The unit of work is a series."""
 
     name: ClassVar[str]
+    workers: int
 
     def run(self, work: Callable[[J], R], jobs: Sequence[J]) -> Iterator[tuple[J, R | FiveSafesError]]:
         """Yield each job with its result as it finishes, in any order.

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from fivesafes import __version__
-from fivesafes.core.errors import FiveSafesError, TryAgain
+from fivesafes.core.errors import TryAgain
 from fivesafes.core.event import Clock, Event
 from fivesafes.core.ids import Identifying, SeriesId
 from fivesafes.core.progress import Progress
@@ -21,15 +21,15 @@ from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FaceMode
 from fivesafes.data.ports import BidsValidator, Converter, Defacer
 from fivesafes.flow.gate import Admitted, Gated, gate
-from fivesafes.flow.haven.model import ParticipantState
-from fivesafes.flow.haven.outcomes import steps_of
 from fivesafes.flow.haven.ports import Books, Jobs
+from fivesafes.flow.haven.work import Desk
 from fivesafes.flow.holdings import forget
 from fivesafes.flow.plan import Plan, make_plan
 from fivesafes.flow.ports import Destination, Executor, Reporter, Signer, Workplace
 from fivesafes.flow.receive import Received, Source
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
-from fivesafes.flow.series import SeriesContext, discard_series, finished_before, publish_series, work_series
+from fivesafes.flow.series import SeriesContext
+from fivesafes.flow.series_jobs import Shift, do_series
 from fivesafes.flow.steps import Drawer, FacePlan
 from fivesafes.output.airlock import Review
 from fivesafes.people.model import Recipient
@@ -199,51 +199,28 @@ class Runner:
         return self._work(state, state.gated.admitted)
 
     def _work(self, state: RunState, admitted: Mapping[SeriesId, Admitted]) -> RunState:
-        context = self._context(state, admitted)
-        self.progress.begin("process", total=len(admitted), unit="series")
-        done: list[SeriesOutcome] = []
-        postponed: list[TryAgain] = []
-        to_do: list[SeriesId] = []
-        for series in admitted:
-            before = finished_before(context, series)
-            if before is None:
-                to_do.append(series)
-            else:
-                done.append(before)
-                self.progress.advance("process")
-        to_do.sort(
-            key=lambda series: -admitted[series].scan.bytes
-        )  # the longest first, so that none is left to wait for
-        for series, result in self.engines.executor.run_with(context, work_series, to_do):
-            self.progress.advance("process")
-            if isinstance(result, SeriesOutcome):
-                done.append(self._keep(result, state.plan))
-            else:
-                postponed.append(_as_postponed(result))
-                self.tell(self.event("process", f"series {series}", "postponed", state.plan, why=result.what))
-        self.progress.end("process")
-        done.sort(key=lambda one: one.id)  # the order of finishing must not show in the result
-        outcomes = (*state.outcomes, *done)
-        return evolve(state, outcomes=outcomes, postponed=tuple(postponed)).adding("data", _judge_series(done))
+        # The longest first, so that none is left to wait for.
+        wanted = sorted(admitted, key=lambda series: -admitted[series].scan.bytes)
+        shift = Shift(
+            desk=self._desk(),
+            project=self.project,
+            versions=self.engines.versions(),
+            event=lambda what, outcome, why: self.event("process", what, outcome, state.plan, why=why),
+        )
+        done = do_series(shift, self._context(state, admitted), wanted)
+        outcomes = (*state.outcomes, *done.outcomes)
+        return evolve(state, outcomes=outcomes, postponed=done.postponed).adding("data", _judge_series(done.outcomes))
 
-    def _keep(self, outcome: SeriesOutcome, plan: Plan) -> SeriesOutcome:
-        """Publish what was made of a series and write it into the books, unless its participant has withdrawn."""
-        with self.books.deed():
-            if not self._may_be_touched(outcome.id):
-                discard_series(self.place, outcome.id)
-                outcome = _withdrawn(outcome)
-            else:
-                publish_series(self.place, outcome.id)
-                self.books.save_steps(steps_of(outcome, self.engines.versions(), at=self.clock()))
-            verdict = {"data": Verdict(outcome.verdict)}
-            self.books.save_findings(self.project, verdict, series=outcome.id, at=self.clock())
-            self.books.tell(self.event("process", f"series {outcome.id}", outcome.status.value, plan, why=outcome.why))
-        return outcome
-
-    def _may_be_touched(self, series: SeriesId) -> bool:
-        row = self.books.one_series(series)
-        person = self.books.participant(row.participant) if row is not None else None
-        return person is not None and person.state is ParticipantState.ACTIVE
+    def _desk(self) -> Desk:
+        return Desk(
+            books=self.books,
+            jobs=self.jobs,
+            executor=self.engines.executor,
+            clock=self.clock,
+            progress=self.progress,
+            worker=self.worker,
+            project=self.project,
+        )
 
     def _context(self, state: RunState, admitted: Mapping[SeriesId, Admitted]) -> SeriesContext:
         rules = load_face_rules()
@@ -259,7 +236,13 @@ class Runner:
             converter=self.engines.converter,
             defacer=self.engines.defacer,
             draw=self.engines.draw,
+            recipients=self._recipients(),
         )
+
+    def _recipients(self) -> dict[SeriesId, str]:
+        """Say to whom pictures of a face are sealed: nobody, where originals are read in place."""
+        people = {one.id: one.recipient for one in self.books.participants(self.project)}
+        return {SeriesId(row.id): to for row in self.books.series(self.project) if (to := people[row.participant])}
 
     def _inputs(self, state: RunState, one: Admitted, faces: FacePlan) -> str:
         """Digest all that the result of a series depends on: change any of it and the series is done again."""
@@ -330,25 +313,6 @@ def _judge_series(done: Sequence[SeriesOutcome]) -> Verdict:
         source="ARCHITECTURE: no evidence, no release",
     )
     return Verdict.all_of([*told, nothing])
-
-
-def _withdrawn(outcome: SeriesOutcome) -> SeriesOutcome:
-    """Keep of an outcome that there was one, and nothing that was made."""
-    why = "the participant has withdrawn meanwhile"
-    return SeriesOutcome(
-        id=outcome.id,
-        subject=outcome.subject,
-        session=None,
-        name=None,
-        status=SeriesStatus.REFUSED,
-        why=why,
-        files_received=outcome.files_received,
-        bytes_received=outcome.bytes_received,
-    )
-
-
-def _as_postponed(error: FiveSafesError) -> TryAgain:
-    return error if isinstance(error, TryAgain) else TryAgain(error.what, fix=error.fix)
 
 
 def _face_plan(one: Admitted, plan: Plan, rules: Sequence[FaceRule]) -> FacePlan:

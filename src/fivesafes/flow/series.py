@@ -90,15 +90,17 @@ def work_series(context: SeriesContext, series: SeriesId) -> SeriesOutcome:
         raise
     except FiveSafesError as error:
         shutil.rmtree(scratch, ignore_errors=True)
-        verdict = refuse(
-            "data.series.failed",
-            why=error.what,
-            fix=error.fix,
-            source="ARCHITECTURE: absence refuses",
-            about=f"series {series}",
-        )
-        outcome = evolve(_outcome(context, scan), status=SeriesStatus.REFUSED, why=error.what).with_verdict(verdict)
+        (scratch / KEPT).mkdir(mode=0o700, parents=True)
+        outcome = _failed(_outcome(context, scan), why=error.what, fix=error.fix)
+        save_outcome(outcome, scratch / KEPT / OUTCOME)
     return outcome
+
+
+def stopped_outcome(
+    context: SeriesContext, series: SeriesId, *, why: str, status: SeriesStatus = SeriesStatus.REFUSED
+) -> SeriesOutcome:
+    """Tell of a series of which nothing was made."""
+    return evolve(_outcome(context, context.scans[series]), status=status, why=why)
 
 
 def publish_series(place: Workplace, series: SeriesId) -> None:

@@ -23,7 +23,9 @@ def as_bytes(facts: Iterable[Fact]) -> bytes:
     """Write facts, in the order of their controls."""
     rows = sorted((_row(fact) for fact in facts), key=lambda row: json.dumps([row["control"], row], sort_keys=True))
     top = {"schema": 1, "kind": KIND, "facts": rows}
-    return (json.dumps(top, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
+    return (json.dumps(top, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n").encode(
+        "utf-8", "replace"
+    )
 
 
 def digest(facts: Iterable[Fact]) -> str:

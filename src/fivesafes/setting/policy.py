@@ -125,8 +125,8 @@ def _judge_fully(
     return Judged(control=control, demanded=demanded, state=State.UNKNOWN, basis=Basis.NOTHING, why=why, fact=last)
 
 
-def _order(fact: Fact) -> tuple[str, str, str, str]:
-    return (str(_day(fact) or ""), fact.state, fact.how, fact.seen)
+def _order(fact: Fact) -> tuple[str, ...]:
+    return (str(_day(fact) or ""), fact.state, fact.how, fact.seen, fact.version, str(fact.at or ""))
 
 
 def _day(fact: Fact) -> date | None:
@@ -213,7 +213,7 @@ def fix_unknown(one: Judged) -> str:
     """Say what makes an unknown known."""
     if not one.control.attestable:
         return one.control.fix
-    return f'{one.control.fix}; or an [[attestation]] with control = "{one.control.name}"'
+    return f"{one.control.fix}; or have a named person attest it"
 
 
 _OPEN_ENDS: Final = {"not_met", "unknown"}

@@ -46,6 +46,12 @@ def refused_by_disk(error: OSError, what: str) -> TryAgain:
     return TryAgain(f"{what}: {error.strerror}", fix="check that disk and its mount, then run the same command again")
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder, and those around it that are missing, for this user alone."""
+    for missing in [one for one in (folder, *folder.parents) if not one.exists()][::-1]:
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -169,7 +175,7 @@ class FolderBlobs:
             except FileExistsError:
                 return False
             except FileNotFoundError:
-                Path(final).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_private(Path(final).parent)
             else:
                 return True
         message = "the vault's folders vanish while they are written to"
@@ -186,7 +192,7 @@ class FolderBlobs:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Say that somebody writes; when nobody else does, sweep what a killed writer left aside."""
-        self._aside.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self._aside)
         descriptor = os.open(self._aside / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if not self._swept:

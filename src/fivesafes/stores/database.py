@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-import django
 from django.core.management import call_command
 from django.db import DatabaseError, connection, connections
 from django.db.migrations.recorder import MigrationRecorder
@@ -73,11 +72,6 @@ _POSTGRESQL_FAULTS: Final[dict[str, FiveSafesError]] = {
 }
 
 
-def _start_django() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fivesafes.stores.settings")
-    django.setup()
-
-
 def sqlite_config(path: Path) -> dict[str, Any]:
     """Configure SQLite as a haven needs it: a log before the pages, writers in turn, nothing left in freed pages."""
     return {
@@ -100,7 +94,6 @@ def opened_database(config: dict[str, Any]) -> Iterator[None]:
     Raises Refused on a network file system, TryAgain when the server can't be reached or the database is held by
     another for over 30 seconds, InvalidInput when its file is damaged, UsageMistake when it may not be opened.
     """
-    _start_django()
     if config["ENGINE"].endswith("postgresql"):
         _require_driver()
     else:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, QuerySet
 
 from fivesafes.flow.haven.model import Job as JobValue
 from fivesafes.flow.haven.model import JobState
@@ -49,11 +49,10 @@ class DjangoJobs:
         """
         with _written():
             left = _free(Job.objects.filter(state=_RUNNING, lease_until__lte=at), project)
-            spent = [row.pk for row in left.filter(attempts__gte=MOST_ATTEMPTS)]
-            for reason, which in ((_KILLED, Q(why="")), (f"{_KILLED}, at last after an earlier reason", ~Q(why=""))):
-                Job.objects.filter(which, id__in=spent).update(
-                    state=JobState.QUARANTINED.value, why=reason, worker="", lease_until=None, changed_at=at
-                )
+            for row in left.filter(attempts__gte=MOST_ATTEMPTS):
+                row.state, row.worker, row.lease_until, row.changed_at = JobState.QUARANTINED.value, "", None, at
+                row.why = f"{_KILLED} (before that: {row.why})" if row.why else _KILLED
+                row.save(update_fields=["state", "worker", "lease_until", "changed_at", "why"])
             taken = [row.pk for row in left.filter(attempts__lt=MOST_ATTEMPTS)[:limit]]
             queued = _free(Job.objects.filter(state=_QUEUED).exclude(lease_until__gt=at), project)
             taken += [row.pk for row in queued[: limit - len(taken)]]

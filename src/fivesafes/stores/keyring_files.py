@@ -18,7 +18,7 @@ from typing import Final
 from fivesafes.core.errors import InvalidInput, PartlyDone, PolicyInvalid
 from fivesafes.setting.vault.keys import KeyGone
 from fivesafes.setting.vault.seal import AGE_MAGIC, Identity
-from fivesafes.stores.blobs import refused_by_disk, sync_folder, write_whole
+from fivesafes.stores.blobs import make_private, refused_by_disk, sync_folder, write_whole
 
 WORKER: Final = "worker.agekey"
 _NEXT: Final = "worker.agekey.next"
@@ -52,7 +52,7 @@ class FileKeyRing:
         try:
             with self.adding():
                 try:
-                    final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                    make_private(final.parent)
                     _write_synced(aside, sealed)
                     return _linked(aside, final)
                 finally:
@@ -155,7 +155,7 @@ class FileKeyRing:
     @contextmanager
     def _locked(self, name: str, how: int) -> Iterator[None]:
         aside = self._folder / _ASIDE
-        aside.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(aside)
         descriptor = os.open(aside / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, how)
@@ -185,7 +185,7 @@ def read_identity(path: Path) -> Identity:
 def write_identity(identity: Identity, path: Path) -> None:
     """Write an identity into a new file that its owner alone may read.  Raises TryAgain; no file is overwritten."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
         _write_synced(path, f"# public key: {identity.recipient}\n{identity.reveal()}\n".encode())
         sync_folder(path.parent)
     except OSError as error:

@@ -7,16 +7,9 @@ transaction with its event (``TrailEntry``).
 Where a unique constraint begins with a foreign key, that key has no index of its own: the constraint's serves.
 """
 
-import os
 from typing import ClassVar, Final
 
-import django
-from django.apps import apps
 from django.db import models
-
-if not apps.apps_ready:  # whoever imports a table first starts Django, so that nobody needs to remember to
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fivesafes.stores.settings")
-    django.setup()
 
 ID: Final = 64
 """Characters of a keyed id or a digest in hexadecimal, at most."""

@@ -13,20 +13,18 @@ from fivesafes.flow.haven.author import Author
 from fivesafes.flow.haven.model import KeptProject
 from fivesafes.flow.haven.newcomers import KeyringNewcomers
 from fivesafes.flow.haven.ports import Books, Jobs
-from fivesafes.setting.keyring import keys_folder, read_key
+from fivesafes.setting.keyring import keys_folder
 from fivesafes.setting.vault.address import Addresser
 from fivesafes.setting.vault.keys import Openers
 from fivesafes.setting.vault.ports import Blobs, KeyRing
 from fivesafes.setting.vault.vault import Vault
-from fivesafes.stores.blobs import Bucket, FolderBlobs, S3Blobs
 from fivesafes.stores.books import DjangoBooks
-from fivesafes.stores.custody import openers
 from fivesafes.stores.database import opened_database
 from fivesafes.stores.founding import owner
 from fivesafes.stores.haven_file import HavenFile, find_haven, read_haven_file
 from fivesafes.stores.jobs import DjangoJobs
-from fivesafes.stores.keyring_files import FileKeyRing
 from fivesafes.stores.workspaces import FolderWorkspaces
+from fivesafes.wiring.vault import addresser_of, blobs_of, openers, ring_of
 
 
 @frozen(kw_only=True)
@@ -67,7 +65,7 @@ class OpenHaven:
 
     def addresser(self, project: str) -> Addresser:
         """Give the keyed names of a project.  Raises PolicyInvalid when the address key is not on this machine."""
-        return Addresser(read_key(self.keys / "address.key"), project)
+        return addresser_of(self.keys, project)
 
     def vault(self, project: str) -> Vault:
         """Give the vault of a project."""
@@ -107,14 +105,7 @@ def opened_haven(path: Path | None, *, clock: Clock = utc_now) -> Iterator[OpenH
             clock=clock,
             books=DjangoBooks(),
             jobs=DjangoJobs(),
-            keyring=FileKeyRing(config.keyring, backups=config.key_backups),
-            blobs=_blobs(config),
+            keyring=ring_of(config),
+            blobs=blobs_of(config, keys_folder() / "havens" / config.id),
             workspaces=FolderWorkspaces(config.projects),
         )
-
-
-def _blobs(config: HavenFile) -> Blobs:
-    if config.store == "vault":
-        return FolderBlobs(config.vault)
-    bucket, _, prefix = config.store.removeprefix("s3://").partition("/")
-    return S3Blobs(Bucket(name=bucket, prefix=prefix, **config.s3))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from fivesafes.core.progress import Progress
 from fivesafes.data.bids.rules import Rule
 from fivesafes.data.header.profile import load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.flow.haven.consent import StatedConsent, plan_import, record_consents
 from fivesafes.flow.haven.ingest import IngestReport, Intake, check_open, ingest
 from fivesafes.flow.haven.model import KeptProject, ProjectState
 from fivesafes.flow.receive import FolderSource, Received
@@ -74,6 +76,30 @@ def add_project(haven: OpenHaven, wish: Registration, *, key: Path | None) -> bo
             outcome = "registered" if before is None else "changed"
             haven.books.tell(author.event("project", f"project {project}", outcome, project=project))
     return before is None
+
+
+def record_stated(haven: OpenHaven, project: str, stated: Sequence[StatedConsent], *, table: str) -> int:
+    """Record the consents of a table; give how many are new or changed.  Raises InvalidInput for wrong lines."""
+    plan = plan_import(
+        haven.books,
+        project,
+        stated,
+        table=table,
+        keyed=haven.addresser(project).participant,
+        on=haven.clock().date(),
+    )
+    with haven.keyring.working():
+        author = haven.author("fivesafes project add")
+        record_consents(haven.books, plan, newcomers=haven.newcomers(project), author=author)
+    return len(plan.record)
+
+
+def set_retention(haven: OpenHaven, project: str, until: date) -> None:
+    """Say until which day a project's originals are kept."""
+    author = haven.author("fivesafes project retain")
+    with haven.books.deed():
+        haven.books.set_retention(project, until, at=haven.clock())
+        haven.books.tell(author.event("retain", f"project {project}", "set", project=project, until=until.isoformat()))
 
 
 def record_review(haven: OpenHaven, project: str, review: Review) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import secrets
 from pathlib import Path
 
 from attrs import evolve
@@ -18,6 +17,7 @@ from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.engines.signers.ed25519 import Ed25519Signer
 from fivesafes.flow.haven.in_place import InPlaceSource
 from fivesafes.flow.haven.model import KeptProject
+from fivesafes.flow.haven.work import new_worker_name
 from fivesafes.flow.ports import Executor
 from fivesafes.flow.receive import FolderSource
 from fivesafes.flow.release import Conclusion, conclude
@@ -51,15 +51,24 @@ def engines(
     Raises EngineMissing when one of them can't work here.
     """
     secret = read_key(key) if key is not None else project_key(project)
-    return _engines(secret, project, workers=workers, defacer=defacer, profile=profile)
+    return engines_of(secret, project, workers=workers, defacer=defacer, profile=profile)
 
 
 def passing_engines(project: str, *, workers: int | None) -> Engines:
     """Put the engines of a dry run together: its pseudonyms are of a key that is forgotten, so nothing is written."""
-    return _engines(os.urandom(KEY_BYTES), project, workers=workers, defacer="embedded", profile="mri-research")
+    return engines_of(os.urandom(KEY_BYTES), project, workers=workers)
 
 
-def _engines(secret: bytes, project: str, *, workers: int | None, defacer: str, profile: str) -> Engines:
+def engines_of(
+    secret: bytes,
+    project: str,
+    *,
+    workers: int | None,
+    defacer: str = "embedded",
+    profile: str = "mri-research",
+    destination: str = "folder",
+) -> Engines:
+    """Put the engines together for a project whose pseudonym key is given.  Raises EngineMissing."""
     made = Engines(
         executor=executor(workers),
         converter=load("converter", "dcm2niix")(),
@@ -67,7 +76,7 @@ def _engines(secret: bytes, project: str, *, workers: int | None, defacer: str, 
         draw=before_after,
         validator=load("validator", "bids_validator")(),
         reporter=load("reporter", "html")(),
-        destination=load("destination", "folder")(),
+        destination=load("destination", destination)(),
         signer=Ed25519Signer(secret),
         profile=load_profile(profile),
         pseudonyms=Pseudonyms(secret, project),
@@ -101,7 +110,7 @@ def run_study(
             clock=clock,
             project=request.project.id,
             actor="fivesafes run",
-            worker=worker_name(),
+            worker=new_worker_name(),
         )
         source = InPlaceSource(folder=folder, kept=_kept(request), consents=request.consents, books=books, clock=clock)
         try:
@@ -124,11 +133,6 @@ def _kept(request: StudyRequest) -> KeptProject:
 def no_core_dumps() -> None:
     """Keep the system from writing scans to disk in clear when a process crashes."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-
-
-def worker_name() -> str:
-    """Name this process at this time: a name that was used before could take another's job for its own."""
-    return f"{os.getpid()}-{secrets.token_hex(6)}"
 
 
 def write_trail(path: Path) -> None:

@@ -7,6 +7,7 @@ from attrs import evolve, frozen
 from fivesafes.core.errors import EngineMissing, FiveSafesError, InvalidInput, PolicyInvalid
 from fivesafes.core.event import Fact
 from fivesafes.core.plugins import load
+from fivesafes.core.verdict import Verdict, note
 from fivesafes.setting.keyring import KEY_BYTES, read_key
 from fivesafes.setting.trail.checkpoint import SignedCheckpoint
 from fivesafes.setting.trail.note import NoteSigner, VerifierKey
@@ -52,7 +53,17 @@ def trail_key(haven: OpenHaven) -> VerifierKey:
 def verify_haven(haven: OpenHaven, *, notes: Sequence[str] = (), key: VerifierKey | None = None) -> Verified:
     """Verify the open haven's trail against its own checkpoints and those given; with its own key unless one is."""
     own = [kept.note for kept in trail.checkpoints()]
-    return verify(trail.rows(), notes=[*own, *notes], key=key or trail_key(haven), head=trail.head)
+    found = verify(trail.rows(), notes=[*own, *notes], key=key or trail_key(haven), head=trail.head)
+    return found if notes else evolve(found, verdict=found.verdict + _only_own())
+
+
+def _only_own() -> Verdict:
+    return note(
+        "setting.trail.own",
+        why="checkpoints were compared that lie in the haven itself, and none that a witness keeps",
+        fix="give one: --checkpoint NOTE; who owns this machine could have made the haven's own anew",
+        source="NIST SP 800-53 AU-9(3)",
+    )
 
 
 def tell(haven: OpenHaven, *, actor: str, verb: str, outcome: str, **facts: Fact) -> None:

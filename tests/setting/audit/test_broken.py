@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.setting.audit.made_up import (
+    FILES,
     GOOD_STATUS,
     INPUT,
     LYNIS,
@@ -177,6 +178,11 @@ BROKEN: list[tuple[str, str, Break, State]] = [
     ("service_unprivileged", "permitted", status("CapPrm:\t0000000000000000", "CapPrm:\t0000000000000400"), NO),
     ("service_unprivileged", "may gain", status("NoNewPrivs:\t1", "NoNewPrivs:\t0"), NO),
     ("service_unprivileged", "garbled", status("Uid:", "Wid:"), UNKNOWN),
+    ("service_unprivileged", "a declared one is root", both(
+        declared(services=("gunicorn",)), write("proc/88/cmdline", "gunicorn: worker [x]\0"),
+        write("proc/88/comm", "gunicorn\n"), write("proc/88/status", GOOD_STATUS.replace("999", "0"))), NO),
+    ("service_unprivileged", "one can't be read", lambda made: (made.folder / "root/proc/88/cmdline").mkdir(
+        parents=True), UNKNOWN),
     ("service_unprivileged", "none runs", write("proc/77/cmdline", "bash\0"), UNKNOWN),
     ("private_folder", "open", mode("data", 0o750), NO),
     ("private_contents", "open below", both(mode("data", 0o711), mode("data/b", 0o644)), NO),
@@ -472,6 +478,17 @@ def test_with_nothing_to_see_everything_is_unknown(tmp_path: Path) -> None:
     facts = collect_all(Look(machine=machine))
     assert {fact.state for fact in facts} == {State.UNKNOWN}
     assert all(fact.seen for fact in facts)
+
+
+def test_hidden_processes_are_not_taken_for_none(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where other accounts' processes are hidden, an ordinary account can't say how the services run; root can."""
+    table = FILES["proc/self/mountinfo"] + "22 27 0:21 / /proc rw,relatime - proc proc rw,hidepid=invisible\n"
+    made.write("proc/self/mountinfo", table)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert made.fact("service_unprivileged").state is State.UNKNOWN
+    assert "hidepid" in made.fact("umask_private").seen
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert made.fact("service_unprivileged").state is State.YES
 
 
 def test_a_look_that_breaks_is_unknown_and_the_others_go_on(made: Made) -> None:

@@ -24,7 +24,7 @@ from fivesafes.wiring.setting import InstalledPrograms
 
 held = []
 for address in sys.argv[1].split():
-    held.append(socket.create_server((address, 11112)))
+    held.append(socket.create_server((address, 11112), family=socket.AF_INET6 if ":" in address else socket.AF_INET))
 declared = Declaration(
     listeners=() if "strange" in sys.argv[2] else (Listener(port=11112, protocol="tcp", what="DICOM"),),
     tunnel=Tunnel(interface="wg0", address="10.8.0.1", far=("10.20.0.0/16",), dicom_ports=(11112,)),
@@ -47,18 +47,22 @@ table inet f {
 }
 """
 ROUTE = "ip route add blackhole 10.20.0.0/16 metric 4000"
-TUNNEL = "ip link add wg0 type dummy && ip addr add 10.8.0.1/24 dev wg0 && ip link set wg0 up"
+TUNNEL = "ip link add wg0 type veth peer name wg1 && ip link set wg1 up"
+TUNNEL += " && ip addr add 10.8.0.1/24 dev wg0 && ip link set wg0 up"
 CASES = {
     "whole": (GOOD, ROUTE, "10.8.0.1", "", {}),
     "no rules": ("", ROUTE, "10.8.0.1", "", {"firewall_default_drop": "no", "tunnel_fails_shut": "no"}),
-    "policy accept": (GOOD.replace("policy drop", "policy accept"), ROUTE, "10.8.0.1", "", {"firewall_default_drop": "no"}),
-    "accept all": (GOOD.replace('iifname "lo" accept', "accept"), ROUTE, "10.8.0.1", "", {"firewall_default_drop": "no"}),
+    "policy accept": (
+        GOOD.replace("policy drop", "policy accept"), ROUTE, "10.8.0.1", "", {"firewall_default_drop": "no"}),
+    "accept all": (
+        GOOD.replace('iifname "lo" accept', "accept"), ROUTE, "10.8.0.1", "", {"firewall_default_drop": "no"}),
     "IPv4 alone": (GOOD.replace("inet f", "ip f"), ROUTE, "10.8.0.1", "", {"firewall_default_drop": "no"}),
     "no route": (GOOD, "true", "10.8.0.1", "", {"tunnel_fails_shut": "no"}),
     "no output rule": (GOOD.replace("10.20.", "10.21."), ROUTE, "10.8.0.1", "", {"tunnel_fails_shut": "no"}),
-    "rule after accept": (GOOD.replace('oifname "lo" accept', "accept"), ROUTE, "10.8.0.1", "", {"tunnel_fails_shut": "no"}),
+    "rule after accept": (
+        GOOD.replace('oifname "lo" accept', "accept"), ROUTE, "10.8.0.1", "", {"tunnel_fails_shut": "no"}),
     "undeclared": (GOOD, ROUTE, "10.8.0.1", "strange", {"listeners_declared": "no"}),
-    "everywhere": (GOOD, ROUTE, "0.0.0.0", "", {"scanner_tunnel": "no"}),
+    "everywhere": (GOOD, ROUTE, "::", "", {"scanner_tunnel": "no"}),
     "loopback alone": (GOOD, ROUTE, "127.0.0.1", "strange", {}),
 }  # fmt: skip
 
@@ -85,7 +89,7 @@ def test_the_network_broken_for_real(case: str, tmp_path: Path) -> None:
         return
     (tmp_path / "rules.nft").write_text(rules)
     (tmp_path / "look.py").write_text(PROGRAM)
-    script = f'ip link set lo up; {TUNNEL}; {route}; nft -f rules.nft && exec "$0" look.py "$1" "$2"'
+    script = f'ip link set lo up && {TUNNEL} && {route} && nft -f rules.nft && exec "$0" look.py "$1" "$2"'
     done = subprocess.run(
         ["unshare", "-n", "sh", "-c", script, sys.executable, addresses, words],
         cwd=tmp_path,
@@ -95,7 +99,7 @@ def test_the_network_broken_for_real(case: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    # A dummy interface stands for the tunnel, so wg (where it is) shows no peer: the best there is is unknown.
+    # A pair of virtual interfaces stands for the tunnel, so wg (where it is) shows no peer: unknown is the best.
     expected = {
         "firewall_default_drop": "yes",
         "tunnel_fails_shut": "yes",

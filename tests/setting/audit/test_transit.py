@@ -1,12 +1,12 @@
 """TLS endpoints: real handshakes with servers that are right, old, weak, expiring, strange or silent."""
 
-import datetime
 import ipaddress
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.setting.audit.made_up import Made
 
 from fivesafes.core.event import utc_now
 from fivesafes.setting.model import Endpoint, State
-from tests.setting.audit.made_up import Made
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
@@ -32,8 +32,8 @@ def certificate(folder: Path, *, days: int, host: str = "127.0.0.1") -> tuple[Pa
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(utc_now() - datetime.timedelta(days=1))
-        .not_valid_after(utc_now() + datetime.timedelta(days=days))
+        .not_valid_before(utc_now() - timedelta(days=1))
+        .not_valid_after(utc_now() + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -86,14 +86,10 @@ def server(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate(folder, days=days))
     context.set_ciphers(ciphers or "ECDHE+AESGCM:ECDHE+CHACHA20")
-    with pytest.warns(DeprecationWarning) if oldest < ssl.TLSVersion.TLSv1_2 else _quiet():
+    old = oldest < ssl.TLSVersion.TLSv1_2
+    with pytest.warns(DeprecationWarning, match="TLS") if old else nullcontext():
         context.minimum_version = oldest
     return context
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    yield
 
 
 def look(made: Made, port: int, *, trusted: bool = True) -> tuple[State, str]:

@@ -17,6 +17,7 @@ class InlineExecutor:
 
     def __init__(self, workers: int = 1) -> None:
         """Take the number of workers for symmetry; there is always one."""
+        self.workers = 1
 
     def run(self, work: Callable[[J], R], jobs: Sequence[J]) -> Iterator[tuple[J, R | FiveSafesError]]:
         """Yield each job with its result, in the order given."""

@@ -89,7 +89,7 @@ def started(module: str, settings: Mapping[str, str]) -> Iterator[KeeperClient]:
     folder = Path(tempfile.mkdtemp(prefix="fivesafes-"))
     if len(str(folder)) > _LONGEST_PATH:
         folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="fivesafes-", dir="/tmp"))  # noqa: S108 - mkdtemp makes it private
+        folder = Path(tempfile.mkdtemp(prefix="fivesafes-", dir="/tmp"))
     client = KeeperClient(path=folder / "keeper")
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-P", "-m", module],

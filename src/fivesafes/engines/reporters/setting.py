@@ -22,4 +22,4 @@ def page_of(answer: Mapping[str, Any]) -> str:
     demanded = [one for one in answer["controls"] if one["demanded"]]
     topics = [(topic, list(rows)) for topic, rows in groupby(demanded, key=lambda one: one["topic"])]
     others = [one for one in answer["controls"] if not one["demanded"]]
-    return environment.get_template("setting").render(answer=answer, topics=topics, others=others)
+    return environment.get_template("setting").render(answer=answer, topics=topics, demanded=demanded, others=others)

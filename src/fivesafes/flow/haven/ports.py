@@ -135,6 +135,9 @@ class Books(Protocol):
     def save_findings(self, project: str, verdicts: Mapping[str, Verdict], *, series: str | None, at: datetime) -> None:
         """Replace the findings about a project (``series=None``) or one of its series, by safe."""
 
+    def findings(self, project: str, *, series: str | None = None) -> Mapping[str, Verdict]:
+        """Give the findings about a project or one of its series, by safe; a safe without one is not named."""
+
     def add_release(self, release: KeptRelease) -> None:
         """Record a release with whose data it holds."""
 
@@ -146,12 +149,16 @@ class Books(Protocol):
 
 
 class Jobs(Protocol):
-    """The leased job table; every call is a transaction of its own.  Payloads are ids, never identifying values."""
+    """The leased job table; every call is a transaction of its own, or part of the open deed.
+
+    Payloads are ids, never identifying values.
+    """
 
     def add(self, project: str, kind: str, objects: Mapping[str, str], *, at: datetime) -> int:
         """Queue a job per object (id → digest of inputs); one that is done from the same inputs stays done.
 
-        A failed or quarantined job with other inputs than before is queued again; give how many are queued now.
+        A failed or quarantined job with other inputs than before is queued again, a cancelled one always; one that
+        runs is left alone.  Gives how many of these objects are queued now.
         """
 
     def claim(
@@ -166,7 +173,10 @@ class Jobs(Protocol):
         """Prolong leases that this worker still holds; give how many it holds."""
 
     def finish(self, id_: int, worker: str, state: JobState, *, at: datetime, why: str = "") -> bool:
-        """End a job that this worker holds; False when it is no longer this worker's."""
+        """End a job that this worker holds; False when it is no longer this worker's.  Within a deed it is part of it.
+
+        ``QUEUED`` says that it could not be done at the time: it waits a minute for each attempt it has had.
+        """
 
     def give_back(self, ids: Iterable[int], worker: str, *, at: datetime) -> None:
         """Queue jobs again that were claimed and not begun; the attempt does not count."""
@@ -182,6 +192,9 @@ class Jobs(Protocol):
 
     def retry(self, project: str, *, at: datetime) -> int:
         """Queue failed and quarantined jobs of a project again, by a person's wish; attempts begin anew."""
+
+    def let_go(self) -> None:
+        """Close what the calling thread has opened; a thread of its own calls this before it ends."""
 
 
 class Newcomers(Protocol):

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from fivesafes.core.errors import UsageMistake
+from fivesafes.interfaces.cli.conclusion import show_conclusion
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
-from fivesafes.interfaces.cli.run import show
+from fivesafes.interfaces.cli.run import show_paths
 
 STUDY = """\
 # The demonstration's study form; `fivesafes project new` writes a commented one.
@@ -71,5 +72,7 @@ def command(context: click.Context, folder: Path, workers: int | None, *, quiet:
         conclusion = run_study(request, made, out=folder / "out", progress=progress)
     if as_json:
         emit_json(conclusion.contract)
-    show(conclusion, folder / "out", paths=not as_json)
+    show_conclusion(conclusion)
+    if not as_json:
+        show_paths(conclusion, folder / "out")
     context.exit(conclusion.exit_code)

@@ -7,6 +7,7 @@ import click
 
 from fivesafes.core.errors import EXIT_OK, Refused
 from fivesafes.core.event import utc_now
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option
 from fivesafes.interfaces.cli.output import emit_json
 
 if TYPE_CHECKING:
@@ -14,25 +15,45 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("study", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@click.argument("study", type=click.Path(path_type=Path), metavar="STUDY|PROJECT")
+@haven_option
+@json_option
 @click.pass_context
-def command(context: click.Context, study: Path, *, as_json: bool) -> None:
-    """Show the tier of the project in STUDY (a form in TOML), and each step with the control that asks for it.
+def command(context: click.Context, study: Path, haven: Path | None, *, as_json: bool) -> None:
+    """Show the tier of a project, and each step with the control that asks for it.
+
+    STUDY is a form in TOML; a PROJECT is looked up in the haven.
 
     Nothing is measured yet: the tier is judged from what the controls promise.  Exit code 3 when the place that
     the form names is not protected well enough for the tier.
     """
+    plan = _of_form(study) if study.suffix == ".toml" or study.is_file() else _of_haven(str(study), haven)
+    context.exit(tell_plan(plan, as_json=as_json))
+
+
+def _of_form(study: Path) -> "Plan":
     from fivesafes.flow.plan import make_plan  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.interfaces.forms.study import read_study  # noqa: PLC0415 - as above
 
     form = read_study(study)
-    plan = make_plan(form.project, form.consents.values(), on=utc_now().date())
+    return make_plan(form.project, form.consents.values(), on=utc_now().date())
+
+
+def _of_haven(project: str, haven: Path | None) -> "Plan":
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.overview import project_plan  # noqa: PLC0415 - as above
+
+    with opened_haven(haven) as opened:
+        return project_plan(opened, project)
+
+
+def tell_plan(plan: "Plan", *, as_json: bool) -> int:
+    """Print a plan; give the exit code."""
     if as_json:
         emit_json(as_contract(plan))
     else:
         _show(plan)
-    context.exit(Refused.exit_code if plan.verdict.refuses else EXIT_OK)
+    return Refused.exit_code if plan.verdict.refuses else EXIT_OK
 
 
 def as_contract(plan: "Plan") -> dict[str, Any]:

@@ -1,16 +1,18 @@
-"""``fivesafes project``: the study form."""
+"""``fivesafes project``: the study form, and projects as a haven has them."""
 
+from datetime import date
 from pathlib import Path
 
 import click
 
 from fivesafes.core.errors import InvalidInput, UsageMistake
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option
 from fivesafes.interfaces.cli.output import emit_json
 
 
 @click.group()
 def command() -> None:
-    """Write a new study form, or list its participants' pseudonyms."""
+    """Write a study form; register a project in a haven, show it, assess it, plan it."""
 
 
 @command.command()
@@ -58,3 +60,144 @@ def pseudonyms(form: Path, key: Path | None, *, reveal: bool) -> None:
     for participant in study.consents:
         line = f"sub-{labels.subject(participant)}"
         click.echo(f"{line}\t{participant.reveal()}" if reveal else line)
+
+
+@command.command()
+@click.argument("form", type=click.Path(path_type=Path))
+@haven_option
+@click.option(
+    "--key", type=click.Path(path_type=Path), help="Adopt a pseudonym key from before, so that pseudonyms stay."
+)
+@click.option("--dry-run", is_flag=True, help="Read the form, and register nothing.")
+@json_option
+def add(form: Path, haven: Path | None, key: Path | None, *, dry_run: bool, as_json: bool) -> None:
+    """Register the project of FORM in a haven, or take over what the form says now; its consents too.
+
+    The form's consent table is imported when it holds rows; later tables come with ``fivesafes consent import``.
+    """
+    from fivesafes.interfaces.forms.consent import read_consent_table  # noqa: PLC0415 - help stays quick
+    from fivesafes.interfaces.forms.study import read_form  # noqa: PLC0415 - as above
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
+    from fivesafes.wiring.projects import Registration, add_project, record_stated  # noqa: PLC0415 - as above
+
+    study = read_form(form)
+    stated = read_consent_table(study.table) if _has_rows(study.table) else ()
+    wish = Registration(
+        project=study.project,
+        recipients=study.recipients,
+        attestations=study.attestations,
+        reviews=study.reviews,
+        rules=study.rules,
+    )
+    with opened_haven(haven) as opened:
+        if dry_run:
+            click.echo(f"would register {study.project.id} with {len(stated)} consents; nothing was written")
+            return
+        new = add_project(opened, wish, key=key)
+        recorded = record_stated(opened, study.project.id, stated, table=study.table.name) if stated else 0
+    if as_json:
+        emit_json({"project": study.project.id, "new": new, "consents": recorded})
+        return
+    click.echo(f"{'registered' if new else 'changed'} {study.project.id}; {recorded} consents recorded")
+    click.echo(f"next: fivesafes ingest {study.project.id} FOLDER")
+
+
+@command.command()
+@click.argument("project", required=False)
+@haven_option
+@json_option
+def show(project: str | None, haven: Path | None, *, as_json: bool) -> None:
+    """Show PROJECT as registered, with counts of what the haven holds of it; without PROJECT, list all."""
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.overview import project_overview  # noqa: PLC0415 - as above
+
+    with opened_haven(haven) as opened:
+        ids = [project] if project is not None else [one.id for one in opened.books.projects()]
+        told = [project_overview(opened, id_) for id_ in ids]
+    if as_json:
+        emit_json({"projects": told})
+        return
+    for one in told:
+        click.echo(f"{one['id']}: {one['title']}  ({one['state']})")
+        for name in ("approval", "purpose", "shared_with", "recipients", "retain_until"):
+            click.echo(f"  {name.replace('_', ' '):<13} {one[name] if one[name] not in (None, '', []) else 'none'}")
+        for name in ("participants", "consents", "series", "set_aside", "releases"):
+            counts = ", ".join(f"{count} {word}" for word, count in one[name].items()) or "none"
+            click.echo(f"  {name.replace('_', ' '):<13} {counts}")
+
+
+@command.command()
+@click.argument("project")
+@haven_option
+@json_option
+def assess(project: str, haven: Path | None, *, as_json: bool) -> None:
+    """Say which tier PROJECT needs and why; judged from the consents in force, before anything is measured."""
+    from fivesafes.interfaces.cli.plan import as_contract  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
+    from fivesafes.wiring.overview import project_plan  # noqa: PLC0415 - as above
+
+    with opened_haven(haven) as opened:
+        contract = as_contract(project_plan(opened, project))
+    if as_json:
+        emit_json({key: contract[key] for key in contract if key != "steps"})
+        return
+    click.echo(f"tier {contract['tier'] or 'not assessed'}: probability {contract['probability'] or 'not assessed'}")
+    click.echo(f"  impact {contract['impact']}")
+    for reason in contract["reasons"]:
+        click.echo(f"    {reason['fact']}: {reason['led_to']}")
+    for sentence in contract["raised_by"]:
+        click.echo(f"    raised by a gate: {sentence}")
+
+
+@command.command()
+@click.argument("project")
+@haven_option
+@json_option
+@click.pass_context
+def plan(context: click.Context, project: str, haven: Path | None, *, as_json: bool) -> None:
+    """Show each step for PROJECT with the control that asks for it."""
+    from fivesafes.interfaces.cli.plan import tell_plan  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
+    from fivesafes.wiring.overview import project_plan  # noqa: PLC0415 - as above
+
+    with opened_haven(haven) as opened:
+        made = project_plan(opened, project)
+    context.exit(tell_plan(made, as_json=as_json))
+
+
+@command.command()
+@click.argument("project")
+@click.argument("until", required=False)
+@haven_option
+@json_option
+def retain(project: str, until: str | None, haven: Path | None, *, as_json: bool) -> None:
+    """Say until which day (2031-12-31) PROJECT's originals are kept; without a day, show what is due."""
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.projects import set_retention  # noqa: PLC0415 - as above
+
+    with opened_haven(haven) as opened:
+        kept = opened.project(project)
+        if until is not None:
+            set_retention(opened, project, _day(until))
+            kept = opened.project(project)
+    if as_json:
+        emit_json({"project": project, "retain_until": str(kept.retain_until) if kept.retain_until else None})
+    else:
+        click.echo(f"{project}: kept until {kept.retain_until or 'nobody has said when'}")
+
+
+def _has_rows(table: Path) -> bool:
+    """Whether there is a consent table with more than its header; ``project new`` writes the header alone."""
+    try:
+        text = table.read_text(encoding="utf-8-sig", errors="replace")
+    except FileNotFoundError:
+        return False
+    return len([line for line in text.splitlines() if line.strip(" ,;\t")]) > 1
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        message = "that is no day"
+        raise UsageMistake(message, fix="write it as 2031-12-31") from None

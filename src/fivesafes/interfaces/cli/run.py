@@ -1,20 +1,17 @@
 """``fivesafes run STUDY.toml SCANS --out DIR``: DICOM in, released BIDS and report out."""
 
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from fivesafes.core.errors import EXIT_OK, InvalidInput, Refused
+from fivesafes.interfaces.cli.conclusion import show_conclusion, show_set_aside
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
 if TYPE_CHECKING:
     from fivesafes.flow.release import Conclusion
     from fivesafes.flow.run import RunState
-
-
-_SELF_EVIDENT: Final = {"released", "ready"}
 
 
 @click.command()
@@ -75,7 +72,9 @@ def command(  # noqa: PLR0913 - a command's options
         context.exit(Refused.exit_code if state.refuses else EXIT_OK)
     if as_json:
         emit_json(conclusion.contract)
-    show(conclusion, out, paths=not as_json)
+    show_conclusion(conclusion)
+    if not as_json:  # standard output holds the JSON object
+        show_paths(conclusion, out)
     context.exit(conclusion.exit_code)
 
 
@@ -97,7 +96,7 @@ def _answer_dry_run(state: "RunState", *, as_json: bool) -> None:
     if as_json:
         emit_json(answer)
         return
-    _show_set_aside(state)
+    show_set_aside(state)
     for series in answer["series"]:
         click.echo(f"  {series['id']}  {series['status']:<14} {series['why']}")
     for safe, verdict in answer["verdicts"].items():
@@ -106,36 +105,11 @@ def _answer_dry_run(state: "RunState", *, as_json: bool) -> None:
     click.echo("nothing was written")
 
 
-def show(conclusion: "Conclusion", out: Path, *, paths: bool) -> None:
-    """Tell a person how it ended: findings on standard error, where the results are on standard output."""
-    state = conclusion.state
-    _show_set_aside(state)
-    for status, count in sorted(Counter(one.status.value for one in state.outcomes).items()):
-        click.echo(f"  {count} series {status}", err=True)
-    reasons = Counter((one.status.value, one.why) for one in state.outcomes if one.status.value not in _SELF_EVIDENT)
-    for (status, why), count in sorted(reasons.items()):
-        click.echo(f"    {count} {status}: {why}", err=True)
-    for safe, verdict in state.verdicts.items():
-        heavy = [finding for finding in verdict.findings if finding.gravity.word != "note"]
-        word = {"note": "yes", "review": "a person must look", "refuse": "no"}[verdict.gravity.word]
-        click.echo(f"  safe {safe:<8} {word}", err=True)
-        for finding in heavy:
-            click.echo(f"    {finding}", err=True)
-    click.echo(conclusion.sentence, err=True)
-    if not paths:  # standard output holds the JSON object
-        return
+def show_paths(conclusion: "Conclusion", out: Path) -> None:
+    """Say on standard output where the results are."""
     if conclusion.release is not None:
         click.echo(f"release: {out / conclusion.release}")
     click.echo(f"report:  {out / 'private' / 'report.html'}")
-
-
-def _show_set_aside(state: "RunState") -> None:
-    if state.received is None:
-        return
-    click.echo(f"  {sum(len(s.originals) for s in state.received.series)} files received", err=True)
-    counted = Counter((aside.status.value, aside.why) for aside in state.received.set_aside)
-    for (status, why), count in sorted(counted.items()):
-        click.echo(f"  {count} files set aside, {status}: {why}", err=True)
 
 
 def _reveal(state: "RunState") -> None:

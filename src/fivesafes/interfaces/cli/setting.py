@@ -92,8 +92,7 @@ def _show(answer: dict[str, Any]) -> None:
     for state, colour in _COLOURS.items():
         for one in (row for row in demanded if row["state"] == state):
             told = f"[bold]{escape(one['control'])}[/bold]  {escape(one['why'])}"
-            fix = one["fix"].replace(f' with control = "{one["control"]}"', "")
-            told += f"\n→ [italic]{escape(fix)}[/italic]" if fix else ""
+            told += f"\n→ [italic]{escape(one['fix'])}[/italic]" if one["fix"] else ""
             table.add_row(f"[{colour}]{state}[/]", told)
     console.print(table)
     counts = answer["counts"]

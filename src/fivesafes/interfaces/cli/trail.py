@@ -244,7 +244,7 @@ def _verify_file(trail: Path, notes: list[str], key: Path | None) -> "Verified":
         trail = folder / "trail.jsonl"
         beside = folder / "checkpoints.txt"
         notes = [*notes, *(_notes(beside) if beside.exists() and beside.stat().st_size else [])]
-        key = key or folder / "trail.pub"
+        key = key or beside.with_name("trail.pub")
     if notes and key is None:
         mistake = "a checkpoint is verified with the trail's public key: give --key FILE"
         raise click.UsageError(mistake)

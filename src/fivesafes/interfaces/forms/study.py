@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fivesafes.core.errors import InvalidInput
@@ -50,6 +50,7 @@ class Study:
     attestations: tuple[Attestation, ...]
     reviews: tuple[Review, ...]
     rules: tuple[Rule, ...]
+    table: Path
 
     def request(self, scans: Path) -> StudyRequest:
         """Join the study with the folder of its scans."""
@@ -183,6 +184,12 @@ class _StudyForm(_Form):
 
 def read_study(path: Path) -> Study:
     """Read the form and its consent table.  Raises InvalidInput naming the line, the reason and an example."""
+    study = read_form(path)
+    return evolve(study, consents=read_consents(study.table))
+
+
+def read_form(path: Path) -> Study:
+    """Read the form alone: ``table`` says where its consent table should be.  Raises InvalidInput."""
     text = _text_of(path)
     try:
         raw = tomllib.loads(text)
@@ -236,7 +243,8 @@ def _study(form: _StudyForm, path: Path, text: str) -> Study:
     )
     return Study(
         project=project,
-        consents=read_consents(path.parent / form.consent.table),
+        consents={},
+        table=path.parent / form.consent.table,
         recipients=tuple(Recipient(**r.model_dump()) for r in form.recipient),
         attestations=tuple(Attestation(**a.model_dump()) for a in form.attestation),
         reviews=tuple(

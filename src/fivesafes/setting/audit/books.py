@@ -24,7 +24,7 @@ BOOKS: Final[dict[str, Callable[[HavenFacts], Fact]]] = {
 def from_books(control: str, haven: HavenFacts | None) -> Fact:
     """Ask the books about one control; a haven that answers about another one is not believed."""
     if haven is None:
-        return Fact(control=control, state=State.UNKNOWN, how=_HOW, seen="no haven is given")
+        return Fact(control=control, state=State.UNKNOWN, how=_HOW, seen="no haven's books are at hand")
     fact = BOOKS[control](haven)
     if fact.control != control:
         return Fact(control=control, state=State.UNKNOWN, how=_HOW, seen="the answer was about something else")

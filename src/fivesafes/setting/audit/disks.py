@@ -47,7 +47,7 @@ def mounts(machine: Machine) -> list[Mount]:
         before, after = left.split(), right.split()
         if len(before) < 6 or len(after) < 2:  # noqa: PLR2004 - the fields that every line has
             continue
-        options = frozenset(before[5].split(","))
+        options = frozenset((*before[5].split(","), *(after[2].split(",") if len(after) > 2 else ())))  # noqa: PLR2004 - as above
         table.append(
             Mount(
                 point=Path(_plain(before[4])), kind=after[0], source=_plain(after[1]), root=before[3], options=options

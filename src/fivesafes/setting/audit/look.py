@@ -69,7 +69,10 @@ def asked(look: Look, command: Sequence[str], *, seconds: float = QUICK_SECONDS,
     name, how = command[0], " ".join(command)
     if not look.machine.programs.has(name):
         raise NotSeen(how, f"{name} is not on PATH, or others than its owner may change it")
-    ran = look.machine.programs.run(command, seconds=seconds)
+    try:
+        ran = look.machine.programs.run(command, seconds=seconds)
+    except OSError:
+        raise NotSeen(how, f"{name} could not be started") from None
     if ran.code is None:
         raise NotSeen(how, f"{name} did not end within {seconds:g} s")
     if ran.code not in codes:

@@ -1,5 +1,6 @@
 """Looks at processes: with what rights the services run, what they hand down, and what a container lets out."""
 
+import os
 import re
 import stat
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from fivesafes.setting.audit.disks import mount_of, mounts
-from fivesafes.setting.audit.look import Found, Look, no, unknown, worst, yes
+from fivesafes.setting.audit.look import Found, Look, NotSeen, no, unknown, worst, yes
 from fivesafes.setting.audit.machine import Machine
 
 _SERVICE_VERBS: Final = {"serve", "worker", "receive"}
@@ -26,14 +27,21 @@ _STRONG: Final = {
 
 
 def services(look: Look) -> list[int]:
-    """Find the services: our own long-running verbs, and the programs that are declared."""
-    found = []
-    for pid in look.machine.processes():
+    """Find the services: our own long-running verbs, and the programs that are declared.
+
+    Raises NotSeen where processes are hidden, and OSError for one that may not be read: it might be a service.
+    """
+    machine, how, found = look.machine, "/proc", []
+    hidden = [m for m in mounts(machine) if m.kind == "proc" and any(o.startswith("hidepid=") for o in m.options)]
+    if hidden and os.geteuid() != 0:
+        raise NotSeen(how, "other accounts' processes are hidden here (hidepid): look as root")
+    for pid in machine.processes():
         try:
-            words = look.machine.text(f"/proc/{pid}/cmdline").split("\0")
-        except OSError:
-            continue  # it ended meanwhile, or belongs to somebody whose processes are hidden
-        if _is_service([word for word in words if word], look.declared.services):
+            words = machine.text(f"/proc/{pid}/cmdline").split("\0")
+            name = machine.text(f"/proc/{pid}/comm").strip()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+        if name in look.declared.services or _is_service([word for word in words if word], look.declared.services):
             found.append(pid)
     return found
 
@@ -207,4 +215,4 @@ def metadata_unreachable(look: Look) -> Found:
     for host, port in _METADATA:
         if look.machine.connects(host, port, _METADATA_SECONDS):
             return no(how, "the metadata service of a cloud answers this account")
-    return yes(how, "nothing answers there")
+    return yes(how, f"nothing answers there within {_METADATA_SECONDS:g} s")

@@ -3,14 +3,13 @@
 Kept outside by a witness, one of them convicts whoever cut the trail's tail or made its chain anew.
 """
 
-import base64
-import binascii
 import re
 from typing import Final
 
 from attrs import frozen
 
 from fivesafes.core.errors import InvalidInput
+from fivesafes.setting.trail.base64_strict import decoded, encoded
 from fivesafes.setting.trail.merkle import HASH_BYTES
 from fivesafes.setting.trail.note import NoteSigner, VerifierKey, opened
 
@@ -28,7 +27,7 @@ class Checkpoint:
 
     def text(self) -> str:
         """Write it as the note's text."""
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode('ascii')}\n"
+        return f"{self.origin}\n{self.size}\n{encoded(self.root)}\n"
 
 
 @frozen(kw_only=True)
@@ -57,9 +56,9 @@ def parsed(text: str) -> Checkpoint:
     """Read a note's text; extension lines are passed over.  Raises InvalidInput when it is no checkpoint."""
     lines = text.split("\n")[:-1]
     try:
-        origin, size, encoded = lines[:_LINES]
-        root = base64.b64decode(encoded, validate=True)
-    except (ValueError, binascii.Error):
+        origin, size, root_text = lines[:_LINES]
+        root = decoded(root_text)
+    except ValueError:
         raise _no_checkpoint() from None
     if not all(lines) or not _SIZE.fullmatch(size) or len(root) != HASH_BYTES:
         raise _no_checkpoint()

@@ -1,7 +1,5 @@
 """Signed notes (C2SP signed-note): a text, an empty line, and one line per signature, here of Ed25519 (RFC 8032)."""
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from fivesafes.core.errors import InvalidInput
+from fivesafes.setting.trail.base64_strict import decoded, encoded
 
 _ED25519: Final = b"\x01"
 _DASH: Final = "— "
@@ -35,7 +34,7 @@ class VerifierKey:
 
     def __str__(self) -> str:
         """Write it as one line."""
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(_ED25519 + self.raw).decode('ascii')}"
+        return f"{self.name}+{self.id.hex()}+{encoded(_ED25519 + self.raw)}"
 
     @classmethod
     def parsed(cls, text: str) -> "VerifierKey":
@@ -43,9 +42,9 @@ class VerifierKey:
         # Base64 may hold a plus sign itself, and a name may not.
         words = text.strip().split("+", 2)
         try:
-            name, id_, encoded = words
-            kind_and_key = base64.b64decode(encoded, validate=True)
-        except (ValueError, binascii.Error):
+            name, id_, key_text = words
+            kind_and_key = decoded(key_text)
+        except ValueError:
             raise _no_key() from None
         key = cls(name=name, raw=kind_and_key[1:])
         if not _NAME.fullmatch(name) or kind_and_key[:1] != _ED25519 or len(key.raw) != _KEY_BYTES:
@@ -71,7 +70,7 @@ class NoteSigner:
         if not text.endswith("\n") or re.search(r"[\x00-\x09\x0b-\x1f]", text):
             message = "a note's text ends in a newline and holds no other control character"
             raise ValueError(message)
-        signature = base64.b64encode(self.key.id + self._key.sign(text.encode())).decode("ascii")
+        signature = encoded(self.key.id + self._key.sign(text.encode()))
         return f"{text}\n{_DASH}{self.key.name} {signature}\n"
 
 
@@ -109,9 +108,9 @@ def _parted(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     for line in lines:
         words = line.removeprefix(_DASH).split(" ")
         try:
-            name, encoded = words
-            raw = base64.b64decode(encoded, validate=True)
-        except (ValueError, binascii.Error):
+            name, signature = words
+            raw = decoded(signature)
+        except ValueError:
             raise _no_note() from None
         if not line.startswith(_DASH) or not _NAME.fullmatch(name) or len(raw) <= _ID_BYTES:
             raise _no_note()

@@ -4,13 +4,12 @@ A proof carries the signed checkpoint that it leads to, so it says something onl
 consistency proof also wants the earlier checkpoint, from the witness who kept it.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.core.verdict import Verdict, note, refuse
+from fivesafes.setting.trail.base64_strict import decoded, encoded
 from fivesafes.setting.trail.checkpoint import Checkpoint, SignedCheckpoint, read_checkpoint
 from fivesafes.setting.trail.merkle import (
     consistency_holds,
@@ -109,13 +108,13 @@ def _judge_growth(since: int, path: list[bytes], upto: Checkpoint, earlier: Sequ
 
 
 def _encoded(path: Sequence[bytes]) -> list[str]:
-    return [base64.b64encode(one).decode("ascii") for one in path]
+    return [encoded(one) for one in path]
 
 
 def _decoded(path: Sequence[Any]) -> list[bytes]:
     try:
-        return [base64.b64decode(one, validate=True) for one in path]
-    except (ValueError, TypeError, binascii.Error):
+        return [decoded(one) for one in path]
+    except (ValueError, TypeError):
         raise _no_proof() from None
 
 

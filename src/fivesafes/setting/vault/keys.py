@@ -4,7 +4,8 @@ A key in clear exists only in the memory of who made it, who serves the jobs, or
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from attrs import field, frozen
@@ -108,12 +109,12 @@ def open_identity(ring: KeyRing, name: str, identity: Identity) -> Identity:
     return Identity(open_secret(ring, name, identity).decode("ascii", errors="replace"))
 
 
-def not_opened_by(ring: KeyRing, identity: Identity) -> tuple[str, ...]:
-    """List the keys that this identity does not open."""
+def not_opened_by(ring: KeyRing, by: Sequence[Identity]) -> tuple[str, ...]:
+    """List the keys that none of these identities opens."""
     left = []
     for name in ring.names():
         try:
-            open_secret(ring, name, identity)
+            _opened(ring.get(name), by)
         except SealBroken:
             left.append(name)
         except KeyGone:
@@ -121,25 +122,37 @@ def not_opened_by(ring: KeyRing, identity: Identity) -> tuple[str, ...]:
     return tuple(left)
 
 
-def rewrap(ring: KeyRing, *, by: Identity, openers: Openers, progress: Progress | None = None) -> int:
+def rewrap(ring: KeyRing, *, by: Sequence[Identity], openers: Openers, progress: Progress | None = None) -> int:
     """Seal every key anew to exactly these openers; give the number.  Originals are not touched.
 
-    Done again after an interruption, it does no harm.  Raises Refused before anything is changed when a key does not
-    open by this identity.
+    ``by``: identities of which one opens each key.  Done again after an interruption, it does no harm.  Raises Refused
+    before anything is changed when a key does not open.
     """
     progress = progress or Silent()
     ring.settled()
-    if locked := not_opened_by(ring, by):
-        message = f"{len(locked)} of the haven's keys do not open by this identity"
-        raise Refused(message, fix="give the identity of a custodian in force: fivesafes vault custodians")
+    check_opened_by(ring, by)
     names = tuple(ring.names())
     progress.begin("rewrap", total=len(names), unit="keys")
     changed = 0
     for name in names:
-        changed += ring.replace(name, lambda sealed: seal(unseal(sealed, by), openers.recipients))
+        changed += ring.replace(name, lambda sealed: seal(_opened(sealed, by), openers.recipients))
         progress.advance("rewrap")
     progress.end("rewrap")
     return changed
+
+
+def check_opened_by(ring: KeyRing, by: Sequence[Identity]) -> None:
+    """Raise Refused when a key of the ring opens by none of these identities."""
+    if locked := not_opened_by(ring, by):
+        message = f"{len(locked)} of the haven's keys do not open by this identity"
+        raise Refused(message, fix="give the identity of a custodian in force: fivesafes vault custodians")
+
+
+def _opened(sealed: bytes, by: Sequence[Identity]) -> bytes:
+    for identity in by[:-1]:
+        with suppress(SealBroken):
+            return unseal(sealed, identity)
+    return unseal(sealed, by[-1])
 
 
 def _checked_project(project: str) -> str:

@@ -1,0 +1,101 @@
+"""What the books say lies sealed, and to which key: for verifying, handing back, and the recovery's manifest."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from attrs import frozen
+
+from fivesafes.core.errors import UsageMistake
+from fivesafes.flow.haven.model import KeptParticipant, KeptProject, KeptSeries, ParticipantState, SeriesState
+from fivesafes.flow.haven.ports import Books
+from fivesafes.setting.vault.address import ADDRESS_BYTES
+from fivesafes.setting.vault.keys import participant_key, quarantine_key
+
+
+class Kind(StrEnum):
+    """What a sealed object is."""
+
+    ORIGINAL = "original"
+    SHEET = "sheet"  # what naming and gating must know of a series, as JSON
+    ASIDE = "aside"  # a file that was set aside before anybody knew whose it is
+
+
+@frozen(kw_only=True)
+class Sealed:
+    """Objects of one kind that one key opens, in their order.  ``series`` is empty for what was set aside."""
+
+    project: str
+    kind: Kind
+    series: str
+    key: str
+    recipient: str
+    addresses: tuple[bytes, ...]
+
+
+def sealed_in(books: Books, project: str | None = None) -> Iterator[Sealed]:
+    """List everything that is sealed, or what is of one project, series by series."""
+    for kept in books.projects():
+        if project is not None and kept.id != project:
+            continue
+        people = {person.id: person for person in books.participants(kept.id)}
+        for series in books.series(kept.id, SeriesState.SEALED, SeriesState.QUARANTINED):
+            yield from _of_series(books, series, people[series.participant])
+        if asides := books.asides(kept.id):
+            yield _aside(kept, tuple(one.address for one in asides))
+
+
+def sealed_series(books: Books, project: str, series: str) -> tuple[Sealed, ...]:
+    """List one series: its originals, then its sheet.  Raises UsageMistake when it is not there or was shredded."""
+    row = books.one_series(series)
+    if row is None or row.project != project or row.state in {SeriesState.SHREDDED, SeriesState.IN_PLACE}:
+        message = "the vault holds no such series of this project"
+        raise UsageMistake(message, fix="fivesafes status --json lists the series")
+    person = books.participant(row.participant)
+    assert person is not None  # noqa: S101 - rows of participants stay
+    return tuple(_of_series(books, row, person))
+
+
+def keys_expected(books: Books) -> tuple[frozenset[str], frozenset[str]]:
+    """Name the keys of participants and quarantines that must be in the ring, and those that must not be any more."""
+    there: set[str] = set()
+    gone: set[str] = set()
+    for kept in books.projects():
+        if kept.recipient:
+            there.add(quarantine_key(kept.id, kept.recipient))
+        for person in books.participants(kept.id):
+            key = participant_key(person.id, person.recipient)
+            match person.state:
+                case ParticipantState.ACTIVE:
+                    there.add(key)
+                case ParticipantState.WITHDRAWN:
+                    gone.add(key)
+                case ParticipantState.WITHDRAWING:
+                    pass  # it may be there or gone: the withdrawal is at work
+    return frozenset(there), frozenset(gone)
+
+
+def _of_series(books: Books, series: KeptSeries, person: KeptParticipant) -> Iterator[Sealed]:
+    key = participant_key(person.id, person.recipient)
+    sheets = tuple(series.sheet[at : at + ADDRESS_BYTES] for at in range(0, len(series.sheet), ADDRESS_BYTES))
+    originals = tuple(one.address for one in books.instances(series.id))
+    for kind, addresses in ((Kind.ORIGINAL, originals), (Kind.SHEET, sheets)):
+        if addresses:
+            yield Sealed(
+                project=series.project,
+                kind=kind,
+                series=series.id,
+                key=key,
+                recipient=person.recipient,
+                addresses=addresses,
+            )
+
+
+def _aside(kept: KeptProject, addresses: tuple[bytes, ...]) -> Sealed:
+    return Sealed(
+        project=kept.id,
+        kind=Kind.ASIDE,
+        series="",
+        key=quarantine_key(kept.id, kept.recipient),
+        recipient=kept.recipient,
+        addresses=addresses,
+    )

@@ -1,0 +1,123 @@
+"""A project's series as jobs: queued, claimed, done in worker processes; each published and written down in a deed."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import field, frozen
+
+from fivesafes.core.errors import FiveSafesError, TryAgain
+from fivesafes.core.event import Event
+from fivesafes.core.ids import SeriesId
+from fivesafes.core.verdict import Verdict, refuse
+from fivesafes.flow.haven.model import Job, JobState, ParticipantState
+from fivesafes.flow.haven.outcomes import steps_of
+from fivesafes.flow.haven.work import Desk, drain
+from fivesafes.flow.record import SeriesOutcome, SeriesStatus
+from fivesafes.flow.series import (
+    SeriesContext,
+    discard_series,
+    finished_before,
+    publish_series,
+    stopped_outcome,
+    work_series,
+)
+
+KIND = "series"
+
+
+@frozen(kw_only=True)
+class Shift:
+    """Who does a project's series: the desk, the engines' versions; ``event`` composes one (what, outcome, why)."""
+
+    desk: Desk
+    project: str
+    versions: Mapping[str, str]
+    event: Callable[[str, str, str], Event]
+
+
+@frozen(kw_only=True)
+class Done:
+    """What came of the series: an outcome for each, or that it must be tried again."""
+
+    outcomes: tuple[SeriesOutcome, ...]
+    postponed: tuple[TryAgain, ...] = field(repr=False)
+
+
+def do_series(shift: Shift, context: SeriesContext, wanted: Sequence[SeriesId]) -> Done:
+    """Do what is not finished from the same inputs, in the order given; tell of every series how it stands now."""
+    finished: dict[str, SeriesOutcome] = {
+        series: before for series in wanted if (before := finished_before(context, series)) is not None
+    }
+    todo: dict[str, str] = {series: context.inputs[series] for series in wanted if series not in finished}
+    results: dict[str, SeriesOutcome] = dict(finished)
+    if todo:
+        shift.desk.jobs.add(shift.project, KIND, todo, at=shift.desk.clock())
+
+        def keep(job: Job, outcome: SeriesOutcome) -> None:
+            results[job.object] = _keep(shift, context, outcome)
+
+        def tell(job: Job, error: FiveSafesError, state: JobState) -> None:
+            shift.desk.books.tell(shift.event(f"series {job.object}", state.value, error.what))
+
+        drain(shift.desk, context, do=_do, keep=keep, tell=tell)
+    left = [series for series in wanted if series not in results]
+    outcomes, postponed = _looked_up(shift, context, left)
+    ordered = sorted([*results.values(), *outcomes], key=lambda one: one.id)  # finishing first must not show
+    return Done(outcomes=tuple(ordered), postponed=tuple(postponed))
+
+
+def _do(context: SeriesContext, job: Job) -> SeriesOutcome:
+    return work_series(context, SeriesId(job.object))
+
+
+def _keep(shift: Shift, context: SeriesContext, outcome: SeriesOutcome) -> SeriesOutcome:
+    """Publish what was made and write it down, within the job's deed; nothing, when the participant has withdrawn."""
+    books, at = shift.desk.books, shift.desk.clock()
+    if not _may_be_touched(shift, outcome.id):
+        discard_series(context.place, outcome.id)
+        outcome = stopped_outcome(context, outcome.id, why="the participant has withdrawn meanwhile")
+    else:
+        publish_series(context.place, outcome.id)
+        books.save_steps(steps_of(outcome, shift.versions, at=at))
+    books.save_findings(shift.project, {"data": Verdict(outcome.verdict)}, series=outcome.id, at=at)
+    books.tell(shift.event(f"series {outcome.id}", outcome.status.value, outcome.why))
+    return outcome
+
+
+def _may_be_touched(shift: Shift, series: SeriesId) -> bool:
+    row = shift.desk.books.one_series(series)
+    person = shift.desk.books.participant(row.participant) if row is not None else None
+    return person is not None and person.state is ParticipantState.ACTIVE
+
+
+def _looked_up(
+    shift: Shift, context: SeriesContext, left: Sequence[SeriesId]
+) -> tuple[list[SeriesOutcome], list[TryAgain]]:
+    """Say how series stand that this worker did not end: done elsewhere, given up, or still in hand."""
+    if not left:
+        return [], []
+    jobs = {job.object: job for job in shift.desk.jobs.jobs(shift.project) if job.kind == KIND}
+    outcomes: list[SeriesOutcome] = []
+    postponed: list[TryAgain] = []
+    for series in left:
+        job = jobs.get(series)
+        elsewhere = finished_before(context, series)
+        if elsewhere is not None:
+            outcomes.append(elsewhere)
+        elif job is not None and job.state in {JobState.FAILED, JobState.QUARANTINED}:
+            outcomes.append(_given_up(context, series, job))
+        else:
+            why = job.why if job is not None and job.why else "another worker has it in hand"
+            postponed.append(TryAgain(why, fix="run the same command again"))
+    return outcomes, postponed
+
+
+def _given_up(context: SeriesContext, series: SeriesId, job: Job) -> SeriesOutcome:
+    why = f"given up: {job.why}" if job.state is JobState.FAILED else f"quarantined: {job.why}"
+    verdict = refuse(
+        f"data.series.{job.state.value}",
+        why=why,
+        fix="find the cause, then run it again with --retry",
+        source="ARCHITECTURE: absence refuses",
+        about=f"series {series}",
+    )
+    return stopped_outcome(context, series, why=why, status=SeriesStatus.REFUSED).with_verdict(verdict)

@@ -1,0 +1,280 @@
+"""``fivesafes vault``: who can open what is sealed, whether it is whole, and how it comes back."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from fivesafes.core.errors import InvalidInput, UsageMistake
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option
+from fivesafes.interfaces.cli.output import emit_json, shown_progress
+
+if TYPE_CHECKING:
+    from fivesafes.flow.custody import Change
+    from fivesafes.flow.verify_vault import Checked
+
+EXIT_DAMAGED: Final = 3
+_PATH: Final = click.Path(path_type=Path)
+_SAMPLE: Final = 1000
+
+
+def _identity_option(*, needed: bool) -> Callable[..., Any]:
+    """Add ``--identity``: a key is read from a file, and never stands on the command line."""
+    return click.option(
+        "--identity",
+        type=_PATH,
+        required=needed,
+        help="The age identity file of a custodian (mode 0600); it is read and not kept.",
+    )
+
+
+_by: Final = click.option("--by", default="fivesafes vault", show_default=True, help="Who does it, for the trail.")
+_dry_run: Final = click.option("--dry-run", is_flag=True, help="See whether it may be done, and change nothing.")
+
+
+@click.group()
+def command() -> None:
+    """Say who can open what is sealed; verify it, hand it back, print how to recover it."""
+
+
+@command.command("custodians")
+@haven_option
+@json_option
+def list_custodians(haven: Path | None, *, as_json: bool) -> None:
+    """List who can open what is sealed."""
+    from fivesafes.wiring.custodians import custodians  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
+
+    with opened_haven(haven):
+        there = custodians()
+    if as_json:
+        rows = [{"name": one.name, "recipient": one.recipient, "standing": one.standing.value} for one in there]
+        emit_json({"custodians": rows})
+        return
+    for one in there:
+        click.echo(f"{one.name:<24} {one.standing.value:<14} {one.recipient}")
+    if any(one.standing.value in {"joining", "joining-worker", "leaving"} for one in there):
+        click.echo("a change was begun and not finished: run its command again", err=True)
+
+
+@command.command("add-custodian")
+@click.argument("name")
+@click.argument("recipient")
+@_identity_option(needed=True)
+@_by
+@_dry_run
+@haven_option
+@json_option
+def add_custodian(
+    name: str, recipient: str, *, identity: Path, by: str, dry_run: bool, haven: Path | None, as_json: bool
+) -> None:
+    """Let NAME open what is sealed, by their age RECIPIENT (age1…).  Originals are not touched."""
+    from fivesafes.flow.custody import adding  # noqa: PLC0415 - loaded when called: help stays quick
+
+    _change(haven, adding(name, recipient), identity=identity, by=by, dry_run=dry_run, as_json=as_json)
+
+
+@command.command("remove-custodian")
+@click.argument("name")
+@_identity_option(needed=True)
+@_by
+@_dry_run
+@haven_option
+@json_option
+def remove_custodian(name: str, *, identity: Path, by: str, dry_run: bool, haven: Path | None, as_json: bool) -> None:
+    """Let NAME leave: no key that the haven keeps opens by theirs any more.  Two custodians are the least."""
+    from fivesafes.flow.custody import removing  # noqa: PLC0415 - loaded when called: help stays quick
+
+    _change(haven, removing(name), identity=identity, by=by, dry_run=dry_run, as_json=as_json)
+
+
+@command.command()
+@click.argument("who", nargs=-1, metavar="[NAME RECIPIENT]")
+@click.option("--worker", is_flag=True, help="Make the worker of this machine a new key.")
+@_identity_option(needed=False)
+@_by
+@_dry_run
+@haven_option
+@json_option
+def rotate(
+    who: tuple[str, ...],
+    *,
+    worker: bool,
+    identity: Path | None,
+    by: str,
+    dry_run: bool,
+    haven: Path | None,
+    as_json: bool,
+) -> None:
+    """Exchange NAME's key for a new one (RECIPIENT), or with --worker the worker's.  Originals are not touched."""
+    from fivesafes.flow.custody import exchanging  # noqa: PLC0415 - loaded when called: help stays quick
+
+    if worker and not who:
+        _rotate_worker(haven, identity=identity, by=by, dry_run=dry_run, as_json=as_json)
+        return
+    if worker or len(who) != len(("NAME", "RECIPIENT")) or identity is None:
+        message = "whose key is to be exchanged?"
+        raise UsageMistake(message, fix="fivesafes vault rotate NAME RECIPIENT --identity FILE, or --worker alone")
+    _change(haven, exchanging(*who), identity=identity, by=by, dry_run=dry_run, as_json=as_json)
+
+
+@command.command()
+@click.option("--all", "everything", is_flag=True, help="Open every object.")
+@click.option("--sample", type=click.IntRange(min=0), help=f"Open so many, chosen at random (default: {_SAMPLE}).")
+@click.option("--clean", is_flag=True, help="Remove what no row names: left by work that was killed.")
+@_identity_option(needed=False)
+@haven_option
+@json_option
+def verify(
+    *, everything: bool, sample: int | None, clean: bool, identity: Path | None, haven: Path | None, as_json: bool
+) -> None:
+    """Look whether every object is there, and open some: each must be what was received.
+
+    Exit codes: 0 all is well, 3 something is damaged or missing, 6 there is something that no row names.
+    """
+    from fivesafes.wiring import custodians  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
+
+    if everything and sample is not None:
+        message = "all of them, or a sample?"
+        raise UsageMistake(message, fix="give --all or --sample N")
+    number = None if everything else _SAMPLE if sample is None else sample
+    with opened_haven(haven) as opened, shown_progress(quiet=as_json) as progress:
+        found = custodians.verify(opened, identity=identity, sample=number, progress=progress)
+        if clean:
+            found = custodians.clean_vault(opened, found)
+    _tell_checked(found, as_json=as_json)
+    sys.exit(_exit_of(found))
+
+
+@command.command()
+@haven_option
+@json_option
+def stats(haven: Path | None, *, as_json: bool) -> None:
+    """Count what the vault holds."""
+    from fivesafes.wiring.custodians import vault_stats  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
+
+    with opened_haven(haven) as opened:
+        held = vault_stats(opened)
+    if as_json:
+        emit_json({"objects": held.objects, "bytes": held.bytes, "recipients": held.recipients})
+    else:
+        click.echo(f"{held.objects} objects, {held.bytes / 1e6:.1f} MB sealed, to {held.recipients} keys")
+
+
+@command.command()
+@click.argument("project")
+@click.argument("series")
+@click.option("--to", type=_PATH, required=True, help="A new folder on an encrypted disk, outside the haven.")
+@click.option("--reason", required=True, help="What for; the trail keeps it.  No name of a participant belongs here.")
+@_identity_option(needed=True)
+@_by
+@haven_option
+@json_option
+def get(  # noqa: PLR0913 - click hands over one argument per option
+    project: str, series: str, *, to: Path, reason: str, identity: Path, by: str, haven: Path | None, as_json: bool
+) -> None:
+    """Hand the originals of SERIES (its keyed id) back to a custodian; the trail tells of it first."""
+    from fivesafes.wiring.custodians import hand_back  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
+
+    if not reason.strip():
+        message = "the reason is empty"
+        raise UsageMistake(message, fix="say in a few words what the originals are needed for")
+    with opened_haven(haven) as opened:
+        given = hand_back(opened, project, series, to=to, identity=identity, reason=reason.strip(), by=by)
+    if as_json:
+        emit_json({"project": project, "series": series, "files": given.files, "bytes": given.bytes})
+    else:
+        click.echo(f"wrote {given.files} originals; remove them when the reason is gone")
+
+
+@command.command()
+@click.option("--page", type=_PATH, required=True, help="The page to write; the manifest goes beside it as .tsv.")
+@haven_option
+@json_option
+def recover(page: Path, *, haven: Path | None, as_json: bool) -> None:
+    """Write the page to print: how originals come back with the age program alone, and its manifest."""
+    from fivesafes.wiring.custodians import write_recovery  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
+
+    if not page.absolute().parent.is_dir():
+        message = "there is no such folder to write the page into"
+        raise InvalidInput(message, fix="make the folder first")
+    with opened_haven(haven) as opened:
+        objects = write_recovery(opened, page)
+    if as_json:
+        emit_json({"page": page.name, "manifest": page.with_suffix(".tsv").name, "objects": objects})
+    else:
+        click.echo(f"wrote {page} and its manifest of {objects} objects: keep both with the custodians' keys")
+
+
+def _change(haven: Path | None, change: "Change", *, identity: Path, by: str, dry_run: bool, as_json: bool) -> None:
+    from fivesafes.flow.custody import carry_out, check  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.stores.keyring_files import read_identity  # noqa: PLC0415 - as above
+    from fivesafes.wiring.custodians import custody_of  # noqa: PLC0415 - as above
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
+
+    opens = (read_identity(identity),)
+    with opened_haven(haven) as opened, shown_progress(quiet=as_json) as progress:
+        custody = custody_of(opened, by=by, progress=progress)
+        if dry_run:
+            check(custody, change, by=opens)
+            keys = len(list(custody.ring.names()))
+        else:
+            keys = carry_out(custody, change, by=opens)
+    _tell_rewrapped(keys, dry_run=dry_run, as_json=as_json)
+
+
+def _rotate_worker(haven: Path | None, *, identity: Path | None, by: str, dry_run: bool, as_json: bool) -> None:
+    from fivesafes.wiring.custodians import custody_of, rotate_worker  # noqa: PLC0415 - loaded when called
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
+
+    with opened_haven(haven) as opened, shown_progress(quiet=as_json) as progress:
+        custody = custody_of(opened, by=by, progress=progress)
+        keys = len(list(custody.ring.names())) if dry_run else rotate_worker(opened, custody, identity=identity)
+    _tell_rewrapped(keys, dry_run=dry_run, as_json=as_json)
+
+
+def _tell_rewrapped(keys: int, *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        emit_json({"keys": keys, "dry_run": dry_run})
+        return
+    click.echo(f"{keys} keys {'would be' if dry_run else 'were'} sealed anew; no original was touched")
+    if not dry_run:
+        click.echo(
+            "next: renew the keyring's backup, remove the older ones, and print the page: fivesafes vault recover"
+        )
+
+
+def _tell_checked(found: "Checked", *, as_json: bool) -> None:
+    if as_json:
+        emit_json(
+            {
+                "objects": found.objects,
+                "opened": found.opened,
+                "damaged": [
+                    {"project": one.project, "series": one.series, "kind": one.kind, "number": one.number,
+                     "object": one.name, "why": one.why}
+                    for one in found.damaged
+                ],
+                "stray_objects": len(found.stray_objects),
+                "stray_keys": len(found.stray_keys),
+                "keys_missing": found.keys_missing,
+                "keys_left": found.keys_left,
+                "cleaned": found.cleaned,
+            }
+        )  # fmt: skip
+        return
+    for finding in found.verdict().findings:
+        click.echo(str(finding))
+    for one in found.damaged:
+        click.echo(f"  {one.project} {one.series or 'set aside'} {one.kind} {one.number}: {one.why}  ({one.name})")
+
+
+def _exit_of(found: "Checked") -> int:
+    verdict = found.verdict()
+    return EXIT_DAMAGED if verdict.refuses else 6 if verdict.gravity.word == "review" else 0

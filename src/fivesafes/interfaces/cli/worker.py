@@ -1,0 +1,55 @@
+"""``fivesafes worker``: does queued series, beside other workers."""
+
+import time
+from pathlib import Path
+
+import click
+
+from fivesafes.core.errors import EXIT_OK, PartlyDone, Refused, TryAgain
+from fivesafes.interfaces.cli.at_haven import haven_option, workers_option
+from fivesafes.interfaces.cli.output import shown_progress
+
+
+@click.command()
+@click.argument("projects", nargs=-1)
+@haven_option
+@workers_option
+@click.option("--once", is_flag=True, help="End when nothing waits, instead of looking again.")
+@click.option("--every", type=click.IntRange(min=1), default=30, show_default=True, help="Seconds between two looks.")
+@click.option("--engine", "defacer", default="embedded", show_default=True, help="The defacer.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.pass_context
+def command(  # noqa: PLR0913 - a command's options
+    context: click.Context,
+    projects: tuple[str, ...],
+    haven: Path | None,
+    workers: int | None,
+    every: int,
+    defacer: str,
+    *,
+    once: bool,
+    quiet: bool,
+) -> None:
+    """Do the series of PROJECTS (all, when none is named) that wait; several workers may run beside one another.
+
+    A worker de-identifies, converts and defaces; assessing and releasing are left to ``process`` and ``release``.
+    """
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.process import Way, work_on_project  # noqa: PLC0415 - as above
+
+    way = Way(workers=workers, defacer=defacer)
+    code = EXIT_OK
+    while True:
+        with shown_progress(quiet=quiet) as progress, opened_haven(haven) as opened:
+            for project in projects or [one.id for one in opened.books.projects()]:
+                try:
+                    state = work_on_project(opened, project, way, progress=progress)
+                except (TryAgain, Refused) as stopped:
+                    click.echo(f"{project}: {stopped.what}", err=True)
+                    code = stopped.exit_code
+                    continue
+                if state.postponed:
+                    code = PartlyDone.exit_code
+        if once:
+            context.exit(code)
+        time.sleep(every)

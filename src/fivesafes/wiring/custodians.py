@@ -1,0 +1,183 @@
+"""What custodians do at a haven: change their circle, verify the vault, hand originals back, print the page."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from attrs import evolve, frozen
+
+from fivesafes.core.errors import TryAgain, UsageMistake
+from fivesafes.core.progress import Progress
+from fivesafes.flow.custody import Custodian, Custody, Standing, carry_out, exchanging_worker
+from fivesafes.flow.sealed import Kind, sealed_in, sealed_series
+from fivesafes.flow.verify_vault import Checked, Damaged, clean, verify_vault
+from fivesafes.setting.vault.keys import ADDRESS_KEY, open_identity
+from fivesafes.setting.vault.recovery import Line, Subject, manifest_lines, page_of
+from fivesafes.setting.vault.vault import Stats, object_name, stats
+from fivesafes.stores.blobs import refused_by_disk
+from fivesafes.stores.custody import DjangoCustody
+from fivesafes.stores.keyring_files import WORKER, next_worker, publish_worker, read_identity
+from fivesafes.wiring.haven import OpenHaven
+from fivesafes.wiring.vault import holding_of, keeper_of
+
+_NOTHING: Final = "-"
+
+
+def custody_of(haven: OpenHaven, *, by: str, progress: Progress) -> Custody:
+    """Give what a change of custodians works with; ``by`` says whose hand it is."""
+    return Custody(books=DjangoCustody(), ring=haven.keyring, author=haven.author(by), progress=progress)
+
+
+def custodians() -> tuple[Custodian, ...]:
+    """Give everybody who can open what is sealed, or is joining or leaving, by the books that are open."""
+    return tuple(DjangoCustody().custodians())
+
+
+def rotate_worker(haven: OpenHaven, custody: Custody, *, identity: Path | None) -> int:
+    """Make the worker a new key, on this machine; jobs that are running stop at their next original.
+
+    ``identity`` is a custodian's; without it the worker's present key opens.  Stopped anywhere and run again, it goes
+    on with the same new key.
+    """
+    if identity is None and not (haven.keys / WORKER).exists():
+        message = "this machine has no worker's key yet, so a custodian must let it in"
+        raise UsageMistake(message, fix="give a custodian's: --identity FILE")
+    present = read_identity(haven.keys / WORKER if identity is None else identity)
+    new = next_worker(haven.keys)
+    there = custody.books.custodians()
+    keys = 0
+    if not any(one.recipient == new.recipient and one.standing is Standing.WORKER for one in there):
+        keys = carry_out(custody, exchanging_worker(custody.books, new.recipient), by=(present, new))
+    publish_worker(haven.keys)
+    return keys
+
+
+def verify(haven: OpenHaven, *, identity: Path | None, sample: int | None, progress: Progress) -> Checked:
+    """Verify the vault with a custodian's identity, or by the keeper of the worker's key."""
+    with _opener(haven, identity) as damaged:
+        return verify_vault(haven.books, haven.blobs, haven.keyring, damaged=damaged, sample=sample, progress=progress)
+
+
+def clean_vault(haven: OpenHaven, found: Checked) -> Checked:
+    """Remove what no row names, and keys of who has withdrawn.  Raises TryAgain while scans are taken in."""
+    if not clean(haven.books, haven.blobs, haven.keyring, found):
+        message = "scans are being taken in, so what has no row yet may get one"
+        raise TryAgain(message, fix="run it again when nobody ingests")
+    return evolve(found, cleaned=True, keys_left=0)
+
+
+def vault_stats(haven: OpenHaven) -> Stats:
+    """Count what the vault holds."""
+    return stats(haven.blobs)
+
+
+@frozen(kw_only=True)
+class HandedBack:
+    """What a custodian took out: files and bytes in clear."""
+
+    files: int
+    bytes: int
+
+
+def hand_back(
+    haven: OpenHaven, project: str, series: str, *, to: Path, identity: Path, reason: str, by: str
+) -> HandedBack:
+    """Write one series' originals into a new folder, once the trail says who took it and why.
+
+    Raises UsageMistake for a folder inside the haven or one that is there, KeyGone after a withdrawal, SealBroken for
+    an original that is not what was received; the folder then is not there.
+    """
+    target = _checked_target(haven, to)
+    holding = holding_of(haven.config, haven.keys, read_identity(identity))
+    originals = next(one for one in sealed_series(haven.books, project, series) if one.kind is Kind.ORIGINAL)
+    open_identity(haven.keyring, originals.key, holding.identity)  # a key that opens nothing takes nothing out
+    event = haven.author(by).event(
+        "unseal", f"series {series}", "handed back", project=project, purpose=reason, files=len(originals.addresses)
+    )
+    with haven.books.deed():
+        haven.books.tell(event)
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    size = 0
+    try:
+        aside.mkdir(mode=0o700)
+        for number, content in enumerate(holding.contents(project, originals.key, originals.addresses), start=1):
+            handle = os.open(aside / f"{number:05}.dcm", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            size += len(content)
+        aside.rename(target)
+    except OSError as error:
+        raise refused_by_disk(error, "the originals can't be written there") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return HandedBack(files=len(originals.addresses), bytes=size)
+
+
+def write_recovery(haven: OpenHaven, page: Path) -> int:
+    """Write the printed page, and its manifest beside it; give the number of objects that it names."""
+    manifest = page.with_suffix(".tsv")
+    if manifest == page:
+        message = "the page's name ends like its manifest's"
+        raise UsageMistake(message, fix="give the page another ending, such as recovery.md")
+    lines = list(_lines(haven))
+    subject = Subject(
+        haven=haven.id,
+        on=f"{haven.clock():%Y-%m-%d}",
+        custodians=[one.name for one in custodians() if one.standing in {Standing.CUSTODIAN, Standing.JOINING}],
+        manifest=manifest.name,
+        objects=len(lines),
+        store=haven.config.store,
+        with_address_key=ADDRESS_KEY in set(haven.keyring.names()),
+    )
+    _write(manifest, "".join(manifest_lines(lines)))
+    _write(page, page_of(subject))
+    return len(lines)
+
+
+def _lines(haven: OpenHaven) -> Iterator[Line]:
+    for one in sealed_in(haven.books):
+        for number, address in enumerate(one.addresses, start=1):
+            yield Line(
+                project=one.project,
+                series=one.series or _NOTHING,
+                kind=one.kind.value,
+                number=number,
+                object=object_name(address, one.recipient),
+                key=one.key,
+                address=address.hex(),
+            )
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole, for its owner alone."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise refused_by_disk(error, "the page can't be written there") from None
+
+
+def _checked_target(haven: OpenHaven, to: Path) -> Path:
+    target = to.resolve()
+    if target.is_relative_to(haven.path.resolve()):
+        message = "that folder lies in the haven, where no original rests in clear"
+        raise UsageMistake(message, fix="name a new folder on an encrypted disk, outside the haven")
+    if target.exists() or not target.parent.is_dir():
+        message = "the folder must not be there yet, and the one around it must"
+        raise UsageMistake(message, fix="name a new folder")
+    return target
+
+
+@contextmanager
+def _opener(haven: OpenHaven, identity: Path | None) -> Iterator[Damaged]:
+    if identity is not None:
+        yield holding_of(haven.config, haven.keys, read_identity(identity)).damaged
+        return
+    with keeper_of(haven.config, haven.keys) as keeper:
+        yield keeper.damaged

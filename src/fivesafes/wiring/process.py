@@ -1,0 +1,85 @@
+"""A haven's work: a project's sealed scans through every step, and out through the airlock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import frozen
+
+from fivesafes.core.progress import Progress
+from fivesafes.engines.keepers.client import KeeperClient
+from fivesafes.flow.haven.model import KeptProject
+from fivesafes.flow.haven.source import open_project
+from fivesafes.flow.haven.work import new_worker_name
+from fivesafes.flow.release import Conclusion, Door, conclude
+from fivesafes.flow.run import Engines, Runner, RunState, StudyRequest
+from fivesafes.stores.workshop import Company, opened_bench
+from fivesafes.wiring.haven import OpenHaven
+from fivesafes.wiring.run import engines_of, no_core_dumps
+from fivesafes.wiring.vault import keeper_of
+
+NOWHERE = "not-released-from-here"
+
+
+@frozen(kw_only=True)
+class Way:
+    """How the work is to be done: by how many processes, with which defacer."""
+
+    workers: int | None = None
+    defacer: str = "embedded"
+
+
+def process_project(haven: OpenHaven, project: str, way: Way, *, to: Path | None, progress: Progress) -> Conclusion:
+    """Take a project's scans as far as they go; with ``to``, let out what passes every check.
+
+    Raises TryAgain when somebody works on the project who must be alone, Refused when the vault can't be opened here.
+    """
+    no_core_dumps()
+    door = Door.SHUT if to is None else Door.OPEN
+    with _opened(haven, project, way, to=to, company=Company.ALONE, progress=progress) as (runner, request):
+        return conclude(runner, request, door=door)
+
+
+def work_on_project(haven: OpenHaven, project: str, way: Way, *, progress: Progress) -> RunState:
+    """Do the series of a project that wait, beside other workers; assessing them is left to ``process``."""
+    no_core_dumps()
+    with _opened(haven, project, way, to=None, company=Company.BESIDE, progress=progress) as (runner, request):
+        return runner.process(request)
+
+
+@contextmanager
+def _opened(
+    haven: OpenHaven, project: str, way: Way, *, to: Path | None, company: Company, progress: Progress
+) -> Iterator[tuple[Runner, StudyRequest]]:
+    kept = haven.project(project)
+    private = haven.workspaces.private(project)
+    target = to.absolute() if to is not None else private / NOWHERE
+    with keeper_of(haven.config, haven.keys) as keeper, opened_bench(private, release=target, company=company) as place:
+        made = _engines(keeper, kept, way)
+        opened = open_project(kept, haven.books, keeper, pseudonyms=made.pseudonyms, on=haven.clock().date())
+        request = StudyRequest(
+            project=kept.project,
+            consents=opened.consents,
+            recipients=kept.recipients,
+            attestations=kept.attestations,
+            reviews=kept.reviews,
+            rules=kept.rules,
+            source=opened.source,
+        )
+        runner = Runner(
+            engines=made,
+            place=place,
+            books=haven.books,
+            jobs=haven.jobs,
+            progress=progress,
+            clock=haven.clock,
+            project=project,
+            actor="fivesafes process" if to is None else "fivesafes release",
+            worker=new_worker_name(),
+        )
+        yield runner, request
+
+
+def _engines(keeper: KeeperClient, kept: KeptProject, way: Way) -> Engines:
+    secret = keeper.project_key(kept.id)
+    return engines_of(secret, kept.id, workers=way.workers, defacer=way.defacer, destination="delivery")

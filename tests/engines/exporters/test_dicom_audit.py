@@ -1,0 +1,251 @@
+"""Audit messages: as DICOM PS3.15 A.5.1's schema has them, with what each message's table demands."""
+
+import base64
+import json
+import re
+from datetime import UTC, datetime
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fivesafes.core.event import Event, Fact
+from fivesafes.engines.exporters.audit_codes import Kind, kind_of, outcome_indicator
+from fivesafes.engines.exporters.dicom_audit import AuditMessage, AuditSource, audit_messages
+from fivesafes.setting.trail.entry import GENESIS, line_of
+
+WHEN = datetime(2026, 6, 1, 12, 0, 0, 250000, tzinfo=UTC)
+SOURCE = AuditSource(id="example.org/haven", site="hospital")
+KEYED = "0123456789abcdef" * 4
+
+# The schema of PS3.15 A.5.1.1, as far as it can be said in tables: for each element its attributes (name: pattern, a
+# question mark for an optional one) and its children in order (name, least, most).
+TOKEN, ANY, BASE64 = r".+", r".*", r"[A-Za-z0-9+/]*={0,2}"
+CODED = {"csd-code": TOKEN, "codeSystemName": TOKEN, "displayName?": TOKEN, "originalText": TOKEN}
+MANY = 10**6
+SCHEMA: dict[str, tuple[dict[str, str], list[tuple[str, int, int]]]] = {
+    "AuditMessage": (
+        {},
+        [
+            ("EventIdentification", 1, 1),
+            ("ActiveParticipant", 1, MANY),
+            ("AuditSourceIdentification", 1, 1),
+            ("ParticipantObjectIdentification", 0, MANY),
+        ],
+    ),
+    "EventIdentification": (
+        {
+            "EventActionCode?": "[CRUDE]",
+            "EventDateTime": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
+            "EventOutcomeIndicator": "0|4|8|12",
+        },
+        [("EventID", 1, 1), ("EventTypeCode", 0, MANY), ("EventOutcomeDescription", 0, 1)],
+    ),
+    "ActiveParticipant": (
+        {"UserID": ANY, "AlternativeUserID?": ANY, "UserName?": ANY, "UserIsRequestor": "true|false"},
+        [("RoleIDCode", 0, MANY), ("MediaIdentifier", 0, 1)],
+    ),
+    "MediaIdentifier": ({}, [("MediaType", 1, 1)]),
+    "AuditSourceIdentification": (
+        {"AuditEnterpriseSiteID?": TOKEN, "AuditSourceID": TOKEN},
+        [("AuditSourceTypeCode", 0, MANY)],
+    ),
+    "AuditSourceTypeCode": ({"csd-code": "[1-9]"}, []),
+    "ParticipantObjectIdentification": (
+        {
+            "ParticipantObjectID": TOKEN,
+            "ParticipantObjectTypeCode?": "[1-4]",
+            "ParticipantObjectTypeCodeRole?": "[1-9]|1[0-9]|2[0-6]",
+            "ParticipantObjectDataLifeCycle?": "[1-9]|1[0-5]",
+            "ParticipantObjectSensitivity?": TOKEN,
+        },
+        [("ParticipantObjectIDTypeCode", 1, 1), ("ParticipantObjectName", 1, 1), ("ParticipantObjectDetail", 0, MANY)],
+    ),
+    "ParticipantObjectDetail": ({"type": TOKEN, "value": BASE64}, []),
+    "ParticipantObjectName": ({}, []),
+    "EventOutcomeDescription": ({}, []),
+    **{
+        name: (CODED, [])
+        for name in ("EventID", "EventTypeCode", "RoleIDCode", "MediaType", "ParticipantObjectIDTypeCode")
+    },
+}
+# What the tables of A.5.3 demand of each message: action, roles of participants, objects as (type, role, id type).
+TABLES: dict[Kind, tuple[str, set[str], list[tuple[str, str, str]]]] = {
+    Kind.APPLICATION_ACTIVITY: ("E", {"110150"}, []),
+    Kind.AUDIT_LOG_USED: ("R", set(), [("2", "13", "12")]),
+    Kind.BEGIN_TRANSFERRING: ("E", {"110153", "110152"}, [("2", "3", "110180"), ("1", "1", "2")]),
+    Kind.INSTANCES_ACCESSED: ("R", set(), [("2", "3", "110180"), ("1", "1", "2")]),
+    Kind.INSTANCES_TRANSFERRED: ("CR", {"110153", "110152"}, [("2", "3", "110180"), ("1", "1", "2")]),
+    Kind.STUDY_DELETED: ("D", set(), [("2", "3", "110180"), ("1", "1", "2")]),
+    Kind.EXPORT: ("R", {"110153", "110152", "110154"}, [("2", "3", "110180"), ("1", "1", "2")]),
+    Kind.SECURITY_ALERT: ("E", set(), [("2", "13", "12")]),
+    Kind.USER_AUTHENTICATION: ("E", set(), []),
+}
+TYPED = {Kind.APPLICATION_ACTIVITY, Kind.SECURITY_ALERT, Kind.USER_AUTHENTICATION}
+VERBS = {
+    Kind.APPLICATION_ACTIVITY: "init",
+    Kind.AUDIT_LOG_USED: "trail export",
+    Kind.BEGIN_TRANSFERRING: "receive",
+    Kind.INSTANCES_ACCESSED: "process",
+    Kind.INSTANCES_TRANSFERRED: "ingest",
+    Kind.STUDY_DELETED: "withdraw",
+    Kind.EXPORT: "release",
+    Kind.SECURITY_ALERT: "reidentify",
+    Kind.USER_AUTHENTICATION: "login",
+}
+
+
+def faults(element: ET.Element) -> list[str]:
+    """Say what in a tree is not as the schema has it."""
+    attributes, children = SCHEMA[element.tag]
+    patterns = {name.rstrip("?"): pattern for name, pattern in attributes.items()}
+    found = [
+        f"{element.tag} lacks {name}" for name in attributes if not name.endswith("?") and name not in element.attrib
+    ]
+    for name, value in element.attrib.items():
+        if name not in patterns or not re.fullmatch(patterns[name], value):
+            found.append(f"{element.tag}/{name}")
+    rest = [child.tag for child in element]
+    for name, least, most in children:
+        count = next((at for at, tag in enumerate(rest) if tag != name), len(rest))
+        if not least <= count <= most:
+            found.append(f"{element.tag} has {count} {name}")
+        rest = rest[count:]
+    return (
+        found + [f"{element.tag} ends with {rest}"] * bool(rest) + [one for child in element for one in faults(child)]
+    )
+
+
+def read(xml: bytes) -> ET.Element:
+    """Parse what was just written here."""
+    return ET.fromstring(xml)  # noqa: S314 - our own
+
+
+def told(event: Event) -> AuditMessage:
+    """Give the message of an event."""
+    (message,) = audit_messages([line_of(event, n=7, previous=GENESIS)], SOURCE)
+    assert message is not None
+    return message
+
+
+def event(verb: str, *, outcome: str = "ok", **facts: Fact) -> Event:
+    """Make an event about a keyed id."""
+    return Event(
+        when=WHEN, actor="w1", verb=verb, object=KEYED, outcome=outcome, policy_digest="d", facts=facts, project="p"
+    )
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_each_message_is_as_the_schema_and_its_table_have_it(kind: Kind) -> None:
+    """Well-formed, complete, with the codes, roles and objects that A.5.3 demands."""
+    message = told(event(VERBS[kind], participant="ab12", files=3))
+    root = read(message.xml)
+    assert faults(root) == []
+    assert message.kind is kind
+    action, roles, objects = TABLES[kind]
+    (identification,) = root.findall("EventIdentification")
+    assert identification.attrib["EventActionCode"] in action
+    assert {role.attrib["csd-code"] for role in root.iter("RoleIDCode")} == roles
+    found = [
+        (
+            one.attrib["ParticipantObjectTypeCode"],
+            one.attrib["ParticipantObjectTypeCodeRole"],
+            one.findall("ParticipantObjectIDTypeCode")[0].attrib["csd-code"],
+        )
+        for one in root.findall("ParticipantObjectIdentification")
+    ]
+    assert found == objects
+    assert bool(identification.findall("EventTypeCode")) == (kind in TYPED)
+    requestors = [one for one in root.findall("ActiveParticipant") if one.attrib["UserIsRequestor"] == "true"]
+    assert len(requestors) == 1
+
+
+def test_the_checker_itself_finds_what_is_wrong() -> None:
+    """A gate that can't fail is none: each damage to a right message is told."""
+    right = told(event("release")).xml
+    for damage in (
+        (b'EventActionCode="R"', b'EventActionCode="X"'),
+        (b"<EventID ", b"<EventTypeCode "),
+        (b'UserIsRequestor="true"', b""),
+        (b'csd-code="4"', b'csd-code="44"'),
+        (b"<ParticipantObjectName>", b"<!--"),
+    ):
+        altered = right.replace(*damage, 1)
+        if b"<!--" in altered:
+            altered = altered.replace(b"</ParticipantObjectName>", b"-->", 1)
+        assert faults(read(altered)), damage
+
+
+@given(
+    verb=st.sampled_from(sorted(VERBS.values())),
+    texts=st.lists(st.text(max_size=20), min_size=5, max_size=5),
+)
+def test_no_text_breaks_the_form_and_every_message_is_one_line_of_ascii(verb: str, texts: list[str]) -> None:
+    """Control characters, markup, emoji: whatever stands in an event."""
+    actor, about, outcome, fact, acr = texts
+    facts: dict[str, Fact] = {fact: fact, "destination": fact}
+    hostile = Event(
+        when=WHEN, actor=actor, verb=verb, object=about, outcome=outcome, policy_digest="d", facts=facts, acr=acr
+    )
+    xml = told(hostile).xml
+    assert xml.isascii()
+    assert b"\n" not in xml
+    found = [one for one in faults(read(xml)) if "ParticipantObjectID" not in one and "Detail/type" not in one]
+    assert found == []  # an empty text stays empty: the trail's own texts never are
+
+
+def test_a_keyed_id_becomes_a_uid_and_details_carry_the_facts() -> None:
+    """2.25 and 128 bits (PS3.5 B.2); the id itself is the name; facts are base64, as the schema wants."""
+    root = read(told(event("ingest", files=176, participant="ab12")).xml)
+    study, patient = root.findall("ParticipantObjectIdentification")
+    assert study.attrib["ParticipantObjectID"] == f"2.25.{int(KEYED[:32], 16)}"
+    assert study.findtext("ParticipantObjectName") == KEYED
+    assert patient.attrib["ParticipantObjectID"] == "ab12"
+    details = {
+        one.attrib["type"]: base64.b64decode(one.attrib["value"]).decode()
+        for one in study.iter("ParticipantObjectDetail")
+    }
+    assert details == {"files": "176", "participant": "ab12", "entry": "7", "policy": "d", "project": "p"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "indicator"), [("ok", "0"), ("refused", "8"), ("failed", "8"), ("needs-review", "4")]
+)
+def test_how_it_went_is_told_and_a_refusal_is_an_alert(outcome: str, indicator: str) -> None:
+    """Success, minor and serious failure; whatever the verb, what was refused alarms."""
+    message = told(event("ingest", outcome=outcome))
+    assert outcome_indicator(outcome) == indicator
+    assert f'EventOutcomeIndicator="{indicator}"'.encode() in message.xml
+    assert (message.kind is Kind.SECURITY_ALERT) == (outcome == "refused")
+
+
+def test_a_deed_that_the_standard_has_no_message_for_is_none() -> None:
+    """Told as a count, not forced into another message's form."""
+    assert kind_of("vote", "ok") is None
+    assert list(audit_messages([line_of(event("vote"), n=0, previous=GENESIS)], SOURCE)) == [None]
+
+
+def test_starts_and_stops_log_ins_and_log_outs_are_told_apart() -> None:
+    """By the event's type."""
+    codes = []
+    for verb in ("start", "stop", "login", "logout"):
+        (code,) = read(told(event(verb)).xml).iter("EventTypeCode")
+        codes.append(code.attrib["csd-code"])
+    assert codes == ["110120", "110121", "110122", "110123"]
+
+
+def test_instances_that_were_there_already_were_read_not_created() -> None:
+    """PS3.15 A.5.3.7: C for new ones, R for the same again."""
+    assert b'EventActionCode="C"' in told(event("ingest")).xml
+    assert b'EventActionCode="R"' in told(event("ingest", outcome="duplicate")).xml
+
+
+def test_as_syslog_it_has_the_header_that_ps3_15_a_6_wants() -> None:
+    """Facility 10, notice or warning, MSGID DICOM+RFC3881, the event's own time, the XML as it is."""
+    message = told(event("ingest"))
+    header, xml = message.as_syslog().split(b" - ", 1)
+    assert re.fullmatch(rb"<85>1 2026-06-01T12:00:00.250000Z \S+ fivesafes \S+ DICOM\+RFC3881", header)
+    assert xml == message.xml
+    assert told(event("ingest", outcome="refused")).as_syslog().startswith(b"<84>1 ")
+    assert json.dumps(message.n) == "7"

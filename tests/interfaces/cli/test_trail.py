@@ -1,0 +1,264 @@
+"""``fivesafes trail`` on a real haven: a stranger verifies what was exported, and what was altered is told."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+from click.testing import CliRunner, Result
+
+from fivesafes.core.errors import InvalidInput, PolicyInvalid
+from fivesafes.core.event import Event
+from fivesafes.interfaces.cli.trail import command
+from fivesafes.setting.trail.entry import GENESIS, digest_of, event_of, line_of
+from fivesafes.stores.haven_file import FILE
+from fivesafes.wiring.found import Founding, found_haven
+from fivesafes.wiring.haven import OpenHaven, opened_haven
+from fivesafes.wiring.trail import tend, witness_states
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def run(*words: str | Path, code: int = 0) -> Result:
+    """Run one command and expect its exit code; a mistake of ours is raised."""
+    result = CliRunner().invoke(command, [str(word) for word in words])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result
+
+
+def answer(*words: str | Path, code: int = 0) -> dict[str, Any]:
+    """Run one command with ``--json`` and read its object."""
+    body: dict[str, Any] = json.loads(run(*words, "--json", code=code).stdout)
+    assert body["schema"] == 1
+    return body
+
+
+@pytest.fixture
+def haven(tmp_path: Path) -> Path:
+    """Make a haven with a file and a git repository as witnesses, and some entries."""
+    path = tmp_path / "haven"
+    found_haven(Founding(path=path, custodians={}))
+    with (path / FILE).open("a") as file:
+        file.write(f'\n[[witness]]\nkind = "file"\npath = "{tmp_path}/share/notes.txt"\n')
+    (tmp_path / "share").mkdir()
+    with opened_haven(path) as place, place.books.deed():
+        place.books.tell(*(event(n) for n in range(20)))
+    return path
+
+
+def event(n: int) -> Event:
+    """Make one event."""
+    when = NOON + timedelta(seconds=n)
+    return Event(
+        when=when,
+        actor="w1",
+        verb="ingest",
+        object=f"s{n}",
+        outcome="ok",
+        policy_digest="d",
+        facts={"digest": f"{n:064x}"},
+    )
+
+
+@pytest.fixture
+def opened(haven: Path) -> Iterator[OpenHaven]:
+    """Open it."""
+    with opened_haven(haven) as place:
+        yield place
+
+
+@pytest.fixture
+def exported(haven: Path, tmp_path: Path) -> Path:
+    """Export its trail, after a checkpoint went to its witness."""
+    run("checkpoint", "--haven", haven)
+    run("export", tmp_path / "out", "--haven", haven)
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def kept(exported: Path, tmp_path: Path) -> Path:
+    """Name the file of the witness, who got a checkpoint before the export."""
+    assert exported.exists()
+    return tmp_path / "share" / "notes.txt"
+
+
+def test_a_haven_s_trail_verifies_and_is_as_long_as_what_was_told(haven: Path) -> None:
+    """The first entry is of the haven's making."""
+    body = answer("verify", "--haven", haven)
+    assert (body["entries"], body["first_bad"], body["verdict"]["gravity"]) == (21, None, "note")
+    assert "21 entries is whole" in run("verify", "--haven", haven).stdout
+
+
+def test_a_stranger_verifies_with_three_files_and_no_haven(exported: Path, kept: Path) -> None:
+    """The exported lines, the public key, and a checkpoint from the witness."""
+    words = ("verify", exported / "trail.jsonl", "--key", exported / "trail.pub", "--checkpoint", kept)
+    body = answer(*words)
+    assert (body["entries"], body["checkpoints"], body["proven"]) == (22, 1, 21)
+    body = answer("verify", exported)
+    assert (body["entries"], body["checkpoints"], body["proven"]) == (22, 2, 22)
+
+
+def test_an_edit_is_told_by_exit_code_and_number(exported: Path) -> None:
+    """One letter of entry 7."""
+    path = exported / "trail.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"object":"s6"', b'"object":"s9"'))
+    body = answer("verify", path, code=3)
+    assert body["first_bad"] == 7
+    assert "refuse: entry 7" in run("verify", path, code=3).stdout
+
+
+def test_a_trail_made_anew_passes_alone_and_fails_before_the_witness_s_checkpoint(exported: Path, kept: Path) -> None:
+    """Re-chained from the altered entry on."""
+    path, previous, forged = exported / "trail.jsonl", GENESIS, []
+    for n, line in enumerate(path.read_bytes().splitlines()):
+        told = event_of(line)
+        forged.append(line_of(evolve(told, outcome="never") if n == 7 else told, n=n, previous=previous))
+        previous = digest_of(forged[-1])
+    path.write_bytes(b"".join(line + b"\n" for line in forged))
+    assert answer("verify", path)["verdict"]["gravity"] == "note"
+    body = answer("verify", path, "--key", exported / "trail.pub", "--checkpoint", kept, code=3)
+    assert {finding["code"] for finding in body["verdict"]["findings"]} == {"setting.trail.rewritten"}
+
+
+def test_the_page_tells_how_to_verify_by_hand_and_it_works(exported: Path) -> None:
+    """Each shell block of the page, run as it stands there with the usual tools, says yes; on an altered trail, no."""
+    page = (exported / "HOW-TO-VERIFY.md").read_text()
+    blocks = re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)
+    assert len(blocks) == 3
+    said = [by_hand(block, exported) for block in blocks]
+    assert [code for code, _ in said] == [0, 0, 0]
+    assert "22 entries are one chain" in said[0][1]
+    assert "Verified Successfully" in said[1][1]
+    assert "the root is right" in said[2][1]
+    trail = exported / "trail.jsonl"
+    trail.write_bytes(trail.read_bytes().replace(b'"object":"s6"', b'"object":"s9"'))
+    text = exported / "checkpoints.txt"
+    text.write_text(re.sub(r"^22$", "23", text.read_text(), flags=re.MULTILINE))
+    altered = [by_hand(block, exported) for block in blocks]
+    assert altered[0][0] != 0
+    assert altered[1][0] != 0
+    assert "WRONG" in altered[2][1]
+
+
+def by_hand(block: str, folder: Path) -> tuple[int, str]:
+    """Run one block with bash."""
+    done = subprocess.run(["bash", "-c", block], cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_an_entry_and_growth_are_proven_to_somebody_with_the_key(
+    haven: Path, exported: Path, kept: Path, tmp_path: Path
+) -> None:
+    """Inclusion with the key alone; growth with the checkpoint that the witness kept."""
+    key = exported / "trail.pub"
+    proof = tmp_path / "proof.json"
+    proof.write_text(run("prove", "5", "--haven", haven).stdout)
+    assert answer("verify-proof", proof, "--key", key)["verdict"]["gravity"] == "note"
+    proof.write_text(proof.read_text().replace("s4", "s5"))
+    assert "refuse" in run("verify-proof", proof, "--key", key, code=3).stdout
+    proof.write_text(run("prove", "--since", "21", "--haven", haven).stdout)
+    assert "begins with the 21" in run("verify-proof", proof, "--key", key, "--checkpoint", kept).stdout
+    with pytest.raises(InvalidInput):
+        run("verify-proof", proof, "--key", key)
+    with pytest.raises(InvalidInput):
+        run("prove", "99", "--haven", haven)
+
+
+def test_a_witness_that_is_away_is_told_and_gets_the_newest_later(
+    haven: Path, opened: OpenHaven, tmp_path: Path
+) -> None:
+    """Exit code 75 while it is away; a deed is never held up; then one call hands it over, once."""
+    (tmp_path / "share").rmdir()
+    body = answer("checkpoint", "--haven", haven, code=75)
+    assert body["witnesses"][0]["waits"]
+    (tmp_path / "share").mkdir()
+    body = answer("checkpoint", "--haven", haven)
+    assert body["witnesses"] == [
+        {"name": "file", "kind": "file", "size": 21, "at": body["witnesses"][0]["at"], "waits": False, "why": ""}
+    ]
+    assert (tmp_path / "share" / "notes.txt").read_text() == body["note"]
+    assert opened.books.projects() == []
+
+
+def test_tending_makes_a_checkpoint_each_thousand_entries(haven: Path, tmp_path: Path) -> None:
+    """Between deeds, without anybody asking; and a status tells who lacks the newest."""
+    from fivesafes.interfaces.forms.witnesses import read_witnesses  # noqa: PLC0415 - read with a haven's file
+
+    with opened_haven(haven) as place:
+        witnesses = read_witnesses(place.config.witnesses)
+        assert [one.size for one in tend(place, witnesses)] == [None]
+        with place.books.deed():
+            place.books.tell(*(event(n) for n in range(1000)))
+        assert [one.size for one in tend(place, witnesses)] == [1021]
+        assert not any(one.waits for one in witness_states(witnesses))
+        (tmp_path / "share" / "notes.txt").unlink()
+        assert [one.size for one in tend(place, witnesses)] == [1021]  # it was handed over once
+
+
+def test_audit_messages_and_provenance_come_out_and_the_reading_is_told(haven: Path, tmp_path: Path) -> None:
+    """One XML message per line; the export itself is the trail's next entry, an Audit Log Used."""
+    body = answer("messages", "--out", tmp_path / "messages.xml", "--haven", haven)
+    lines = (tmp_path / "messages.xml").read_bytes().splitlines()
+    assert (body["entries"], body["messages"], len(lines), body["next"]) == (21, 21, 21, 21)
+    assert all(line.startswith(b"<?xml") and line.endswith(b"</AuditMessage>") for line in lines)
+    body = answer("messages", "--since", "21", "--out", tmp_path / "more.xml", "--haven", haven)
+    assert body["messages"] == 1
+    assert b"Audit Log Used" in (tmp_path / "more.xml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["verify", "x", "--haven", "y"],
+        ["verify", "x", "--checkpoint", "NOTE"],
+        ["prove"],
+        ["prove", "1", "--since", "1"],
+        ["messages"],
+        ["messages", "--syslog", ":x"],
+    ],
+)
+def test_words_that_make_no_sense_are_a_mistake_of_usage(haven: Path, exported: Path, words: list[str]) -> None:
+    """Exit code 2, with a sentence."""
+    named = [str(exported / "checkpoints.txt") if word == "NOTE" else word for word in words]
+    more = [] if words[0] == "verify" else ["--haven", str(haven)]
+    result = CliRunner().invoke(command, [*named, *more])
+    assert result.exit_code == 2
+    assert "Error" in result.output
+
+
+def test_files_that_are_none_are_told(exported: Path, tmp_path: Path) -> None:
+    """A trail, a key, a checkpoint, a proof that is not there or is something else."""
+    (tmp_path / "junk").write_text("junk")
+    key = exported / "trail.pub"
+    mistakes: list[list[str | Path]] = [
+        ["verify", tmp_path / "none"],
+        ["verify", exported / "trail.jsonl", "--key", tmp_path / "junk"],
+        ["verify", exported / "trail.jsonl", "--key", key, "--checkpoint", tmp_path / "junk"],
+        ["verify-proof", tmp_path / "junk", "--key", key],
+        ["verify-proof", tmp_path / "none", "--key", key],
+    ]
+    for words in mistakes:
+        with pytest.raises(InvalidInput):
+            run(*words)
+
+
+def test_a_machine_without_the_signing_key_says_so(haven: Path, opened: OpenHaven) -> None:
+    """Reading is one thing, signing another."""
+    (opened.keys / "trail.key").unlink()
+    with pytest.raises(PolicyInvalid, match="not on this machine"):
+        run("checkpoint", "--haven", haven)
+
+
+def test_an_export_takes_no_place_that_is_taken(haven: Path, exported: Path) -> None:
+    """Nothing is overwritten."""
+    before = sorted(exported.iterdir())
+    result = CliRunner().invoke(command, ["export", str(exported), "--haven", str(haven)])
+    assert "taken" in str(result.exception)
+    assert sorted(exported.iterdir()) == before

@@ -1,0 +1,286 @@
+"""The keyring's files: never overwritten by adding, never put back after destroying, never left beside themselves."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fivesafes.core.errors import InvalidInput, PartlyDone, PolicyInvalid, TryAgain
+from fivesafes.setting.vault.keys import KeyGone, Openers, add_identity, not_opened_by, participant_key, rewrap
+from fivesafes.setting.vault.seal import AGE_MAGIC, Identity, seal
+from fivesafes.stores.keyring_files import (
+    WORKER,
+    FileKeyRing,
+    next_worker,
+    publish_worker,
+    read_identity,
+    write_identity,
+)
+
+ADA, BEN, CLEO = (Identity.made() for _ in range(3))
+OPENERS = Openers(custodians=(ADA.recipient, BEN.recipient))
+PERSON = "ab" * 32
+NAME = f"participants/{PERSON}.0123456789abcdef.age"
+KEY = AGE_MAGIC + b"sealed"
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> FileKeyRing:
+    """Give an empty ring."""
+    return FileKeyRing(tmp_path / "keyring")
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """Read every file of a folder but the locks."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in {"lock", "working"})
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_a_key_is_added_once_read_listed_and_destroyed(ring: FileKeyRing, tmp_path: Path) -> None:
+    """A second of the same name leaves the first."""
+    assert ring.add(NAME, KEY)
+    assert not ring.add(NAME, AGE_MAGIC + b"another")
+    assert ring.get(NAME) == KEY
+    assert list(ring.names()) == list(ring.names("participants/")) == [NAME]
+    assert list(ring.names("projects/")) == []
+    assert ring.destroy(NAME) == 1
+    assert ring.destroy(NAME) == 0
+    with pytest.raises(KeyGone):
+        ring.get(NAME)
+    assert everything(tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", ["../x.age", "participants/../x.age", "x", "/x.age", "a/b.age", "participants/.age"])
+def test_a_name_that_leads_elsewhere_is_refused(ring: FileKeyRing, name: str) -> None:
+    """For every deed."""
+    acts: list[Callable[[], object]] = [
+        lambda: ring.add(name, KEY),
+        lambda: ring.get(name),
+        lambda: ring.replace(name, bytes),
+        lambda: ring.destroy(name),
+    ]
+    for act in acts:
+        with pytest.raises(InvalidInput):
+            act()
+
+
+def test_a_key_in_clear_is_not_taken(ring: FileKeyRing) -> None:
+    """What is no age file can't lie here."""
+    with pytest.raises(InvalidInput, match="sealed keys only"):
+        ring.add(NAME, ADA.reveal().encode())
+
+
+def test_files_are_the_owners_alone(ring: FileKeyRing, tmp_path: Path) -> None:
+    """Folders too."""
+    ring.add(NAME, KEY)
+    assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.rglob("*"))
+
+
+def test_a_replaced_key_is_overwritten_where_it_stood(ring: FileKeyRing, tmp_path: Path) -> None:
+    """The former file, still open, holds zeros: it opened by who may not any more."""
+    ring.add(NAME, KEY)
+    with (tmp_path / "keyring" / NAME).open("rb") as former:
+        assert ring.replace(NAME, lambda sealed: sealed + b" anew")
+        assert former.read() == bytes(len(KEY))
+    assert ring.get(NAME) == KEY + b" anew"
+    assert everything(tmp_path) == {f"keyring/{NAME}": KEY + b" anew"}
+
+
+def test_a_destroyed_key_is_overwritten_in_every_place(tmp_path: Path) -> None:
+    """Here, in a backup, and in a dated copy within a backup."""
+    backup = tmp_path / "backup"
+    for folder in (backup, backup / "2026-01-01" / "keyring"):
+        (folder / NAME).parent.mkdir(parents=True)
+        (folder / NAME).write_bytes(KEY)
+    ring = FileKeyRing(tmp_path / "keyring", backups=[backup])
+    ring.add(NAME, KEY)
+    with (backup / NAME).open("rb") as former:
+        assert ring.destroy(NAME) == 3
+        assert former.read() == bytes(len(KEY))
+    assert everything(tmp_path) == {}
+
+
+def test_a_backup_that_is_away_leaves_the_destruction_open(tmp_path: Path) -> None:
+    """Here it is done; the rest is told, and can be tried again."""
+    ring = FileKeyRing(tmp_path / "keyring", backups=[tmp_path / "away"])
+    ring.add(NAME, KEY)
+    with pytest.raises(PartlyDone, match="1 backups"):
+        ring.destroy(NAME)
+    with pytest.raises(KeyGone):
+        ring.get(NAME)
+    (tmp_path / "away").mkdir()
+    assert ring.destroy(NAME) == 0
+
+
+def test_what_a_killed_process_left_aside_goes_with_the_next_destruction(ring: FileKeyRing, tmp_path: Path) -> None:
+    """It may be a copy of the very key that is destroyed."""
+    ring.add(NAME, KEY)
+    left = tmp_path / "keyring" / "aside" / "0123"
+    left.write_bytes(KEY)
+    ring.destroy(NAME)
+    assert everything(tmp_path) == {}
+
+
+def test_a_key_destroyed_while_it_is_rewrapped_stays_destroyed(ring: FileKeyRing, tmp_path: Path) -> None:
+    """The two wait for one another, in whichever order they come."""
+    ring.add(NAME, KEY)
+    begun = threading.Event()
+
+    def slow(sealed: bytes) -> bytes:
+        begun.set()
+        time.sleep(0.2)
+        return sealed + b" anew"
+
+    rewrapping = threading.Thread(target=ring.replace, args=(NAME, slow))
+    rewrapping.start()
+    begun.wait()
+    assert FileKeyRing(tmp_path / "keyring").destroy(NAME) == 1
+    rewrapping.join()
+    assert everything(tmp_path) == {}
+    assert not ring.replace(NAME, slow)
+
+
+def test_a_change_waits_for_who_is_adding(ring: FileKeyRing, tmp_path: Path) -> None:
+    """Who read the custodians of before has added before any key is rewrapped."""
+    order: list[str] = []
+
+    def settle() -> None:
+        FileKeyRing(tmp_path / "keyring").settled()
+        order.append("settled")
+
+    with ring.adding():
+        waiting = threading.Thread(target=settle)
+        waiting.start()
+        time.sleep(0.1)
+        ring.add(NAME, KEY)
+        order.append("added")
+    waiting.join()
+    assert order == ["added", "settled"]
+
+
+def test_nobody_is_alone_while_somebody_works(ring: FileKeyRing, tmp_path: Path) -> None:
+    """Two may work at once."""
+    other = FileKeyRing(tmp_path / "keyring")
+    with ring.working(), other.working(), other.alone() as alone:
+        assert not alone
+    with other.alone() as alone:
+        assert alone
+
+
+def test_a_full_disk_leaves_the_former_key(ring: FileKeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adding, replacing: told, nothing half-written, and the path is not in the message."""
+    ring.add(NAME, KEY)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device", str(tmp_path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "writev", full)
+        for act in (lambda: ring.add("other.age", KEY), lambda: ring.replace(NAME, lambda sealed: sealed * 2)):
+            with pytest.raises(TryAgain, match="disk is full") as refusal:
+                act()
+            assert str(tmp_path) not in str(refusal.value)
+    assert everything(tmp_path) == {f"keyring/{NAME}": KEY}
+
+
+def test_after_custodians_change_no_file_opens_by_the_former(ring: FileKeyRing, tmp_path: Path) -> None:
+    """Not by name: every file below the folder is tried, whatever it is called."""
+    for _ in range(5):
+        add_identity(ring, lambda recipient: participant_key(PERSON, recipient), lambda: OPENERS)
+    rewrap(ring, by=(ADA,), openers=Openers(custodians=(ADA.recipient, CLEO.recipient)))
+    other = FileKeyRing(tmp_path / "copy")
+    for number, content in enumerate(everything(tmp_path / "keyring").values()):
+        other.add(f"{number}.age", content)
+    assert len(not_opened_by(other, (BEN,))) == len(list(other.names())) == 5
+    assert not_opened_by(other, (CLEO,)) == ()
+
+
+REWRAPPER = """
+import sys
+from pathlib import Path
+from fivesafes.setting.vault.keys import Openers, rewrap
+from fivesafes.stores.keyring_files import FileKeyRing, read_identity
+print("begun", flush=True)
+while True:
+    rewrap(FileKeyRing(Path(sys.argv[1])), by=(read_identity(Path(sys.argv[2])),),
+           openers=Openers(custodians=tuple(sys.argv[3:])))
+"""
+
+
+@pytest.mark.parametrize("milliseconds", [1, 4, 9, 15, 26])
+def test_a_rewrapping_killed_at_any_moment_loses_no_key(ring: FileKeyRing, tmp_path: Path, milliseconds: int) -> None:
+    """Each opens by who opens before and after."""
+    for _ in range(10):
+        add_identity(ring, lambda recipient: participant_key(PERSON, recipient), lambda: OPENERS)
+    write_identity(ADA, tmp_path / "ada")
+    words = [sys.executable, "-c", REWRAPPER, str(tmp_path / "keyring"), str(tmp_path / "ada"), ADA.recipient]
+    process = subprocess.Popen([*words, CLEO.recipient], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(milliseconds / 1000)
+    process.kill()
+    process.communicate()
+    assert len(list(ring.names())) == 10
+    assert not_opened_by(ring, (ADA,)) == ()
+    rewrap(ring, by=(ADA,), openers=OPENERS)
+    assert not_opened_by(ring, (BEN,)) == ()
+    assert len(everything(tmp_path / "keyring")) == 10
+
+
+# identities in clear, outside the haven
+
+
+def test_an_identity_file_is_read_as_age_keygen_writes_it(tmp_path: Path) -> None:
+    """With its comments; and what we write, age-keygen's reader takes."""
+    write_identity(ADA, tmp_path / "ada.agekey")
+    assert (tmp_path / "ada.agekey").stat().st_mode & 0o777 == 0o600
+    assert read_identity(tmp_path / "ada.agekey").recipient == ADA.recipient
+    with pytest.raises(TryAgain):
+        write_identity(BEN, tmp_path / "ada.agekey")
+    assert read_identity(tmp_path / "ada.agekey").recipient == ADA.recipient
+
+
+def test_an_identity_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    """Then it is not a secret any more."""
+    write_identity(ADA, tmp_path / "key")
+    (tmp_path / "key").chmod(0o640)
+    with pytest.raises(PolicyInvalid, match="others"):
+        read_identity(tmp_path / "key")
+
+
+def test_a_file_without_an_identity_is_refused(tmp_path: Path) -> None:
+    """Missing, empty, comments only, something else: never quoted."""
+    for content in (None, "", "# public key: age1\n", "AGE-SECRET-KEY-1TYPO\n"):
+        path = tmp_path / "key"
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.touch(mode=0o600)
+            path.write_text(content)
+        with pytest.raises(InvalidInput) as refusal:
+            read_identity(path)
+        assert "TYPO" not in str(refusal.value)
+
+
+def test_a_workers_next_key_is_made_once_and_takes_its_place(tmp_path: Path) -> None:
+    """Stopped anywhere and run again, it is the same key."""
+    write_identity(ADA, tmp_path / WORKER)
+    new = next_worker(tmp_path)
+    assert next_worker(tmp_path).recipient == new.recipient
+    with (tmp_path / WORKER).open("rb") as former:
+        publish_worker(tmp_path)
+        assert set(former.read()) == {0}
+    publish_worker(tmp_path)
+    assert read_identity(tmp_path / WORKER).recipient == new.recipient
+    assert sorted(path.name for path in tmp_path.iterdir()) == [WORKER]
+
+
+def test_the_ring_keeps_what_was_sealed(ring: FileKeyRing) -> None:
+    """Bytes in, the same bytes out."""
+    sealed = seal(bytes(32), OPENERS.recipients)
+    ring.add("haven.address.age", sealed)
+    assert ring.get("haven.address.age") == sealed
