@@ -12,7 +12,7 @@ from fivesafes.data.originals import InPlace
 from fivesafes.flow.gate import Gated, gate
 from fivesafes.flow.receive import ReceivedSeries
 from fivesafes.flow.record import SeriesStatus
-from fivesafes.project.model import Consent, DataUse, IntendedUse, Permission
+from fivesafes.project.model import Consent, DataUse, IntendedUse, Permission, Tier
 
 TODAY = date(2026, 6, 1)
 USE = IntendedUse(purpose="p", permission=Permission(use=DataUse.HMB))
@@ -42,7 +42,8 @@ def series(
 def through(*received: ReceivedSeries, consents: dict[str, Consent] | None = None) -> Gated:
     """Send series through the gate."""
     table = {"1": AGREED} if consents is None else consents
-    return gate(received, consents={Identifying(p): c for p, c in table.items()}, use=USE, rules=(), on=TODAY)
+    consents = {Identifying(p): c for p, c in table.items()}
+    return gate(received, consents=consents, use=USE, place=Tier.T1, rules=(), on=TODAY)
 
 
 def test_who_is_not_on_the_table_is_refused_and_the_rest_goes_on() -> None:

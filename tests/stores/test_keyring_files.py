@@ -181,7 +181,11 @@ def test_a_full_disk_leaves_the_former_key(ring: FileKeyRing, tmp_path: Path, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "writev", full)
-        for act in (lambda: ring.add("other.age", KEY), lambda: ring.replace(NAME, lambda sealed: sealed * 2)):
+        acts: list[Callable[[], bool]] = [
+            lambda: ring.add("other.age", KEY),
+            lambda: ring.replace(NAME, lambda sealed: sealed * 2),
+        ]
+        for act in acts:
             with pytest.raises(TryAgain, match="disk is full") as refusal:
                 act()
             assert str(tmp_path) not in str(refusal.value)

@@ -13,7 +13,7 @@ from fivesafes.data.bids.rules import Held, Ignored, Named, Rule, name_series
 from fivesafes.data.model import Scan
 from fivesafes.flow.receive import ReceivedSeries
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
-from fivesafes.project.model import Consent, IntendedUse
+from fivesafes.project.model import Consent, IntendedUse, Tier
 from fivesafes.project.policy import judge_consent
 
 
@@ -42,17 +42,18 @@ def gate(
     *,
     consents: Mapping[Identifying[str], Consent],
     use: IntendedUse,
+    place: Tier,
     rules: Sequence[Rule],
     on: date,
 ) -> Gated:
-    """Judge each participant's consent on that day, then name the series of those who agreed."""
+    """Judge each participant's consent on that day for that place, then name the series of those who agreed."""
     stopped: list[SeriesOutcome] = []
     verdicts: list[Verdict] = []
     agreed: dict[Identifying[str], tuple[Consent, list[ReceivedSeries]]] = {}
     groups = _by_participant(received)
     for participant, group in groups.items():
         consent = consents.get(participant)
-        verdict = judge_consent(consent, use, on=on)
+        verdict = judge_consent(consent, use, on=on, place=place)
         if consent is None or verdict.refuses:
             verdicts.append(_about(verdict, group[0].subject).left_out())
             stopped += [_stopped(series, SeriesStatus.REFUSED, verdict.findings[0].why) for series in group]

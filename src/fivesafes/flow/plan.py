@@ -74,7 +74,7 @@ def make_plan(project: Project, consents: Iterable[Consent], *, on: date) -> Pla
     promised = promised_evidence(controls, project.cohort, face_mode)
     decision = tier_of(
         assess(promised, project.cohort, rules),
-        consents_of(c for c in consents if not judge_consent(c, project.use, on=on).refuses),
+        consents_of(c for c in consents if not judge_consent(c, project.use, on=on, place=project.shared_with).refuses),
         cohort=project.cohort,
         face=promised.face,
         rules=rules,

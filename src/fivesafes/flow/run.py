@@ -120,7 +120,14 @@ def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Pr
         progress=progress,
     )
     state = state.adding("data", _judge_received(received))
-    gated = gate(received.series, consents=request.consents, use=request.project.use, rules=request.rules, on=today)
+    gated = gate(
+        received.series,
+        consents=request.consents,
+        use=request.project.use,
+        place=request.project.shared_with,
+        rules=request.rules,
+        on=today,
+    )
     stopped = (*received.withheld, *gated.stopped)
     return evolve(state, received=received, gated=gated, outcomes=stopped).adding("project", gated.verdict)
 
@@ -264,7 +271,7 @@ class Runner:
         allowed = {
             self.engines.pseudonyms.subject(participant)
             for participant, consent in request.consents.items()
-            if not judge_consent(consent, request.project.use, on=today).refuses
+            if not judge_consent(consent, request.project.use, on=today, place=request.project.shared_with).refuses
         }
         gone = forget(self.place, allowed=allowed)
         self.tell(*(self.event("forget", what, "removed", plan, why="no consent in force") for what in gone))

@@ -12,6 +12,7 @@ from fivesafes.flow.haven.consent import Keyed
 from fivesafes.flow.haven.model import KeptParticipant
 from fivesafes.flow.haven.ports import Newcomers
 from fivesafes.flow.haven.shredding import Means, Sweep
+from fivesafes.flow.haven.withdraw import Withdrawn, resume_withdrawals
 from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS, participant_key
 from fivesafes.setting.vault.ports import Blobs, KeyRing
 from fivesafes.setting.vault.vault import shred
@@ -89,6 +90,11 @@ def means_of(haven: OpenHaven, *, by: str) -> Means:
         outbox=FolderOutbox(haven.path / DOCUMENTS),
         author=haven.author(by),
     )
+
+
+def carry_on(haven: OpenHaven) -> tuple[Withdrawn, ...]:
+    """Go on with withdrawals that are not finished, before anything else is done."""
+    return resume_withdrawals(means_of(haven, by="fivesafes"))
 
 
 @contextmanager

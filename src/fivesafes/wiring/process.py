@@ -14,6 +14,7 @@ from fivesafes.flow.haven.work import new_worker_name
 from fivesafes.flow.release import Conclusion, Door, conclude
 from fivesafes.flow.run import Engines, Runner, RunState, StudyRequest
 from fivesafes.stores.workshop import Company, opened_bench
+from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.run import engines_of, no_core_dumps
 from fivesafes.wiring.vault import keeper_of
@@ -35,14 +36,18 @@ def process_project(haven: OpenHaven, project: str, way: Way, *, to: Path | None
     Raises TryAgain when somebody works on the project who must be alone, Refused when the vault can't be opened here.
     """
     no_core_dumps()
+    carry_on(haven)
     door = Door.SHUT if to is None else Door.OPEN
     with _opened(haven, project, way, to=to, company=Company.ALONE, progress=progress) as (runner, request):
-        return conclude(runner, request, door=door)
+        conclusion = conclude(runner, request, door=door)
+    carry_on(haven)  # somebody may have withdrawn while a worker still held a series
+    return conclusion
 
 
 def work_on_project(haven: OpenHaven, project: str, way: Way, *, progress: Progress) -> RunState:
     """Do the series of a project that wait, beside other workers; assessing them is left to ``process``."""
     no_core_dumps()
+    carry_on(haven)
     with _opened(haven, project, way, to=None, company=Company.BESIDE, progress=progress) as (runner, request):
         return runner.process(request)
 

@@ -25,6 +25,7 @@ from fivesafes.project.model import Project
 from fivesafes.setting.keyring import KEY_BYTES, read_key
 from fivesafes.setting.model import Attestation
 from fivesafes.setting.vault.keys import add_identity, add_secret, pseudonym_key, quarantine_key
+from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.run import executor
 
@@ -139,6 +140,7 @@ def ingest_paths(
     haven: OpenHaven, project: str, paths: Sequence[Path], *, workers: int | None, progress: Progress
 ) -> IngestReport:
     """Seal the scans below some folders into the vault.  Raises Refused when the project may take nothing in."""
+    carry_on(haven)
     kept = haven.project(project)
     intake = Intake(
         books=haven.books,

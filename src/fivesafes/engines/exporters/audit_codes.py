@@ -5,6 +5,8 @@ from typing import Final
 
 from attrs import frozen
 
+from fivesafes.core.event import Event
+
 
 @frozen(kw_only=True)
 class Code:
@@ -68,15 +70,18 @@ _KINDS: Final = {
     "alert": Kind.SECURITY_ALERT,
     "authenticate": Kind.USER_AUTHENTICATION,
     "begin": Kind.BEGIN_TRANSFERRING,
+    "custody": Kind.SECURITY_ALERT,
     "deidentify": Kind.INSTANCES_ACCESSED,
     "dispose": Kind.STUDY_DELETED,
     "export": Kind.EXPORT,
+    "forget": Kind.STUDY_DELETED,
     "get": Kind.INSTANCES_ACCESSED,
     "ingest": Kind.INSTANCES_TRANSFERRED,
     "init": Kind.APPLICATION_ACTIVITY,
     "login": Kind.USER_AUTHENTICATION,
     "logout": Kind.USER_AUTHENTICATION,
     "process": Kind.INSTANCES_ACCESSED,
+    "quarantine": Kind.SECURITY_ALERT,
     "receive": Kind.BEGIN_TRANSFERRING,
     "recover": Kind.INSTANCES_ACCESSED,
     "reidentify": Kind.SECURITY_ALERT,
@@ -87,21 +92,31 @@ _KINDS: Final = {
     "shred": Kind.STUDY_DELETED,
     "start": Kind.APPLICATION_ACTIVITY,
     "stop": Kind.APPLICATION_ACTIVITY,
-    "trail": Kind.AUDIT_LOG_USED,
     "unseal": Kind.INSTANCES_ACCESSED,
     "withdraw": Kind.STUDY_DELETED,
     "worker": Kind.APPLICATION_ACTIVITY,
 }
+_ENDS: Final = {"dispose": {"done"}, "release": {"released"}, "withdraw": {"done"}}
+"""Verbs that tell of stages: only with these outcomes has anything left or gone."""
+
 _REFUSED: Final = frozenset({"refuse", "refused", "quarantine", "quarantined", "denied", "reject", "rejected"})
 _FAILED: Final = frozenset({"failed", "error", "broken"})
 _MINOR: Final = frozenset({"held", "postponed", "needs-review", "partly", "review"})
 
 
-def kind_of(verb: str, outcome: str) -> Kind | None:
-    """Choose the message for a deed; whatever was refused is an alert.  None when PS3.15 has no message for it."""
-    if _first_word(outcome) in _REFUSED:
+def kind_of(event: Event) -> Kind | None:
+    """Choose the message for a deed; whatever was refused is an alert.  None when PS3.15 has no message for it.
+
+    What was only begun has not left and is not deleted; of a partial withdrawal nothing is.
+    """
+    outcome, verb = _first_word(event.outcome), _first_word(event.verb)
+    if outcome in _REFUSED:
         return Kind.SECURITY_ALERT
-    return _KINDS.get(_first_word(verb))
+    if event.verb.startswith("trail"):
+        return Kind.AUDIT_LOG_USED
+    if verb in _ENDS and (outcome not in _ENDS[verb] or event.facts.get("kind", "full") != "full"):
+        return None
+    return _KINDS.get(verb)
 
 
 def outcome_indicator(outcome: str) -> str:

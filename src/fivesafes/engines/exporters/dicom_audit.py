@@ -6,7 +6,6 @@ keyed pseudonym, where it wants a Study Instance UID a UID made of the keyed id 
 
 import base64
 import re
-import string
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 from xml.etree import ElementTree as ET
@@ -23,6 +22,7 @@ from fivesafes.setting.trail.entry import body_of, event_of
 MSGID: Final = "DICOM+RFC3881"
 _DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>'
 _HEX_OF_UUID: Final = 32
+_KEYED: Final = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{16,64}$")
 _NOT_XML: Final = re.compile("[^\t\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -53,7 +53,7 @@ def audit_messages(lines: Iterable[bytes], source: AuditSource) -> Iterator[Audi
     """Write the message of each entry, in order; None for one that PS3.15 has no message for."""
     for line in lines:
         event, n = event_of(line), body_of(line)["n"]
-        kind = kind_of(event.verb, event.outcome)
+        kind = kind_of(event)
         if kind is None:
             yield None
             continue
@@ -109,7 +109,9 @@ def _type_code(event: Event, kind: Kind) -> Code | None:
         return codes.STOP if {"stop", "stopped", "ended"} & {event.verb, event.outcome} else codes.START
     if kind is Kind.USER_AUTHENTICATION:
         return codes.LOGOUT if event.verb.startswith("logout") else codes.LOGIN
-    return codes.RESTRICTED if kind is Kind.SECURITY_ALERT else None
+    if kind is Kind.SECURITY_ALERT:
+        return codes.CONFIGURATION if event.verb == "custody" else codes.RESTRICTED
+    return None
 
 
 Participant = tuple[dict[str, str], tuple[Code, ...]]
@@ -170,7 +172,7 @@ def _objects(event: Event, n: int, kind: Kind, source: AuditSource) -> Iterator[
         details=details,
         life_cycle=cycle,
     )
-    patient = str(event.facts.get("participant") or event.facts.get("subject") or "not told")
+    patient = str(event.facts.get("participant") or (event.object if event.verb == "withdraw" else "not told"))
     yield _About(id=patient, id_type=codes.PATIENT_NUMBER, type_code="1", role="1", name="pseudonym")
 
 
@@ -190,12 +192,10 @@ def _describe(root: ET.Element, about: _About) -> None:
         ET.SubElement(told, "ParticipantObjectDetail", {"type": _clean(name), "value": encoded})
 
 
-def _uid(keyed: str) -> str:
-    """Make a UID of a keyed id: 2.25 and its first 128 bits as a number; of what is no keyed id, the id itself."""
-    digits = "".join(character for character in keyed if character in string.hexdigits)
-    if len(digits) < _HEX_OF_UUID or len(digits) < len(keyed) - 8:
-        return keyed
-    return f"2.25.{int(digits[:_HEX_OF_UUID], 16)}"
+def _uid(about: str) -> str:
+    """Make a UID of a keyed id ("series 0a1b…"): 2.25 and its first 128 bits; of what has none, the text itself."""
+    keyed = _KEYED.search(about)
+    return f"2.25.{int(keyed[0][:_HEX_OF_UUID], 16)}" if keyed else about
 
 
 def _coded(parent: ET.Element, name: str, code: Code) -> None:

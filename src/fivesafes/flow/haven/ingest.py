@@ -19,6 +19,7 @@ from fivesafes.data.header.inspect import SetAside
 from fivesafes.data.model import FileStatus
 from fivesafes.data.originals import InPlace
 from fivesafes.flow.haven.author import Author
+from fivesafes.flow.haven.consent import judge_participant
 from fivesafes.flow.haven.model import (
     KeptAside,
     KeptConsent,
@@ -27,14 +28,13 @@ from fivesafes.flow.haven.model import (
     KeptProject,
     KeptSeries,
     ParticipantState,
-    ProjectState,
     SeriesState,
 )
 from fivesafes.flow.haven.ports import Books, Newcomers
+from fivesafes.flow.haven.retention import judge_work
 from fivesafes.flow.haven.sheet import sheet_of
 from fivesafes.flow.receive import Received, ReceivedSeries
 from fivesafes.project.model import Project
-from fivesafes.project.policy import judge_approval, judge_consent
 from fivesafes.setting.vault.address import Addresser, series_digest
 from fivesafes.setting.vault.vault import Vault
 
@@ -95,10 +95,7 @@ class Intake:
 
 def check_open(kept: KeptProject, intake: Intake) -> None:
     """Raise Refused when the project takes nothing in today: closed, or its approval is not in force."""
-    if kept.state is not ProjectState.OPEN:
-        message = f"the project is {kept.state.value}: it takes nothing in"
-        raise Refused(message, fix="register a new project for new scans")
-    for finding in judge_approval(kept.project.approval, on=intake.author.clock().date()).findings:
+    for finding in judge_work(kept, on=intake.author.clock().date()).findings:
         raise Refused(finding.why, fix=finding.fix or "renew the approval")
 
 
@@ -192,7 +189,9 @@ def _seal(
         why = "a file changed while it was being read"
         return _Prepared(told=Ingested(id=series.id, fate=Fate.REFUSED, files=files, bytes=series.bytes, why=why))
     consent = consents.get(person.id)
-    verdict = judge_consent(consent.consent if consent else None, project.use, on=intake.author.clock().date())
+    verdict = judge_participant(
+        person, consent, project.use, on=intake.author.clock().date(), place=project.shared_with
+    )
     state = SeriesState.QUARANTINED if verdict.refuses else SeriesState.SEALED
     why = verdict.findings[0].why if verdict.refuses else ""
     fate = Fate(state.value)

@@ -9,17 +9,19 @@ from datetime import date
 
 from attrs import field, frozen
 
-from fivesafes.core.errors import FiveSafesError, TryAgain
+from fivesafes.core.errors import FiveSafesError, Refused, TryAgain
 from fivesafes.core.ids import Identifying, SeriesId, SubjectLabel
 from fivesafes.core.progress import Progress
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.flow.haven.consent import judge_participant
 from fivesafes.flow.haven.model import (
     KeptInstance,
     KeptParticipant,
     KeptProject,
     KeptSeries,
     ParticipantState,
+    ProjectState,
     SeriesState,
 )
 from fivesafes.flow.haven.ports import Books, Unsealer
@@ -28,7 +30,6 @@ from fivesafes.flow.ports import Executor
 from fivesafes.flow.receive import Received, ReceivedSeries
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.project.model import Consent
-from fivesafes.project.policy import judge_consent
 from fivesafes.setting.vault.address import ADDRESS_BYTES, series_digest
 
 
@@ -62,8 +63,12 @@ def open_project(
 ) -> OpenedProject:
     """Open the names of those whose consent holds on that day, and give them their pseudonyms.
 
-    Raises InvalidInput when two participants would share a pseudonym: nothing may be made of either.
+    Raises InvalidInput when two participants would share a pseudonym: nothing may be made of either; Refused when the
+    project is closed.
     """
+    if kept.state is not ProjectState.OPEN:
+        message = f"the project is {kept.state.value}"
+        raise Refused(message, fix="register a new project for new work")
     recorded = books.consents(kept.id)
     people: dict[str, KeptParticipant] = {}
     refused: dict[str, str] = {}
@@ -72,7 +77,7 @@ def open_project(
         if person.state is not ParticipantState.ACTIVE:
             continue
         consent = recorded.get(person.id)
-        verdict = judge_consent(consent.consent if consent else None, kept.project.use, on=on)
+        verdict = judge_participant(person, consent, kept.project.use, on=on, place=kept.project.shared_with)
         if consent is None or verdict.refuses:
             refused[person.id] = verdict.findings[0].why
             continue

@@ -1,5 +1,6 @@
 """``fivesafes setting audit``: is the place what its tier asks for?  Looks, judges, and changes nothing."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -71,10 +72,7 @@ def audit(  # noqa: PLR0913 - click hands over one argument per option
         setting.save_facts(seen, save_facts)
     if page is not None:
         setting.save_page(answer, page)
-    if as_json:
-        emit_json(answer)
-    else:
-        _show(answer)
+    (emit_json if as_json else _show)(answer)
     context.exit(_CODES[answer["state"]])
 
 
@@ -82,7 +80,7 @@ def _day(on: datetime | None) -> date:
     return on.date() if on is not None else utc_now().date()
 
 
-def _show(answer: dict[str, Any]) -> None:
+def _show(answer: Mapping[str, Any]) -> None:
     """Print what is open first, then what is met, then the sum."""
     console = Console()
     demanded = [one for one in answer["controls"] if one["demanded"]]

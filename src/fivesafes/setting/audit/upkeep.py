@@ -16,6 +16,7 @@ from fivesafes.setting.audit.machine import Machine
 from fivesafes.setting.model import State
 
 _MAX_ERROR: Final = 1.0
+_OWN_CLOCK: Final = "7F7F0101"  # the reference of chrony's `local` directive: "Normal", and nobody checks it
 _LISTS_GOOD_FOR: Final = timedelta(days=7)
 """How old a security archive's list may be where it does not say itself until when it is valid."""
 _APT_SECONDS: Final = 12.0
@@ -54,6 +55,8 @@ def _chrony(look: Look) -> Found:
         return unknown(how, "chronyc printed something else than its tracking")
     if leap == "Not synchronised":
         return no(how, "chrony is not synchronised")
+    if cells[0].upper() == _OWN_CLOCK:
+        return no(how, "chrony follows this machine's own clock alone")
     return (yes if error < _MAX_ERROR else no)(how, f"chrony: at most {error:.3f} s off")
 
 

@@ -1,0 +1,164 @@
+"""Backup of a haven's data: database, sealed originals, its description, its documents and releases.  Never keys."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from attrs import evolve, frozen
+from django.db.models import Q
+
+from fivesafes.core.errors import UsageMistake
+from fivesafes.core.event import Clock
+from fivesafes.core.progress import Progress
+from fivesafes.flow.haven.model import ParticipantState, ProjectState
+from fivesafes.setting.vault.ports import Blobs
+from fivesafes.setting.vault.vault import ObjectMissing, folder_of
+from fivesafes.stores import trail
+from fivesafes.stores.backup.copies import copy_database
+from fivesafes.stores.backup.manifest import (
+    HEAD,
+    KEYS_HEAD,
+    VAULT,
+    Manifest,
+    copy_durably,
+    held,
+    lies_with,
+    read_manifest,
+    sha256_of,
+    within,
+    write_manifest,
+)
+from fivesafes.stores.blobs import FolderBlobs
+from fivesafes.stores.haven_file import FILE, HavenFile
+from fivesafes.stores.models import Participant, Project
+
+_BESIDE: Final = (FILE, "documents/*/*", "projects/*/release/**/*", "projects/*/releases/**/*")
+"""What is copied besides database and vault, by name: nothing else of the haven's folder is."""
+
+_GENERATION: Final = "generation-"
+_KEY_FILES: Final = ("*.age", "*.agekey", "*.key")
+
+
+@frozen(kw_only=True)
+class BackedUp:
+    """What a backup did.  ``lost``: objects that the copy has and the haven should have, and has not: look into it.
+
+    ``forgotten``: objects of participants who withdrew since, removed from the copy as well.
+    """
+
+    manifest: Manifest
+    copied: int
+    bytes: int
+    forgotten: int
+    lost: int
+
+
+def back_up(
+    haven: HavenFile, blobs: Blobs, *, to: Path, keys: Path, clock: Clock, progress: Progress
+) -> BackedUp:
+    """Bring a backup of the open haven up to date; what it has already is not copied again.
+
+    ``keys`` is the folder of the haven's keys in clear: no backup may lie there, nor it in a backup.  Raises
+    UsageMistake when the folder would bring data and keys together, TryAgain when the disk is full or another backup is
+    at work, InvalidInput when the database is damaged.  Interrupted, the backup before still counts.
+    """
+    _check_apart(haven, to, keys)
+    with held(to):
+        before = _before(to, haven)
+        generation = f"{_GENERATION}{1 + max([0, *(int(one.name.rpartition('-')[2]) for one in _generations(to))]):06}"
+        folder = to / generation
+        folder.mkdir(mode=0o700)
+        size = trail.head().size  # the copy has at least these entries
+        copy = copy_database(haven.database_config(), folder)
+        files = {f"{generation}/{copy.name}": sha256_of(copy)}
+        files.update(_copy_beside(haven, folder))
+        done = _copy_objects(blobs, to, before, progress)
+        files.update(done.manifest.files)
+        manifest = Manifest(haven=haven.id, generation=generation, made_at=clock(), trail=size, files=files)
+        write_manifest(to, manifest)
+        for older in _generations(to):
+            if older.name != generation:
+                shutil.rmtree(older)
+    return evolve(done, manifest=manifest)
+
+
+def _check_apart(haven: HavenFile, to: Path, keys: Path) -> None:
+    places = [haven.path, haven.keyring, keys, *haven.key_backups]
+    if any(within(to, place) or within(place, to) for place in places) or lies_with(to, KEYS_HEAD):
+        message = "the backup's folder and the haven or its keys lie in one another"
+        raise UsageMistake(message, fix="give a folder of its own, on another disk: data and keys are kept apart")
+    if to.is_dir() and any(next(to.glob(pattern), None) for pattern in _KEY_FILES):
+        message = "the backup's folder holds keys"
+        raise UsageMistake(message, fix="give a folder of its own, on another disk: data and keys are kept apart")
+
+
+def _before(to: Path, haven: HavenFile) -> Manifest | None:
+    """Read the backup that is to be brought up to date; refuse another haven's, and a folder with something else."""
+    if (to / HEAD).exists():
+        manifest = read_manifest(to)
+        if manifest.haven != haven.id:
+            message = "this folder holds the backup of another haven"
+            raise UsageMistake(message, fix="give a folder for each haven")
+        return manifest
+    known = {".lock", VAULT}
+    if any(one.name not in known and not one.name.startswith(_GENERATION) for one in to.iterdir()):
+        message = "this folder holds something that is no backup"
+        raise UsageMistake(message, fix="give an empty folder, or one that does not exist yet")
+    return None
+
+
+def _generations(to: Path) -> list[Path]:
+    return [one for one in to.glob(f"{_GENERATION}*") if one.is_dir()]
+
+
+def _copy_beside(haven: HavenFile, folder: Path) -> Iterator[tuple[str, str]]:
+    """Copy the description, the documents and the releases; links are not followed."""
+    for pattern in _BESIDE:
+        for path in sorted(haven.path.glob(pattern)):
+            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+                name = path.relative_to(haven.path)
+                yield f"{folder.name}/{name.as_posix()}", copy_durably(path, folder / name)
+
+
+def _copy_objects(blobs: Blobs, to: Path, before: Manifest | None, progress: Progress) -> BackedUp:
+    """Copy the objects that the backup lacks; remove from it those of people who withdrew."""
+    copy = FolderBlobs(to / VAULT)
+    there = dict(copy.walk()) if (to / VAULT).is_dir() else {}
+    live = dict(blobs.walk())
+    wrong = [name for name, size in there.items() if live.get(name, size) != size]
+    copy.delete(wrong)
+    missing = [name for name in live if name not in there or name in set(wrong)]
+    digests: dict[str, str] = {}
+    progress.begin("back up", total=len(missing), unit="objects")
+
+    def read() -> Iterator[tuple[str, Sequence[bytes]]]:
+        for name in missing:
+            try:
+                content = blobs.get(name)
+            except ObjectMissing:  # shredded since the list was made
+                continue
+            digests[name] = hashlib.sha256(content).hexdigest()
+            progress.advance("back up")
+            yield name, [content]
+
+    copy.put(read())
+    progress.end("back up")
+    gone = [name for name in there if name not in live]
+    forgotten = _of_people_who_left(gone)
+    copy.delete(forgotten)
+    kept = (there.keys() - set(forgotten) - set(wrong)) | digests.keys()
+    known = before.files if before is not None else {}
+    files = {
+        f"{VAULT}/{name}": digests.get(name) or known.get(f"{VAULT}/{name}") or sha256_of(to / VAULT / name)
+        for name in kept
+    }
+    manifest = Manifest(haven="", generation="", made_at=_NEVER, trail=0, files=files)
+    return BackedUp(
+        manifest=manifest,
+        copied=len(digests),
+        bytes=sum(live[name] for name in digests),
+        forgotten=len(forgotten),
+        lost=len(gone) - len(forgotten),
+    )

@@ -1,0 +1,275 @@
+"""The keeper opens what it is asked for, tells no key, stops at once when a key is gone, and dies with who began it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from tests.setting.vault.havens import PEOPLE, PSEUDONYM_KEY, SealedHaven, make_haven
+
+from fivesafes.core.errors import FiveSafesError, InvalidInput, PolicyInvalid, Refused, TryAgain
+from fivesafes.core.ids import Identifying
+from fivesafes.core.plugins import load
+from fivesafes.engines.keepers import wire
+from fivesafes.engines.keepers.client import KeeperClient
+from fivesafes.engines.keepers.server import peer_of
+from fivesafes.flow.haven.model import KeptParticipant
+from fivesafes.flow.sealed import Kind, Sealed, sealed_in
+from fivesafes.setting.vault.keys import KeyGone, participant_key
+from fivesafes.setting.vault.seal import SealBroken
+from fivesafes.setting.vault.vault import ObjectMissing, object_name
+from fivesafes.stores.haven_file import read_haven_file
+from fivesafes.wiring.haven import opened_haven
+from fivesafes.wiring.vault import keeper_of, ring_of
+
+
+@pytest.fixture
+def haven(tmp_path: Path) -> SealedHaven:
+    """Make a small haven."""
+    return make_haven(tmp_path)
+
+
+@pytest.fixture
+def people(haven: SealedHaven) -> tuple[KeptParticipant, ...]:
+    """Give its participants, Ann's series being the first and the third."""
+    with opened_haven(haven.path) as opened:
+        by_id = {one.id: one for one in opened.books.participants("p1")}
+        named = [opened.addresser("p1").participant(Identifying(name)) for name in PEOPLE]
+    return tuple(by_id[id_] for id_ in named)
+
+
+@pytest.fixture
+def sealed(haven: SealedHaven) -> list[Sealed]:
+    """Give what the books say is sealed: originals by series."""
+    with opened_haven(haven.path) as opened:
+        return [one for one in sealed_in(opened.books) if one.kind is Kind.ORIGINAL]
+
+
+@pytest.fixture
+def keeper(haven: SealedHaven) -> Iterator[KeeperClient]:
+    """Start a keeper."""
+    with keeper_of(read_haven_file(haven.path), haven.keys) as client:
+        yield client
+
+
+def test_originals_names_and_project_keys_are_opened(
+    haven: SealedHaven, keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
+) -> None:
+    """All that a job needs, and each verified."""
+    assert tuple(keeper.contents(people[0], sealed[0].addresses)) == haven.contents[sealed[0].series]
+    assert list(keeper.contents(people[0], [])) == []
+    assert [keeper.name_of(person) for person in people] == [Identifying(name) for name in PEOPLE]
+    assert keeper.project_key("p1") == PSEUDONYM_KEY
+    assert keeper.damaged("p1", sealed[0].key, sealed[0].addresses) == [""] * 4
+
+
+def test_a_key_destroyed_a_moment_ago_stops_the_next_question(
+    haven: SealedHaven, keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
+) -> None:
+    """Nothing is remembered from the question before; the other participant is untouched."""
+    assert len(list(keeper.contents(people[0], sealed[0].addresses))) == 4
+    ring_of(read_haven_file(haven.path)).destroy(participant_key(people[0].id, people[0].recipient))
+    with pytest.raises(KeyGone, match="withdrawn"):
+        list(keeper.contents(people[0], sealed[0].addresses))
+    with pytest.raises(KeyGone):
+        keeper.name_of(people[0])
+    assert len(list(keeper.contents(people[1], sealed[1].addresses))) == 4
+
+
+def test_one_persons_key_does_not_give_another_persons_originals(
+    keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
+) -> None:
+    """Objects lie below their recipient."""
+    with pytest.raises(ObjectMissing):
+        list(keeper.contents(people[1], sealed[0].addresses))
+    with pytest.raises(SealBroken):
+        keeper.name_of(evolve(people[1], sealed_name=people[0].sealed_name))
+
+
+def test_a_damaged_original_is_told_after_the_whole_ones(
+    haven: SealedHaven, keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
+) -> None:
+    """What came before it was given; of it, nothing is."""
+    one = sealed[0]
+    path = haven.path / "vault" / object_name(one.addresses[2], one.recipient)
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+    got = []
+    with pytest.raises(SealBroken):
+        got.extend(keeper.contents(people[0], one.addresses))
+    assert [bool(fault) for fault in keeper.damaged("p1", one.key, one.addresses)] == [False, False, True, False]
+
+
+def work(context: tuple[KeeperClient, KeptParticipant, tuple[bytes, ...]], number: int) -> int:
+    """Read the originals in a worker process."""
+    client, person, addresses = context
+    return sum(map(len, client.contents(person, addresses))) + number
+
+
+def test_spawned_workers_can_ask_at_the_same_time(
+    haven: SealedHaven, keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
+) -> None:
+    """The client crosses to them; no key does."""
+    executor = load("executor", "process")(2)
+    size = sum(map(len, haven.contents[sealed[0].series]))
+    done = dict(executor.run_with((keeper, people[0], sealed[0].addresses), work, list(range(4))))
+    assert done == {n: size + n for n in range(4)}
+
+
+def test_more_askers_than_turns_are_all_answered(
+    keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
+) -> None:
+    """They wait their turn."""
+    done: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: done.append(len(list(keeper.contents(people[0], sealed[0].addresses)))))
+        for _ in range(24)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert done == [4] * 24
+
+
+def test_an_asker_that_goes_away_does_not_hold_the_keeper(
+    keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
+) -> None:
+    """Twenty that read one original and leave, one that says nothing: the next is answered."""
+    for _ in range(20):
+        next(keeper.contents(people[0], sealed[0].addresses))
+    silent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with silent:
+        silent.connect(str(keeper.path))
+        assert len(list(keeper.contents(people[0], sealed[0].addresses))) == 4
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"{}", b"[]", b"not json", b'{"ask":"worker key"}', b'{"ask":"opened","key":"../../x","sealed":""}',
+     b'{"ask":"contents","project":"p1","key":"haven.address.age","addresses":[]}'],
+)  # fmt: skip
+def test_a_strange_question_gets_a_refusal_and_no_secret(keeper: KeeperClient, request_: bytes) -> None:
+    """And the keeper goes on; the address key is no identity, so asking for it as one tells nothing of it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.connect(str(keeper.path))
+        wire.send(link, wire.REQUEST, request_)
+        kind, body = wire.receive(link)
+    assert kind == wire.REFUSAL
+    with pytest.raises(FiveSafesError) as refusal:
+        wire.raise_refusal(body)
+    assert "SECRET" not in str(refusal.value)
+    assert keeper.project_key("p1") == PSEUDONYM_KEY
+
+
+def test_the_socket_is_in_a_folder_of_this_user_alone(keeper: KeeperClient) -> None:
+    """And the kernel names the user at the other end."""
+    assert keeper.path.parent.stat().st_mode & 0o777 == 0o700
+    one, two = socket.socketpair()
+    with one, two:
+        assert peer_of(one) in {os.getuid(), None}
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="becoming another user takes root")
+def test_another_user_is_not_listened_to(keeper: KeeperClient) -> None:
+    """Even where the folder would let them in."""
+    keeper.path.parent.chmod(0o755)
+    keeper.path.chmod(0o777)
+    script = (
+        "import os, socket, sys\nos.setuid(65534)\nlink = socket.socket(socket.AF_UNIX)\nlink.connect(sys.argv[1])\n"
+        'body = b\'{"ask":"project key","project":"p1"}\'\n'
+        "try:\n link.sendall(b'?' + len(body).to_bytes(8, 'big') + body); print(link.recv(99))\n"
+        "except OSError: print(b'')\n"
+    )
+    said = subprocess.run([sys.executable, "-c", script, str(keeper.path)], capture_output=True, text=True, check=True)
+    assert said.stdout == "b''\n"
+    assert keeper.project_key("p1") == PSEUDONYM_KEY
+
+
+def process_of(keeper: KeeperClient) -> list[int]:
+    """Find the processes that this one started and that run the keeper's module."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes()
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if b"fivesafes.wiring.keeper" in words and parent == os.getpid():
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_no_key_stands_where_others_can_look(keeper: KeeperClient, haven: SealedHaven) -> None:
+    """Neither in its command line nor in its environment, and its memory is not dumped."""
+    (process,) = process_of(keeper)
+    secret = (haven.keys / "worker.agekey").read_text().split()[-1].encode()
+    assert secret not in Path(f"/proc/{process}/cmdline").read_bytes()
+    assert Path(f"/proc/{process}/limits").read_text().split("Max core file size")[1].split()[:2] == ["0", "0"]
+    if os.getuid():  # root may look all the same
+        with pytest.raises(PermissionError):
+            Path(f"/proc/{process}/environ").read_bytes()
+
+
+STARTER = """
+import sys, time
+from pathlib import Path
+from fivesafes.stores.haven_file import read_haven_file
+from fivesafes.wiring.vault import keeper_of
+with keeper_of(read_haven_file(Path(sys.argv[1])), Path(sys.argv[2])) as client:
+    print(client.path, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_the_keeper_ends_with_who_began_it_however_that_ends(haven: SealedHaven, how: signal.Signals) -> None:
+    """And its socket and folder go."""
+    words = [sys.executable, "-c", STARTER, str(haven.path), str(haven.keys)]
+    starter = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    client = KeeperClient(path=Path(starter.stdout.readline().strip()))
+    assert client.project_key("p1") == PSEUDONYM_KEY
+    starter.send_signal(how)
+    starter.communicate()
+    deadline = time.monotonic() + 10
+    while client.path.parent.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not client.path.parent.exists()
+    with pytest.raises(TryAgain):
+        client.project_key("p1")
+
+
+def test_a_keeper_that_can_not_begin_says_why(haven: SealedHaven) -> None:
+    """In the words of what it met: a key that others may read, no key at all."""
+    config = read_haven_file(haven.path)
+    (haven.keys / "worker.agekey").chmod(0o644)
+    with pytest.raises(FiveSafesError, match="others"), keeper_of(config, haven.keys):
+        pass
+    (haven.keys / "worker.agekey").unlink()
+    with pytest.raises(Refused, match="take scans in"), keeper_of(config, haven.keys):
+        pass
+
+
+def test_a_refusal_crosses_with_its_kind() -> None:
+    """One that the other side does not know becomes its nearest."""
+    for error, kind in (
+        (KeyGone.told(), KeyGone),
+        (ObjectMissing.told(), ObjectMissing),
+        (PolicyInvalid("what", fix="fix"), InvalidInput),
+        (FiveSafesError("what", fix="fix"), TryAgain),
+    ):
+        with pytest.raises(kind) as refusal:
+            wire.raise_refusal(wire.refusal_of(error))
+        assert type(refusal.value) is kind
+        assert refusal.value.fix == error.fix
