@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -69,7 +69,7 @@ def find_programs() -> Path | None:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
+def running_cluster(settings: Sequence[str] = _FAST) -> Iterator[Cluster]:
     """Make a PostgreSQL of one's own and end it afterwards; it also ends when this process is killed (on Linux).
 
     PostgreSQL refuses to run as root: then it runs as the user ``postgres``.
@@ -85,9 +85,15 @@ def running_cluster() -> Iterator[Cluster]:
         _run_as(
             owner, [programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", _USER, "--no-sync", "-E", "UTF8"]
         )
-        settings = [f"-c{setting}" for setting in [*_FAST, "listen_addresses=", f"unix_socket_directories={folder}"]]
+        where = ["listen_addresses=", f"unix_socket_directories={folder}"]
         server = subprocess.Popen(
-            [*_dying_with_us(owner), str(programs / "postgres"), "-D", str(folder / "data"), *settings],
+            [
+                *_dying_with_us(owner),
+                str(programs / "postgres"),
+                "-D",
+                str(folder / "data"),
+                *(f"-c{one}" for one in [*settings, *where]),
+            ],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

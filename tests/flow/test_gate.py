@@ -42,8 +42,8 @@ def series(
 def through(*received: ReceivedSeries, consents: dict[str, Consent] | None = None) -> Gated:
     """Send series through the gate."""
     table = {"1": AGREED} if consents is None else consents
-    consents = {Identifying(p): c for p, c in table.items()}
-    return gate(received, consents=consents, use=USE, place=Tier.T1, rules=(), on=TODAY)
+    by_name = {Identifying(name): consent for name, consent in table.items()}
+    return gate(received, consents=by_name, use=USE, place=Tier.T1, rules=(), on=TODAY)
 
 
 def test_who_is_not_on_the_table_is_refused_and_the_rest_goes_on() -> None:

@@ -86,8 +86,11 @@ def _tell_unmatched(consents: Mapping[Identifying[str], Consent], groups: Mappin
 
 
 def _judge_empty(admitted: Mapping[SeriesId, Admitted], groups: Mapping[Identifying[str], object]) -> Verdict:
-    if admitted or not groups:
-        return Verdict()
+    return Verdict() if admitted or not groups else nobody()
+
+
+def nobody() -> Verdict:
+    """Refuse: of all that was received, nothing may go on."""
     return refuse(
         "project.nobody",
         why="no series of any participant may go on: see what was left out, and why",

@@ -27,6 +27,7 @@ from fivesafes.flow.assess import (
 from fivesafes.flow.candidate import build, output_path, people_of
 from fivesafes.flow.controls import policy_texts
 from fivesafes.flow.haven.model import KeptRelease, ParticipantState, ReleaseState
+from fivesafes.flow.haven.recall import releases_to_compare
 from fivesafes.flow.holdings import claim
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.flow.run import Runner, RunState, StudyRequest
@@ -288,6 +289,7 @@ def _enter(runner: Runner, state: RunState, series: Collection[str], digest: str
             participants=tuple(sorted(people)),
             state=ReleaseState.OUT,
             released_at=now,
+            compare=releases_to_compare(runner.books, runner.project, sorted(people)),
         )
         runner.books.add_release(release)
         runner.books.tell(
@@ -368,6 +370,6 @@ def _exit_code(state: RunState, *, passed: bool) -> int:
 
 
 def _code_without_release(state: RunState) -> int:
-    if state.received is not None and not state.received.series:
+    if state.received is not None and not state.received.series and not state.received.withheld:
         return InvalidInput.exit_code
     return Refused.exit_code if gravest(state) is Gravity.REFUSE else NeedsReview.exit_code

@@ -20,7 +20,7 @@ from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FaceMode
 from fivesafes.data.ports import BidsValidator, Converter, Defacer
-from fivesafes.flow.gate import Admitted, Gated, gate
+from fivesafes.flow.gate import Admitted, Gated, gate, nobody
 from fivesafes.flow.haven.ports import Books, Jobs
 from fivesafes.flow.haven.work import Desk
 from fivesafes.flow.holdings import forget
@@ -129,6 +129,8 @@ def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Pr
         on=today,
     )
     stopped = (*received.withheld, *gated.stopped)
+    if received.withheld and not received.series:
+        state = state.adding("project", nobody())
     return evolve(state, received=received, gated=gated, outcomes=stopped).adding("project", gated.verdict)
 
 
@@ -212,7 +214,9 @@ class Runner:
             desk=self._desk(),
             project=self.project,
             versions=self.engines.versions(),
-            event=lambda what, outcome, why: self.event("process", what, outcome, state.plan, why=why),
+            event=lambda what, outcome, why, **facts: self.event(
+                "process", what, outcome, state.plan, why=why, **facts
+            ),
         )
         done = do_series(shift, self._context(state, admitted), wanted)
         outcomes = (*state.outcomes, *done.outcomes)

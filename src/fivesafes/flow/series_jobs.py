@@ -9,7 +9,7 @@ from fivesafes.core.event import Event
 from fivesafes.core.ids import SeriesId
 from fivesafes.core.verdict import Verdict, refuse
 from fivesafes.flow.haven.model import Job, JobState, ParticipantState
-from fivesafes.flow.haven.outcomes import steps_of
+from fivesafes.flow.haven.outcomes import output_digest, steps_of
 from fivesafes.flow.haven.work import Desk, drain
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.flow.series import (
@@ -26,12 +26,12 @@ KIND = "series"
 
 @frozen(kw_only=True)
 class Shift:
-    """Who does a project's series: the desk, the engines' versions; ``event`` composes one (what, outcome, why)."""
+    """Who does a project's series; ``event`` composes one of what, outcome, why and further facts."""
 
     desk: Desk
     project: str
     versions: Mapping[str, str]
-    event: Callable[[str, str, str], Event]
+    event: Callable[..., Event]
 
 
 @frozen(kw_only=True)
@@ -79,7 +79,16 @@ def _keep(shift: Shift, context: SeriesContext, outcome: SeriesOutcome) -> Serie
         publish_series(context.place, outcome.id)
         books.save_steps(steps_of(outcome, shift.versions, at=at))
     books.save_findings(shift.project, {"data": Verdict(outcome.verdict)}, series=outcome.id, at=at)
-    books.tell(shift.event(f"series {outcome.id}", outcome.status.value, outcome.why))
+    row = books.one_series(outcome.id)
+    event = shift.event(
+        f"series {outcome.id}",
+        outcome.status.value,
+        outcome.why,
+        participant=row.participant if row is not None else "",
+        input_digest=outcome.inputs,
+        output_digest=output_digest(outcome),
+    )
+    books.tell(event)
     return outcome
 
 

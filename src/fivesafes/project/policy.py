@@ -99,7 +99,7 @@ def _judge_taken_back(consent: Consent, place: Tier | None) -> Verdict | None:
             "project.consent.future",
             why="the participant wants nothing new done; what was done before may stay",
             fix="leave the scans out, or seek re-consent",
-            source="National Statement (AU) 2023, 2.2.19; GDPR Art. 7(3)",
+            source="National Statement (AU) 2023, 2.2; GDPR Art. 7(3)",
         )
     if place is Tier.T0 and not consent.public:
         return refuse(

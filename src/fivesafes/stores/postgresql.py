@@ -73,7 +73,7 @@ def _of_this_machine(host: str) -> bool:
     return host in {"", "localhost", "::1"} or host.startswith(("/", "@", "127."))
 
 
-def libpq_words(config: Mapping[str, Any]) -> list[str]:
+def libpq_string(config: Mapping[str, Any]) -> str:
     """Say to ``pg_dump`` and ``pg_restore`` where the database is, in one connection string without a secret."""
     options = {key: value for key, value in config.get("OPTIONS", {}).items() if key != "options"}
     named = {
@@ -83,7 +83,7 @@ def libpq_words(config: Mapping[str, Any]) -> list[str]:
         "dbname": config["NAME"],
         **options,
     }
-    return [" ".join(f"{key}={_quoted(str(value))}" for key, value in named.items() if value)]
+    return " ".join(f"{key}={_quoted(str(value))}" for key, value in named.items() if value)
 
 
 def _quoted(value: str) -> str:

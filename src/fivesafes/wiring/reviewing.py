@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from fivesafes.core.errors import InvalidInput, UsageMistake
+from fivesafes.core.ids import Identifying
 from fivesafes.flow.haven.model import KeptParticipant
+from fivesafes.flow.haven.newcomers import read_name
 from fivesafes.flow.plan import make_plan
 from fivesafes.output.airlock import Review
 from fivesafes.setting.vault.keys import open_identity, participant_key
@@ -104,3 +106,24 @@ def _identity_of(haven: OpenHaven, person: KeptParticipant, key: Identity) -> Id
         message = "this participant has no key"
         raise InvalidInput(message, fix="ask the custodian")
     return open_identity(haven.keyring, participant_key(person.id, person.recipient), key)
+
+
+def reidentify(haven: OpenHaven, project: str, subject: str, *, identity: Path, reason: str) -> Identifying[str]:
+    """Open the name behind a pseudonym with a custodian's identity; the trail has it before the name is opened.
+
+    Raises UsageMistake when the project has no such pseudonym, KeyGone after a withdrawal.
+    """
+    key = read_identity(identity)
+    haven.project(project)
+    found = [one for one in haven.books.participants(project) if subject in {one.subject, one.id}]
+    if not found or found[0].sealed_name is None:
+        message = "nothing is held under that pseudonym in this project"
+        raise UsageMistake(message, fix="fivesafes consent show lists the project's pseudonyms")
+    person = found[0]
+    author = haven.author(f"custodian with {key.recipient[:16]}…")
+    with haven.books.deed():
+        haven.books.tell(
+            author.event("reidentify", f"participant {person.id}", "opened", project=project, purpose=reason)
+        )
+    assert person.sealed_name is not None  # noqa: S101 - asked above
+    return read_name(unseal(person.sealed_name, _identity_of(haven, person, key)))

@@ -97,6 +97,7 @@ def run_study(
     assert isinstance(folder, FolderSource)  # noqa: S101 - a study of one run is a folder
     with opened(out, source=folder.path.reveal()) as place, opened_database(sqlite_config(place.private / DATABASE)):
         migrate()
+        _keep_former_trail(place.private)
         for finding in verify(rows(), head=head).verdict.findings:
             if finding.gravity is Gravity.REFUSE:
                 raise InvalidInput(finding.why, fix=f"{finding.fix}; move private/{DATABASE} away to begin a new one")
@@ -117,6 +118,13 @@ def run_study(
             return conclude(runner, evolve(request, source=source))
         finally:
             write_trail(place.private / "trail.jsonl")
+
+
+def _keep_former_trail(private: Path) -> None:
+    """Set a trail aside that an earlier version left as its only copy: what it says must not be written over."""
+    former = private / "trail.jsonl"
+    if head().size == 0 and former.exists():
+        former.replace(private / "trail-of-an-earlier-version.jsonl")
 
 
 def _kept(request: StudyRequest) -> KeptProject:

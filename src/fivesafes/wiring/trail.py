@@ -54,7 +54,7 @@ def verify_haven(haven: OpenHaven, *, notes: Sequence[str] = (), key: VerifierKe
     """Verify the open haven's trail against its own checkpoints and those given; with its own key unless one is."""
     own = [kept.note for kept in trail.checkpoints()]
     found = verify(trail.rows(), notes=[*own, *notes], key=key or trail_key(haven), head=trail.head)
-    return found if notes else evolve(found, verdict=found.verdict + _only_own())
+    return found if notes or not own else evolve(found, verdict=found.verdict + _only_own())
 
 
 def _only_own() -> Verdict:

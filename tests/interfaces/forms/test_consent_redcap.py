@@ -202,3 +202,20 @@ always = "HMB NPUNCU"
     (stated,) = read(tmp_path, "1,e,,,PAT-1,,2026-02-03,,,,,,,", mapping=mapping).stated
     assert {one.use for one in stated.consent.permissions} == {DataUse.HMB}
     assert (stated.consent.face, stated.public_stated) == (False, False)
+
+
+def test_without_a_dictionary_a_checkbox_is_written_with_its_underscores(tmp_path: Path) -> None:
+    """A code may add a condition alone, or nothing."""
+    mapping = """\
+[redcap]
+participant = "mri_id"
+[consent]
+date = "consent_date"
+[use]
+always = "NPUNCU"
+field = "uses___"
+codes = { 1 = "GRU", 2 = "HMB", 3 = "" }
+"""
+    (stated,) = read(tmp_path, "1,e,,,PAT-1,,2026-02-03,,,,,0,1,1", mapping=mapping).stated
+    assert {one.use for one in stated.consent.permissions} == {DataUse.HMB}
+    assert stated.consent.conditions == {UseCondition.NPUNCU}

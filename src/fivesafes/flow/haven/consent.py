@@ -320,7 +320,7 @@ def judge_participant(
             "project.participant.withdrawn",
             why="the participant has withdrawn",
             fix="leave the scans out; a withdrawal is for good",
-            source="National Statement (AU) 2023, 2.2.19; GDPR Art. 17",
+            source="National Statement (AU) 2023, 2.2; GDPR Art. 17",
             about=person.id,
         )
     return judge_consent(kept.consent if kept else None, use, on=on, place=place)

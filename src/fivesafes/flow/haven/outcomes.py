@@ -39,5 +39,10 @@ def steps_of(outcome: SeriesOutcome, engines: Mapping[str, str], *, at: datetime
     return tuple(rows)
 
 
+def output_digest(outcome: SeriesOutcome) -> str:
+    """Digest all files that were kept of a series."""
+    return _digest(outcome.digests)
+
+
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

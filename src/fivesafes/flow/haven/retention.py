@@ -29,7 +29,7 @@ from fivesafes.project.policy import judge_approval
 
 CUSTODIANS: Final = 2
 """How many custodians must stand behind a disposal before its day."""
-_SOURCE: Final = "National Statement (AU) 2023, 3.1.46; ISO/IEC 27001:2022 A.8.10"
+_SOURCE: Final = "Australian Code for the Responsible Conduct of Research 2018; ISO/IEC 27001:2022 A.8.10"
 _WHY: Final = "the project was disposed of"
 _TOLD: Final = ("participants", "series", "files", "bytes", "originals")
 

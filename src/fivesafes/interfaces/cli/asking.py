@@ -2,12 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from fivesafes.core.errors import InvalidInput, UsageMistake
 from fivesafes.core.ids import Identifying
+
+SHOWN: Final = 12
+"""How many digits of a keyed id are shown, and are enough to mean somebody when only one id begins so."""
 
 if TYPE_CHECKING:
     from fivesafes.flow.haven.model import KeptParticipant
@@ -55,9 +58,12 @@ def _identifier(file: Path | None) -> Identifying[str]:
 def by_label(desk: "Desk", project: str, words: tuple[str, ...]) -> "KeptParticipant":
     """Find a participant by pseudonym or keyed id.  What was typed is never repeated: it may be a name."""
     word = words[0].removeprefix("sub-") if len(words) == 1 else ""
-    for one in desk.means.books.participants(project) if word else ():
-        if word in {one.subject, one.id}:
-            return one
+    people = desk.means.books.participants(project) if word else ()
+    found = [one for one in people if word in {one.subject, one.id}]
+    if not found and len(word) >= SHOWN:
+        found = [one for one in people if one.id.startswith(word)]
+    if len(found) == 1:
+        return found[0]
     message = "no participant of this project has this pseudonym or keyed id"
     raise UsageMistake(
         message,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from fivesafes.core.errors import InvalidInput, PartlyDone, UsageMistake
-from fivesafes.interfaces.cli.asking import asked_for, by_label
+from fivesafes.interfaces.cli.asking import SHOWN, asked_for, by_label
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option
 from fivesafes.interfaces.cli.output import emit_json
 
 if TYPE_CHECKING:
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from fivesafes.wiring.consent import Desk
 
 _PATH: Final = click.Path(path_type=Path)
-_HAVEN: Final = click.option(
-    "--haven", type=_PATH, help="The haven (default: FIVESAFES_HAVEN, or the one around here)."
-)
-_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 _FILE: Final = click.option(
     "--participant-file", type=_PATH, help="A file with the participant's identifier on its only line."
 )
@@ -42,8 +39,8 @@ def command() -> None:
 @click.option("--renew", is_flag=True, help="Let newer consents give back what was taken back in part.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @click.option("--by", default="fivesafes consent import", help="Who does it, for the trail.")
-@_HAVEN
-@_JSON
+@haven_option
+@json_option
 def import_(  # noqa: PLR0913 - click hands over one argument per option
     project: str,
     table: Path,
@@ -57,10 +54,10 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
     haven: Path | None,
     as_json: bool,
 ) -> None:
-    """Import the consents of TABLE into PROJECT: all of them, or none when a line is wrong.
+    """Import a table of consents, all of it or nothing.
 
-    The same table again changes nothing.  A participant who is no longer in it keeps their consent: withdrawing is a
-    deed of its own.
+    A wrong line keeps every other out, and all wrong lines are told.  The same table again changes nothing.  A
+    participant who is no longer in it keeps their consent: withdrawing is a deed of its own.
     """
     from fivesafes.flow.haven.consent import Permit, plan_import, record_consents  # noqa: PLC0415 - help stays quick
     from fivesafes.flow.haven.model import WithdrawalKind  # noqa: PLC0415 - as above
@@ -92,10 +89,13 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
 @command.command()
 @click.argument("project")
 @click.argument("participant", nargs=-1)
-@_HAVEN
-@_JSON
+@haven_option
+@json_option
 def show(project: str, participant: tuple[str, ...], *, haven: Path | None, as_json: bool) -> None:
-    """Show PROJECT's consents by pseudonym; with a PARTICIPANT (sub-… or keyed id), their whole history."""
+    """Show consents by pseudonym.
+
+    With a PARTICIPANT (sub-…, keyed id or its first 12 digits), the whole history of their consent.
+    """
     from fivesafes.wiring.consent import opened_desk  # noqa: PLC0415 - help stays quick
 
     with opened_desk(haven, by="fivesafes consent show") as desk:
@@ -124,8 +124,8 @@ def show(project: str, participant: tuple[str, ...], *, haven: Path | None, as_j
 @click.option("--kind", type=click.Choice(KINDS), required=True, help="What the participant takes back.")
 @click.option("--by", required=True, help="Who carries it out: it stands in the receipt.")
 @click.option("--yes", is_flag=True, help="Do not ask again.")
-@_HAVEN
-@_JSON
+@haven_option
+@json_option
 def withdraw(  # noqa: PLR0913 - click hands over one argument per option
     project: str,
     participant: tuple[str, ...],
@@ -137,7 +137,7 @@ def withdraw(  # noqa: PLR0913 - click hands over one argument per option
     haven: Path | None,
     as_json: bool,
 ) -> None:
-    """Withdraw a participant of PROJECT.
+    """Withdraw a participant, in full or in part.
 
     The identifier (as the scans' PatientID has it) is asked for, or read from --participant-file or standard input: a
     command line is seen by everybody on the machine and stays in the shell's history.  A pseudonym (sub-…) or a keyed
@@ -180,8 +180,8 @@ def withdraw(  # noqa: PLR0913 - click hands over one argument per option
 @click.argument("participant", nargs=-1)
 @_FILE
 @click.option("--all", "everybody", is_flag=True, help="All receipts of the project.")
-@_HAVEN
-@_JSON
+@haven_option
+@json_option
 def receipt(
     project: str,
     participant: tuple[str, ...],
@@ -191,7 +191,10 @@ def receipt(
     haven: Path | None,
     as_json: bool,
 ) -> None:
-    """Print the receipt of a withdrawal, for the participant or the committee; it names nobody."""
+    """Print a withdrawal's receipt.
+
+    It is for the participant or the committee, and names nobody but by pseudonym.
+    """
     from fivesafes.wiring.consent import opened_desk  # noqa: PLC0415 - help stays quick
 
     with opened_desk(haven, by="fivesafes consent receipt") as desk:
@@ -329,7 +332,7 @@ def _row(one: "KeptParticipant", kept: "KeptConsent | None") -> dict[str, Any]:
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    who = row["subject"] or f"{row['id'][:12]}…"
+    who = row["subject"] or f"{row['id'][:SHOWN]}…"
     if not row["uses"]:
         return f"{who:<16} {row['state']:<12} no consent"
     less = [name for name, key in (("no face", "face"), ("not public", "public"), ("nothing new", "future_use"))

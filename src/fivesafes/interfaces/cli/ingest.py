@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fivesafes.core.errors import EXIT_OK, InvalidInput, PartlyDone, Refused
-from fivesafes.interfaces.cli.at_haven import haven_option, json_option, workers_option
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended, workers_option
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
 if TYPE_CHECKING:
@@ -41,14 +41,13 @@ def command(  # noqa: PLR0913 - a command's options
     Every file has an answer.  What is no MR image, broken or contradictory is sealed too, set aside with its reason.
     Run again, only what is new is taken in; the files given are never changed.
     """
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.wiring.projects import ingest_paths, look_at  # noqa: PLC0415 - as above
 
     for path in paths:
         if not path.is_dir():
             message = "one of the folders of scans is not there"
             raise InvalidInput(message, fix="give folders that hold the DICOM files, at any depth")
-    with shown_progress(quiet=quiet) as progress, opened_haven(haven) as opened:
+    with shown_progress(quiet=quiet) as progress, tended(haven) as opened:
         if dry_run:
             opened.project(project)
             received = look_at(opened, project, paths, workers=workers, progress=progress)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fivesafes.interfaces.cli.at_haven import haven_option, json_option, workers_option
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended, workers_option
 from fivesafes.interfaces.cli.conclusion import show_conclusion
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
@@ -33,10 +33,9 @@ def command(  # noqa: PLR0913 - a command's options
 
     Nothing leaves: what passes every check waits as a candidate for ``review`` and ``release``.
     """
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.wiring.process import Way, process_project  # noqa: PLC0415 - as above
 
-    with shown_progress(quiet=quiet) as progress, opened_haven(haven) as opened:
+    with shown_progress(quiet=quiet) as progress, tended(haven) as opened:
         if retry:
             opened.project(project)
             opened.jobs.retry(project, at=opened.clock())

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from fivesafes.core.errors import InvalidInput, UsageMistake
-from fivesafes.interfaces.cli.at_haven import haven_option, json_option
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended
 from fivesafes.interfaces.cli.output import emit_json
 
 
@@ -77,7 +77,6 @@ def add(form: Path, haven: Path | None, key: Path | None, *, dry_run: bool, as_j
     """
     from fivesafes.interfaces.forms.consent import read_consent_table  # noqa: PLC0415 - help stays quick
     from fivesafes.interfaces.forms.study import read_form  # noqa: PLC0415 - as above
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
     from fivesafes.wiring.projects import Registration, add_project, record_stated  # noqa: PLC0415 - as above
 
     study = read_form(form)
@@ -89,7 +88,7 @@ def add(form: Path, haven: Path | None, key: Path | None, *, dry_run: bool, as_j
         reviews=study.reviews,
         rules=study.rules,
     )
-    with opened_haven(haven) as opened:
+    with tended(haven) as opened:
         if dry_run:
             click.echo(f"would register {study.project.id} with {len(stated)} consents; nothing was written")
             return
@@ -108,10 +107,9 @@ def add(form: Path, haven: Path | None, key: Path | None, *, dry_run: bool, as_j
 @json_option
 def show(project: str | None, haven: Path | None, *, as_json: bool) -> None:
     """Show PROJECT as registered, with counts of what the haven holds of it; without PROJECT, list all."""
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.wiring.overview import project_overview  # noqa: PLC0415 - as above
 
-    with opened_haven(haven) as opened:
+    with tended(haven) as opened:
         ids = [project] if project is not None else [one.id for one in opened.books.projects()]
         told = [project_overview(opened, id_) for id_ in ids]
     if as_json:
@@ -133,10 +131,9 @@ def show(project: str | None, haven: Path | None, *, as_json: bool) -> None:
 def assess(project: str, haven: Path | None, *, as_json: bool) -> None:
     """Say which tier PROJECT needs and why; judged from the consents in force, before anything is measured."""
     from fivesafes.interfaces.cli.plan import as_contract  # noqa: PLC0415 - loaded when called: help stays quick
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
     from fivesafes.wiring.overview import project_plan  # noqa: PLC0415 - as above
 
-    with opened_haven(haven) as opened:
+    with tended(haven) as opened:
         contract = as_contract(project_plan(opened, project))
     if as_json:
         emit_json({key: contract[key] for key in contract if key != "steps"})
@@ -157,10 +154,9 @@ def assess(project: str, haven: Path | None, *, as_json: bool) -> None:
 def plan(context: click.Context, project: str, haven: Path | None, *, as_json: bool) -> None:
     """Show each step for PROJECT with the control that asks for it."""
     from fivesafes.interfaces.cli.plan import tell_plan  # noqa: PLC0415 - loaded when called: help stays quick
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
     from fivesafes.wiring.overview import project_plan  # noqa: PLC0415 - as above
 
-    with opened_haven(haven) as opened:
+    with tended(haven) as opened:
         made = project_plan(opened, project)
     context.exit(tell_plan(made, as_json=as_json))
 
@@ -172,10 +168,9 @@ def plan(context: click.Context, project: str, haven: Path | None, *, as_json: b
 @json_option
 def retain(project: str, until: str | None, haven: Path | None, *, as_json: bool) -> None:
     """Say until which day (2031-12-31) PROJECT's originals are kept; without a day, show what is due."""
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.wiring.projects import set_retention  # noqa: PLC0415 - as above
 
-    with opened_haven(haven) as opened:
+    with tended(haven) as opened:
         kept = opened.project(project)
         if until is not None:
             set_retention(opened, project, _day(until))
@@ -201,3 +196,27 @@ def _day(text: str) -> date:
     except ValueError:
         message = "that is no day"
         raise UsageMistake(message, fix="write it as 2031-12-31") from None
+
+
+@command.command()
+@click.argument("project")
+@click.argument("subject")
+@haven_option
+@click.option(
+    "--identity", required=True, type=click.Path(path_type=Path), help="A custodian's identity file (mode 0600)."
+)
+@click.option("--reason", required=True, help="Why, for example an incidental finding; it stands in the trail.")
+@json_option
+def reidentify(*, project: str, subject: str, haven: Path | None, identity: Path, reason: str, as_json: bool) -> None:
+    """Show a custodian whose pseudonym SUBJECT (sub-…) of PROJECT is, for a reason, which is recorded first."""
+    from fivesafes.wiring.reviewing import reidentify as open_name  # noqa: PLC0415 - as above
+
+    if not reason.strip():
+        message = "somebody is found again for a reason only"
+        raise UsageMistake(message, fix='add --reason "incidental finding …"')
+    with tended(haven) as opened:
+        name = open_name(opened, project, subject.removeprefix("sub-"), identity=identity, reason=reason)
+    if as_json:
+        emit_json({"project": project, "subject": f"sub-{subject.removeprefix('sub-')}", "participant": name.reveal()})
+    else:
+        click.echo(name.reveal())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fivesafes.interfaces.cli.at_haven import haven_option, json_option, workers_option
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended, workers_option
 from fivesafes.interfaces.cli.conclusion import show_conclusion
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
@@ -36,10 +36,9 @@ def command(  # noqa: PLR0913 - a command's options
     Everything is judged at the moment of leaving: approval, consent, setting, evidence, reviews.  A release that
     stands at DEST already and is the same is left as it is.
     """
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.wiring.process import Way, process_project  # noqa: PLC0415 - as above
 
-    with shown_progress(quiet=quiet) as progress, opened_haven(haven) as opened:
+    with shown_progress(quiet=quiet) as progress, tended(haven) as opened:
         way = Way(workers=workers, defacer=defacer)
         conclusion = process_project(opened, project, way, to=None if dry_run else to, progress=progress)
     contract = {**conclusion.contract, "release": str(to) if conclusion.release is not None else None}

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from fivesafes.core.errors import EXIT_OK, NeedsReview, UsageMistake
-from fivesafes.interfaces.cli.at_haven import haven_option, json_option
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended
 from fivesafes.interfaces.cli.output import emit_json
 
 
@@ -42,10 +42,9 @@ def command(  # noqa: PLR0913 - a command's options
 
     A review is of exactly one candidate: when the candidate changes, it is looked at anew.
     """
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.wiring.reviewing import open_pictures, sign_review, waiting_for  # noqa: PLC0415 - as above
 
-    with opened_haven(haven) as opened:
+    with tended(haven) as opened:
         if pictures is not None:
             if identity is None or not reason.strip():
                 message = "pictures of faces are opened by a custodian, for a reason"

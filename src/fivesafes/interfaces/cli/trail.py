@@ -49,7 +49,9 @@ def verify(
     checkpoints: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Verify TRAIL (trail.jsonl, or an exported folder), or the trail of a haven, from its first entry to its last.
+    """Verify a TRAIL, or that of a haven.
+
+    TRAIL is trail.jsonl or an exported folder; it is read from its first entry to its last.
 
     Exit codes: 0 it is as it was written, 3 it is not, 4 a file can't be used. Without a checkpoint from outside nobody
     can tell whether its tail was cut off or all of it was made anew, and the answer says so.
@@ -74,7 +76,10 @@ def verify(
 @haven_option
 @json_option
 def export(*, folder: Path, haven: Path | None, as_json: bool) -> None:
-    """Write the trail into FOLDER for a stranger: lines, checkpoints, public key, and how to verify by hand."""
+    """Write the trail into a FOLDER for a stranger.
+
+    Lines, checkpoints, public key, and a page that says how to verify by hand.
+    """
     from fivesafes.engines.exporters.trail_folder import write_trail  # noqa: PLC0415 - loaded when called
     from fivesafes.stores import trail  # noqa: PLC0415 - as above
     from fivesafes.wiring.trail import make_checkpoint, tell, trail_key  # noqa: PLC0415 - as above
@@ -94,7 +99,9 @@ def export(*, folder: Path, haven: Path | None, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def checkpoint(context: click.Context, *, haven: Path | None, as_json: bool) -> None:
-    """Sign the trail as it is now, and hand the note to every witness that haven.toml names.
+    """Sign the trail and hand it to the witnesses.
+
+    The trail as it is now; the witnesses that haven.toml names.
 
     Exit codes: 0 every witness has it, 75 one could not be reached; it is asked again at the next call.
     """
@@ -124,7 +131,10 @@ def checkpoint(context: click.Context, *, haven: Path | None, as_json: bool) -> 
 @click.option("--since", type=click.IntRange(min=1), help="The size of an earlier checkpoint, which a witness kept.")
 @haven_option
 def prove(*, entry: int | None, since: int | None, haven: Path | None) -> None:
-    """Print as JSON a proof that entry N stands in the trail, or that the trail grew from an earlier checkpoint."""
+    """Print a proof of one entry, or of growth.
+
+    JSON that shows that entry N stands in the trail, or that the trail grew from an earlier checkpoint unaltered.
+    """
     from fivesafes.setting.trail.proof import prove_entry, prove_growth  # noqa: PLC0415 - loaded when called
     from fivesafes.wiring.trail import covered_lines  # noqa: PLC0415 - as above
 
@@ -148,7 +158,10 @@ def prove(*, entry: int | None, since: int | None, haven: Path | None) -> None:
 def verify_proof(
     context: click.Context, *, proof: Path, key: Path, checkpoints: tuple[Path, ...], as_json: bool
 ) -> None:
-    """Verify a PROOF that ``trail prove`` printed; exit code 0 when it holds, 3 when it does not."""
+    """Verify a PROOF that ``trail prove`` printed.
+
+    Exit codes: 0 it holds, 3 it does not, 4 it is none.
+    """
     from fivesafes.setting.trail.proof import judge_proof  # noqa: PLC0415 - loaded when called
 
     try:
@@ -187,7 +200,10 @@ def messages(  # noqa: PLR0913 - one argument per option
     certificate_key: Path | None,
     as_json: bool,
 ) -> None:
-    """Tell the trail as DICOM audit messages (PS3.15 A.5), to a file or to an audit repository (RFC 5424 over TLS)."""
+    """Tell the trail as DICOM audit messages.
+
+    PS3.15 A.5, to a file or to an audit repository (RFC 5424 over TLS).  The entry to go on from is told.
+    """
     from fivesafes.engines.exporters.dicom_audit import AuditSource, audit_messages  # noqa: PLC0415 - loaded when called
     from fivesafes.engines.syslog_tls import send  # noqa: PLC0415 - as above
     from fivesafes.stores import trail  # noqa: PLC0415 - as above
@@ -215,7 +231,10 @@ def messages(  # noqa: PLR0913 - one argument per option
 @haven_option
 @click.option("--out", type=_PATH, help="Write to this file instead of standard output.")
 def prov(*, project: str, haven: Path | None, out: Path | None) -> None:
-    """Tell a PROJECT's provenance as W3C PROV-JSON: what was made from what, by which step, on whose account."""
+    """Tell a PROJECT's provenance as W3C PROV.
+
+    PROV-JSON: what was made from what, by which step, on whose account.
+    """
     from fivesafes.engines.exporters.prov import provenance  # noqa: PLC0415 - loaded when called
     from fivesafes.stores import trail  # noqa: PLC0415 - as above
 

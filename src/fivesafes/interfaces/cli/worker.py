@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from fivesafes.core.errors import EXIT_OK, PartlyDone, Refused, TryAgain
-from fivesafes.interfaces.cli.at_haven import haven_option, workers_option
+from fivesafes.interfaces.cli.at_haven import haven_option, tended, workers_option
 from fivesafes.interfaces.cli.output import shown_progress
 
 
@@ -34,13 +34,12 @@ def command(  # noqa: PLR0913 - a command's options
 
     A worker de-identifies, converts and defaces; assessing and releasing are left to ``process`` and ``release``.
     """
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.wiring.process import Way, work_on_project  # noqa: PLC0415 - as above
 
     way = Way(workers=workers, defacer=defacer)
     code = EXIT_OK
     while True:
-        with shown_progress(quiet=quiet) as progress, opened_haven(haven) as opened:
+        with shown_progress(quiet=quiet) as progress, tended(haven) as opened:
             for project in projects or [one.id for one in opened.books.projects()]:
                 try:
                     state = work_on_project(opened, project, way, progress=progress)

@@ -239,16 +239,20 @@ def _made_anew(proven: int, stated: int) -> Verdict:
     )
 
 
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
 def _told(size: int, *, proven: int, matched: int) -> Verdict:
     if matched:
         return note(
             "setting.trail.proven",
-            why=f"{size} entries are whole; {matched} signed checkpoints prove the first {proven}",
+            why=f"the trail of {_entries(size)} is whole; signed checkpoints ({matched}) prove the first {proven}",
             source=_SOURCE,
         )
     return note(
         "setting.trail.unwitnessed",
-        why=f"the chain of {size} entries is whole; whether its tail was cut off or all of it made anew, only a "
+        why=f"the chain of {_entries(size)} is whole; whether its tail was cut off or all of it made anew, only a "
         "checkpoint from outside can tell",
         fix="give a checkpoint that a witness keeps",
         source=_SOURCE,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fivesafes.core.errors import EngineMissing, InvalidInput, TryAgain
-from fivesafes.stores.postgresql import libpq_words
+from fivesafes.stores.postgresql import libpq_string
 
 SQLITE: Final = "state.sqlite3"
 DUMP: Final = "state.pgdump"
@@ -64,8 +64,8 @@ def _run(words: list[str], config: dict[str, Any], *more: str) -> None:
     if program is None:
         message = f"the program {words[0]} is not installed"
         raise EngineMissing(message, fix="install PostgreSQL's client programs (Debian: apt install postgresql-client)")
-    where = f"--dbname={libpq_words(config)}"
-    done = subprocess.run(
+    where = f"--dbname={libpq_string(config)}"
+    done = subprocess.run(  # noqa: S603 - PostgreSQL's own program; no shell, and no word of a user's but the database
         [program, *words[1:], "--no-password", where, *more],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -2,11 +2,11 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 from django.db.models import Q
 
 from fivesafes.core.errors import UsageMistake
@@ -55,9 +55,7 @@ class BackedUp:
     lost: int
 
 
-def back_up(
-    haven: HavenFile, blobs: Blobs, *, to: Path, keys: Path, clock: Clock, progress: Progress
-) -> BackedUp:
+def back_up(haven: HavenFile, blobs: Blobs, *, to: Path, keys: Path, clock: Clock, progress: Progress) -> BackedUp:
     """Bring a backup of the open haven up to date; what it has already is not copied again.
 
     ``keys`` is the folder of the haven's keys in clear: no backup may lie there, nor it in a backup.  Raises
@@ -67,21 +65,25 @@ def back_up(
     _check_apart(haven, to, keys)
     with held(to):
         before = _before(to, haven)
-        generation = f"{_GENERATION}{1 + max([0, *(int(one.name.rpartition('-')[2]) for one in _generations(to))]):06}"
+        generation = f"{_GENERATION}{1 + max((_number(one) for one in _generations(to)), default=0):06}"
         folder = to / generation
         folder.mkdir(mode=0o700)
         size = trail.head().size  # the copy has at least these entries
         copy = copy_database(haven.database_config(), folder)
         files = {f"{generation}/{copy.name}": sha256_of(copy)}
         files.update(_copy_beside(haven, folder))
-        done = _copy_objects(blobs, to, before, progress)
-        files.update(done.manifest.files)
+        vault = _copy_objects(blobs, to, before, progress)
+        files.update({f"{VAULT}/{name}": digest for name, digest in vault.digests.items()})
         manifest = Manifest(haven=haven.id, generation=generation, made_at=clock(), trail=size, files=files)
         write_manifest(to, manifest)
+        # From here on the new one counts, and what it does not name may go.
+        FolderBlobs(to / VAULT).delete(vault.forgotten)
         for older in _generations(to):
             if older.name != generation:
                 shutil.rmtree(older)
-    return evolve(done, manifest=manifest)
+    return BackedUp(
+        manifest=manifest, copied=vault.new, bytes=vault.bytes, forgotten=len(vault.forgotten), lost=vault.lost
+    )
 
 
 def _check_apart(haven: HavenFile, to: Path, keys: Path) -> None:
@@ -110,7 +112,11 @@ def _before(to: Path, haven: HavenFile) -> Manifest | None:
 
 
 def _generations(to: Path) -> list[Path]:
-    return [one for one in to.glob(f"{_GENERATION}*") if one.is_dir()]
+    return [one for one in to.glob(f"{_GENERATION}*") if one.is_dir() and one.name[len(_GENERATION) :].isdigit()]
+
+
+def _number(generation: Path) -> int:
+    return int(generation.name.removeprefix(_GENERATION))
 
 
 def _copy_beside(haven: HavenFile, folder: Path) -> Iterator[tuple[str, str]]:
@@ -122,43 +128,60 @@ def _copy_beside(haven: HavenFile, folder: Path) -> Iterator[tuple[str, str]]:
                 yield f"{folder.name}/{name.as_posix()}", copy_durably(path, folder / name)
 
 
-def _copy_objects(blobs: Blobs, to: Path, before: Manifest | None, progress: Progress) -> BackedUp:
-    """Copy the objects that the backup lacks; remove from it those of people who withdrew."""
+@frozen(kw_only=True)
+class _Copied:
+    """The vault's part of a backup: the digest of each object in the copy, and what is to leave it."""
+
+    digests: Mapping[str, str]
+    new: int
+    bytes: int
+    forgotten: Sequence[str]
+    lost: int
+
+
+def _copy_objects(blobs: Blobs, to: Path, before: Manifest | None, progress: Progress) -> _Copied:
+    """Copy the objects that the backup lacks; name those of people who withdrew, which are to leave it."""
     copy = FolderBlobs(to / VAULT)
     there = dict(copy.walk()) if (to / VAULT).is_dir() else {}
     live = dict(blobs.walk())
-    wrong = [name for name, size in there.items() if live.get(name, size) != size]
-    copy.delete(wrong)
-    missing = [name for name in live if name not in there or name in set(wrong)]
-    digests: dict[str, str] = {}
-    progress.begin("back up", total=len(missing), unit="objects")
+    torn = {name for name, size in there.items() if live.get(name, size) != size}
+    copy.delete(torn)
+    new: dict[str, str] = {}
 
-    def read() -> Iterator[tuple[str, Sequence[bytes]]]:
-        for name in missing:
+    def read(names: Sequence[str]) -> Iterator[tuple[str, Sequence[bytes]]]:
+        for name in names:
             try:
                 content = blobs.get(name)
             except ObjectMissing:  # shredded since the list was made
                 continue
-            digests[name] = hashlib.sha256(content).hexdigest()
+            new[name] = hashlib.sha256(content).hexdigest()
             progress.advance("back up")
             yield name, [content]
 
-    copy.put(read())
+    missing = [name for name in live if name not in there or name in torn]
+    progress.begin("back up", total=len(missing), unit="objects")
+    copy.put(read(missing))
     progress.end("back up")
     gone = [name for name in there if name not in live]
     forgotten = _of_people_who_left(gone)
-    copy.delete(forgotten)
-    kept = (there.keys() - set(forgotten) - set(wrong)) | digests.keys()
+    kept = there.keys() - torn - set(forgotten) - new.keys()
     known = before.files if before is not None else {}
-    files = {
-        f"{VAULT}/{name}": digests.get(name) or known.get(f"{VAULT}/{name}") or sha256_of(to / VAULT / name)
-        for name in kept
-    }
-    manifest = Manifest(haven="", generation="", made_at=_NEVER, trail=0, files=files)
-    return BackedUp(
-        manifest=manifest,
-        copied=len(digests),
-        bytes=sum(live[name] for name in digests),
-        forgotten=len(forgotten),
+    return _Copied(
+        digests=new | {name: known.get(f"{VAULT}/{name}") or sha256_of(to / VAULT / name) for name in kept},
+        new=len(new),
+        bytes=sum(live[name] for name in new),
+        forgotten=forgotten,
         lost=len(gone) - len(forgotten),
     )
+
+
+def _of_people_who_left(names: Sequence[str]) -> list[str]:
+    """Name the objects that are sealed to somebody who withdrew, or belong to a project that was disposed of."""
+    disposed = Q(project__state=ProjectState.DISPOSED.value)
+    left = Participant.objects.exclude(Q(state=ParticipantState.ACTIVE.value) & ~disposed)
+    recipients = [
+        *left.values_list("recipient", flat=True),
+        *Project.objects.filter(state=ProjectState.DISPOSED.value).values_list("recipient", flat=True),
+    ]
+    folders = {folder_of(one) for one in recipients}
+    return [name for name in names if f"{name.rpartition('/')[0]}/" in folders]

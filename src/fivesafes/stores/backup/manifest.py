@@ -61,14 +61,14 @@ def read_manifest(backup: Path) -> Manifest:
         message = "there is no finished backup in this folder"
         raise UsageMistake(message, fix="give the folder that fivesafes backup wrote") from None
     except (OSError, ValueError, TypeError, KeyError):
-        raise _damaged("its description can't be read") from None
+        raise _damaged(why="its description can't be read") from None
     if hashlib.sha256(listed).hexdigest() != head["manifest"]:
-        raise _damaged("its manifest was changed")
+        raise _damaged(why="its manifest was changed")
     files = {}
     for line in listed.decode().splitlines():
         match = _LINE.fullmatch(line)
         if match is None or ".." in match[2].split("/") or match[2].startswith("/"):
-            raise _damaged("its manifest names what can't be")
+            raise _damaged(why="its manifest names what can't be")
         files[match[2]] = match[1]
     return Manifest(
         haven=str(head["haven"]),
@@ -90,14 +90,16 @@ def verify_backup(backup: Path, *, progress: Progress | None = None) -> Manifest
         except OSError:
             whole = False
         if not whole:
-            raise _damaged(f"{path} is missing or was changed")
+            raise _damaged(why=f"{path} is missing or was changed")
         told.advance("verify")
     told.end("verify")
     return manifest
 
 
-def _damaged(why: str) -> InvalidInput:
-    return InvalidInput(f"the backup is damaged: {why}", fix="use another copy of it; nothing was restored from this one")
+def _damaged(*, why: str) -> InvalidInput:
+    return InvalidInput(
+        f"the backup is damaged: {why}", fix="use another copy of it; nothing was restored from this one"
+    )
 
 
 def write_manifest(backup: Path, manifest: Manifest) -> None:
@@ -132,7 +134,10 @@ def copy_durably(source: Path, to: Path) -> str:
     to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     aside = to.with_name(f".{to.name}.new")
     digest = hashlib.sha256()
-    with source.open("rb") as file, os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
+    with (
+        source.open("rb") as file,
+        os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy,
+    ):
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             copy.write(chunk)
@@ -150,17 +155,17 @@ def held(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise refused_by_disk(error, "the backup's folder can't be written to") from None
+        raise refused_by_disk(error, "the folder can't be written to") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            message = "another backup is being made in this folder"
+            message = "another backup or restore is at work in this folder"
             raise TryAgain(message, fix="wait until it has finished") from None
         try:
             yield
         except OSError as error:
-            raise refused_by_disk(error, "the backup can't be written") from None
+            raise refused_by_disk(error, "the folder can't be written to") from None
     finally:
         os.close(descriptor)
 
