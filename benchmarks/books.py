@@ -159,9 +159,7 @@ def main() -> None:
                     with opened_database(config):
                         speeds[name].append(measure_jobs(batch))
             for name, found in speeds.items():
-                print(
-                    f"{name:10} {sorted(found)[ROUNDS // 2]:6.0f} jobs/s, claimed {batch} at a time (median of {ROUNDS})"
-                )
+                print(f"{name:10} {sorted(found)[ROUNDS // 2]:6.0f} jobs/s, {batch} at a time (median of {ROUNDS})")
             pairs = sorted(one / other for one, other in zip(*reversed(speeds.values()), strict=True))
             print(f"PostgreSQL : SQLite   {pairs[ROUNDS // 2]:.2f} jobs/s ({pairs[0]:.2f} to {pairs[-1]:.2f})")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from tests.databases import Cluster, HavenDatabase
 from tests.stores.conftest import NOW, make_person, make_project
@@ -306,3 +307,14 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without psycopg the error says what to install."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
     assert failure(postgresql_config("postgresql:///haven")).exit_code == 69
+
+
+def test_every_table_is_documented() -> None:
+    """The reference page has a row for each table, and for nothing else."""
+    page = Path(__file__).parents[2] / "docs" / "reference" / "database.md"
+    rows = [
+        line.split("|")[1].strip() for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| ")
+    ]
+    assert sorted(rows[1:]) == sorted(
+        model._meta.model_name or "" for model in apps.get_app_config("haven").get_models()
+    )

@@ -35,7 +35,7 @@ class _HavenForm(BaseModel):
     origin: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,200}$")]
     database: Annotated[str, Field(pattern=r"^(sqlite|postgresql://.+)$")]
     store: Annotated[str, Field(pattern=r"^(vault|s3://[^/]{3,}(/.*)?)$")]
-    tier: Literal["T0", "T1", "T2", "T3"] = "T2"
+    tier: Literal["none", "T0", "T1", "T2", "T3"] = "none"
     key_backups: list[str] = []
     s3: _S3Form = _S3Form()
     witness: list[dict[str, Any]] = []
@@ -127,7 +127,7 @@ id = "{id_}"
 origin = "{origin}"        # its name in the trail's checkpoints
 database = "{database}"    # "sqlite", or postgresql://user@host/name (password: ~/.pgpass)
 store = "{store}"          # "vault" (this folder), or s3://bucket/prefix
-tier = "{tier}"            # what the setting audit demands of this place
+tier = "{tier}"            # T0 … T3: without a fresh setting audit that meets it, nothing leaves; "none": not enforced
 key_backups = []           # folders that hold a copy of keyring/: withdrawals destroy keys there too
 
 # Where the trail's checkpoints go, so that nobody can rewrite it unseen.  At least one, on another machine:

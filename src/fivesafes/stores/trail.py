@@ -124,6 +124,13 @@ def entries(start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         at = page[-1][0] + 1
 
 
+def last_of(verb: str) -> Event | None:
+    """Give the newest event of a verb, or None; a look through the trail from its end."""
+    found = TrailEntry.objects.filter(line__contains=f'"verb":"{verb}"').order_by("-n").values_list("line", flat=True)
+    line = found.first()
+    return None if line is None else event_of(line.encode())
+
+
 def rows() -> Iterator[Row]:
     """Give each line with the digest kept beside it, for ``verify``; a row under another's number does not pass."""
     expected = at = 0

@@ -30,7 +30,7 @@ class Founding:
     path: Path
     database: str = "sqlite"
     store: str = "vault"
-    tier: str = "T2"
+    tier: str = "none"
     origin: str = ""
     custodians: Mapping[str, str]
     with_worker: bool = True

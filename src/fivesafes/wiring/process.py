@@ -17,6 +17,7 @@ from fivesafes.stores.workshop import Company, opened_bench
 from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.run import engines_of, no_core_dumps
+from fivesafes.wiring.standing import check_access, check_exports
 from fivesafes.wiring.vault import keeper_of
 
 NOWHERE = "not-released-from-here"
@@ -37,6 +38,9 @@ def process_project(haven: OpenHaven, project: str, way: Way, *, to: Path | None
     """
     no_core_dumps()
     carry_on(haven)
+    check_access(haven)
+    if to is not None:
+        check_exports(haven)
     door = Door.SHUT if to is None else Door.OPEN
     with _opened(haven, project, way, to=to, company=Company.ALONE, progress=progress) as (runner, request):
         conclusion = conclude(runner, request, door=door)
@@ -48,6 +52,7 @@ def work_on_project(haven: OpenHaven, project: str, way: Way, *, progress: Progr
     """Do the series of a project that wait, beside other workers; assessing them is left to ``process``."""
     no_core_dumps()
     carry_on(haven)
+    check_access(haven)
     with _opened(haven, project, way, to=None, company=Company.BESIDE, progress=progress) as (runner, request):
         return runner.process(request)
 

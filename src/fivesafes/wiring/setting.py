@@ -59,11 +59,6 @@ class InstalledPrograms:
         return None if strange else Path(found)
 
 
-def haven_facts(folder: Path) -> HavenFacts | None:  # noqa: ARG001 - for the haven that answers, once it is wired
-    """Give what the books of the haven in that folder can tell; None where they can't be asked yet."""
-    return None
-
-
 def look_at(
     declared: Declaration, *, haven: Path | None, machine: Machine | None = None, books: HavenFacts | None = None
 ) -> tuple[Fact, ...]:
@@ -79,8 +74,7 @@ def look_at(
         temp=Path(tempfile.gettempdir()).absolute(),
         declared=declared,
     )
-    told = books if books is not None or haven is None else haven_facts(haven)
-    return collect_all(look, told)
+    return collect_all(look, books)
 
 
 def load_facts(path: Path) -> tuple[Fact, ...]:

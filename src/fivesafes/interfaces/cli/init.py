@@ -25,8 +25,8 @@ from fivesafes.interfaces.cli.output import emit_json
     help="sqlite, or postgresql://user@host/name (the password stands in ~/.pgpass).",
 )
 @click.option("--store", default="vault", show_default=True, help="vault (inside the haven), or s3://bucket/prefix.")
-@click.option("--tier", type=click.Choice(["T0", "T1", "T2", "T3"]), default="T2", show_default=True,
-              help="What the setting audit demands of this place.")  # fmt: skip
+@click.option("--tier", type=click.Choice(["none", "T0", "T1", "T2", "T3"]), default="none", show_default=True,
+              help="What this place must meet by a fresh setting audit before anything leaves.")  # fmt: skip
 @click.option("--no-worker", is_flag=True, help="This machine only takes scans in: no key here can open them.")
 @click.option("--origin", default="", help="The haven's name in the trail's checkpoints.")
 @click.option("--dry-run", is_flag=True, help="Check the words, and make nothing.")

@@ -1,9 +1,9 @@
 """``fivesafes setting audit``: is the place what its tier asks for?  Looks, judges, and changes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from rich.console import Console
@@ -12,9 +12,14 @@ from rich.table import Table
 
 from fivesafes.core.errors import EXIT_OK, NeedsReview, Refused
 from fivesafes.core.event import utc_now
+from fivesafes.interfaces.cli.at_haven import tended
 from fivesafes.interfaces.cli.output import emit_json
 
+if TYPE_CHECKING:
+    from fivesafes.setting.model import Attestation, Declaration, Fact, SettingReport
+
 _FILE: Final = click.Path(path_type=Path)
+_TIER: Final = "T2"
 _COLOURS: Final = {"no": "bold red", "unknown": "yellow", "yes": "green"}
 _CODES: Final = {"yes": EXIT_OK, "no": Refused.exit_code, "unknown": NeedsReview.exit_code}
 
@@ -25,8 +30,8 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--tier", type=click.Choice(["T0", "T1", "T2", "T3"]), default="T2", show_default=True)
-@click.option("--haven", type=_FILE, help="The haven whose folders and books are looked at.")
+@click.option("--tier", type=click.Choice(["T0", "T1", "T2", "T3"]), help="Default: the haven's own, else T2.")
+@click.option("--haven", type=_FILE, help="The haven whose folders and books are looked at, and which keeps the result; or a mere folder.")
 @click.option("--declare", type=_FILE, help="TOML: what the place is meant to be (ports, endpoints, tunnel, folders).")
 @click.option("--attest", type=_FILE, help="TOML: named people's word for what no machine can see.")
 @click.option("--facts", type=_FILE, help="Judge these saved facts instead of looking.")
@@ -38,7 +43,7 @@ def command() -> None:
 def audit(  # noqa: PLR0913 - click hands over one argument per option
     context: click.Context,
     *,
-    tier: str,
+    tier: str | None,
     haven: Path | None,
     declare: Path | None,
     attest: Path | None,
@@ -65,8 +70,11 @@ def audit(  # noqa: PLR0913 - click hands over one argument per option
         raise click.UsageError(mistake)
     words = read_attestations(attest) if attest is not None else ()
     declared = read_declaration(declare) if declare is not None else Declaration()
-    seen = setting.load_facts(facts) if facts is not None else setting.look_at(declared, haven=haven)
-    report = setting.judge(seen, words, tier=tier, on=_day(on))
+    if haven is not None and (haven / "haven.toml").is_file():
+        report, seen = _at_haven(haven, declared, words, tier=tier, on=on)
+    else:
+        seen = setting.load_facts(facts) if facts is not None else setting.look_at(declared, haven=haven)
+        report = setting.judge(seen, words, tier=tier or _TIER, on=_day(on))
     answer = setting.as_answer(report, seen)
     if save_facts is not None:
         setting.save_facts(seen, save_facts)
@@ -74,6 +82,23 @@ def audit(  # noqa: PLR0913 - click hands over one argument per option
         setting.save_page(answer, page)
     (emit_json if as_json else _show)(answer)
     context.exit(_CODES[answer["state"]])
+
+
+def _at_haven(
+    haven: Path, declared: "Declaration", words: "Sequence[Attestation]", *, tier: str | None, on: datetime | None
+) -> "tuple[SettingReport, tuple[Fact, ...]]":
+    """Look at a haven, its books too, and keep the result as a cycle of its audit."""
+    from fivesafes.wiring import setting  # noqa: PLC0415 - help stays quick
+    from fivesafes.wiring.haven_facts import BooksFacts  # noqa: PLC0415 - as above
+    from fivesafes.wiring.standing import UNENFORCED, record_cycle  # noqa: PLC0415 - as above
+
+    with tended(haven) as opened:
+        seen = setting.look_at(declared, haven=haven, books=BooksFacts(opened))
+        own = _TIER if opened.config.tier == UNENFORCED else opened.config.tier
+        report = setting.judge(seen, words, tier=tier or own, on=_day(on))
+        if on is None:
+            record_cycle(opened, report, seen)
+    return report, seen
 
 
 def _day(on: datetime | None) -> date:

@@ -26,9 +26,10 @@ class Originals(Deeds):
         check_deed()
         _check_takes_part(series.participant)
         row = _series_row(series)
-        there = list(Instance.objects.filter(series_id=series.id).order_by("number").values_list("address", flat=True))
+        held = Instance.objects.filter(series_id=series.id)
+        there = [bytes(address) for address in held.order_by("number").values_list("address", flat=True)]
         given = [one.address for one in instances]
-        if not {bytes(address) for address in there} <= set(given):
+        if not set(there) <= set(given):
             message = "another ingest brought files of the same series at the same time"
             raise TryAgain(message, fix="run the ingest again")
         Series.objects.bulk_create(
@@ -37,9 +38,10 @@ class Originals(Deeds):
             unique_fields=["id"],
             update_fields=[one.name for one in Series._meta.concrete_fields if not one.primary_key],  # noqa: SLF001 - Django's documented way
         )
-        if [bytes(address) for address in there] == given:
+        if there == given:
             return
-        Instance.objects.filter(series_id=series.id).delete()
+        if there:
+            held.delete()
         rows = [(series.id, number, one.address, one.uid, one.bytes) for number, one in enumerate(instances)]
         execute_many(_INSERT, rows)
 
