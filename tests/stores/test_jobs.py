@@ -63,13 +63,13 @@ def test_jobs_are_claimed_in_the_order_of_creation_and_by_project(jobs: DjangoJo
     assert jobs.counts() == {"p1": {"running": 2}, "p2": {"running": 1}}
 
 
-def test_what_is_done_from_the_same_inputs_stays_done(jobs: DjangoJobs) -> None:
-    """Added again with other inputs it is queued again; a running one is left alone until then."""
+def test_what_is_asked_for_again_is_done_again_unless_it_runs(jobs: DjangoJobs) -> None:
+    """Who adds names what is missing, so a done one is queued again; a running one is left alone."""
     jobs.add("p1", "series", {"a": "1", "b": "1"}, at=NOW)
     for job in jobs.claim("w", at=NOW, lease=LEASE, limit=1):
         assert jobs.finish(job.id, "w", JobState.DONE, at=NOW)
     jobs.claim("w", at=NOW, lease=LEASE, limit=1)
-    assert jobs.add("p1", "series", {"a": "1", "b": "2"}, at=NOW) == 0
+    assert jobs.add("p1", "series", {"b": "2"}, at=NOW) == 0
     assert states(jobs) == {"a": JobState.DONE, "b": JobState.RUNNING}
     assert jobs.add("p1", "series", {"a": "2"}, at=NOW) == 1
     again = jobs.claim("w", at=NOW, lease=LEASE, limit=5)

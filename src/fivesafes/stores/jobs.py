@@ -31,10 +31,10 @@ class DjangoJobs:
     """Implements ``flow.haven.ports.Jobs`` on the open database; within a deed it joins the deed's transaction."""
 
     def add(self, project: str, kind: str, objects: Mapping[str, str], *, at: datetime) -> int:
-        """Queue a job per object (id → digest of inputs); one that is done from the same inputs stays done.
+        """Queue a job per object (id → digest of inputs): callers name what they miss, so what is done is done again.
 
-        A failed or quarantined job with other inputs than before is queued again, a cancelled one always; one that
-        runs is left alone.  Gives how many of these objects are queued now.
+        A failed or quarantined job is queued again with other inputs than before; one that runs is left alone.  Gives
+        how many of these objects are queued now.
         """
         with _written():
             return sum(_add(project, kind, dict(group), at) for group in groups(objects.items()))
@@ -155,7 +155,8 @@ def _add(project: str, kind: str, inputs: Mapping[str, str], at: datetime) -> in
     changed = []
     for row in there.values():
         wanted = inputs[row.object]
-        if row.state == JobState.CANCELLED.value or (row.state in {_DONE, *_STOPPED} and row.inputs != wanted):
+        again = row.state in {_DONE, JobState.CANCELLED.value}
+        if again or (row.state in _STOPPED and row.inputs != wanted):
             for name, value in _afresh(at).items():
                 setattr(row, name, value)
         if row.state == _QUEUED:

@@ -1,13 +1,14 @@
 """Consents, withdrawals and disposals put together: keyring and vault as what is destroyed, the outbox, the author."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from fivesafes.core.errors import PartlyDone
+from fivesafes.core.errors import FiveSafesError, PartlyDone
+from fivesafes.core.event import Clock
 from fivesafes.flow.haven.consent import Keyed
 from fivesafes.flow.haven.model import KeptParticipant
 from fivesafes.flow.haven.ports import Newcomers
@@ -16,6 +17,8 @@ from fivesafes.flow.haven.withdraw import Withdrawn, resume_withdrawals
 from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS, participant_key
 from fivesafes.setting.vault.ports import Blobs, KeyRing
 from fivesafes.setting.vault.vault import shred
+from fivesafes.stores.backup import add_tombstones
+from fivesafes.stores.database import forget_traces
 from fivesafes.stores.outbox import FolderOutbox
 from fivesafes.wiring.haven import OpenHaven, opened_haven
 
@@ -37,9 +40,11 @@ class Desk:
 class RingKeys:
     """A keyring and its backups, as ``flow.haven.shredding.Keys``."""
 
-    def __init__(self, ring: KeyRing) -> None:
-        """Take the keyring; it knows its backups."""
+    def __init__(self, ring: KeyRing, *, backups: Sequence[Path], clock: Clock) -> None:
+        """Take the keyring, which knows its backups, and the folders that hold those and the list of who left."""
         self._ring = ring
+        self._backups = backups
+        self._clock = clock
 
     def destroy(self, people: Sequence[KeptParticipant]) -> Sweep:
         """Destroy every key of these people: those listed under their ids, and those that only a backup may hold."""
@@ -48,7 +53,18 @@ class RingKeys:
             name for name in self._ring.names(PARTICIPANTS) if name.removeprefix(PARTICIPANTS).partition(".")[0] in ids
         }
         named = {participant_key(one.id, one.recipient) for one in people if one.recipient}
-        return self._destroy(sorted(listed | named))
+        swept = self._destroy(sorted(listed | named))
+        return evolve(swept, unreachable=tuple(dict.fromkeys((*swept.unreachable, *self._bury(ids)))))
+
+    def _bury(self, ids: Collection[str]) -> tuple[str, ...]:
+        """Write into each backup who has left, so that no restore brings them back."""
+        away = False
+        for folder in self._backups:
+            try:
+                add_tombstones(folder, ids, at=self._clock())
+            except (OSError, FiveSafesError):
+                away = True
+        return (_BACKUPS,) if away else ()
 
     def destroy_project(self, project: str) -> Sweep:
         """Destroy the project's pseudonym key and the keys of what it set aside."""
@@ -84,7 +100,7 @@ def means_of(haven: OpenHaven, *, by: str) -> Means:
     return Means(
         books=haven.books,
         jobs=haven.jobs,
-        keys=RingKeys(haven.keyring),
+        keys=RingKeys(haven.keyring, backups=haven.config.key_backups, clock=haven.clock),
         originals=BlobShredder(haven.blobs),
         workspaces=haven.workspaces,
         outbox=FolderOutbox(haven.path / DOCUMENTS),
@@ -94,15 +110,27 @@ def means_of(haven: OpenHaven, *, by: str) -> Means:
 
 def carry_on(haven: OpenHaven) -> tuple[Withdrawn, ...]:
     """Go on with withdrawals that are not finished, before anything else is done."""
-    return resume_withdrawals(means_of(haven, by="fivesafes"))
+    carried = resume_withdrawals(means_of(haven, by="fivesafes"))
+    if any(one.done for one in carried):
+        forget_traces()
+    return carried
 
 
 @contextmanager
 def opened_desk(haven: Path | None, *, by: str) -> Iterator[Desk]:
     """Open a haven for work on consents."""
     with opened_haven(haven) as opened:
-        yield Desk(
-            means=means_of(opened, by=by),
-            keyed=lambda project: opened.addresser(project).participant,
-            newcomers=opened.newcomers,
-        )
+        before = _receipts(opened)
+        try:
+            yield Desk(
+                means=means_of(opened, by=by),
+                keyed=lambda project: opened.addresser(project).participant,
+                newcomers=opened.newcomers,
+            )
+        finally:
+            if _receipts(opened) != before:
+                forget_traces()
+
+
+def _receipts(haven: OpenHaven) -> int:
+    return sum(one.done_at is not None for one in haven.books.withdrawals())

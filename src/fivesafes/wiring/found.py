@@ -14,11 +14,22 @@ from fivesafes.core.event import Clock, Event, utc_now
 from fivesafes.setting.keyring import KEY_BYTES, keys_folder
 from fivesafes.setting.vault.keys import ADDRESS_KEY, FEWEST_CUSTODIANS, Openers, add_secret
 from fivesafes.setting.vault.seal import Identity, checked_recipient
-from fivesafes.stores.database import migrate, opened_database, postgresql_config, sqlite_config
+from fivesafes.stores.database import migrate, migrations_pending, opened_database, postgresql_config, sqlite_config
 from fivesafes.stores.founding import Founder, found, owner
-from fivesafes.stores.haven_file import DATABASE, FILE, KEYRING, PROJECTS, VAULT, write_haven_file
+from fivesafes.stores.haven_file import (
+    DATABASE,
+    FILE,
+    KEYRING,
+    PROJECTS,
+    VAULT,
+    find_haven,
+    read_haven_file,
+    write_haven_file,
+)
 from fivesafes.stores.keyring_files import FileKeyRing, write_identity
 
+TRAIL_KEY: Final = "haven.trail.age"
+"""The trail's signing key in the keyring, for who recovers it on another machine."""
 CUSTODIANS: Final = "custodians"
 """Where, in the haven's key folder, identities lie that ``init`` had to make itself, until they are carried away."""
 
@@ -79,6 +90,15 @@ def found_haven(wish: Founding, *, clock: Clock = utc_now) -> Founded:
     return Founded(id=id_, keys=keys, to_carry_away=carried)
 
 
+def upgrade_haven(path: Path) -> int:
+    """Bring a haven's tables to this version's shape; give how many steps that took.  Back it up first."""
+    config = read_haven_file(find_haven(path))
+    with opened_database(config.database_config()):
+        pending = len(migrations_pending())
+        migrate()
+    return pending
+
+
 def _check_place(path: Path) -> None:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         what = "there is a haven already" if (path / FILE).exists() else "that place is not an empty folder"
@@ -109,7 +129,7 @@ def _make_keys(keys: Path, keyring: Path, founders: list[Founder]) -> None:
         worker=tuple(one.recipient for one in founders if one.kind == "worker"),
     )
     ring = FileKeyRing(keyring)
-    for file, name in (("address.key", ADDRESS_KEY), ("trail.key", "haven.trail.age")):
+    for file, name in (("address.key", ADDRESS_KEY), ("trail.key", TRAIL_KEY)):
         secret = os.urandom(KEY_BYTES)
         handle = os.open(keys / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as opened:

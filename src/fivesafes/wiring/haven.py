@@ -19,7 +19,7 @@ from fivesafes.setting.vault.keys import Openers
 from fivesafes.setting.vault.ports import Blobs, KeyRing
 from fivesafes.setting.vault.vault import Vault
 from fivesafes.stores.books import DjangoBooks
-from fivesafes.stores.database import opened_database
+from fivesafes.stores.database import current_database
 from fivesafes.stores.founding import owner
 from fivesafes.stores.haven_file import HavenFile, find_haven, read_haven_file
 from fivesafes.stores.jobs import DjangoJobs
@@ -96,7 +96,7 @@ def opened_haven(path: Path | None, *, clock: Clock = utc_now) -> Iterator[OpenH
     Raises UsageMistake when there is none or the database is another haven's, InvalidInput when its file is wrong.
     """
     config = read_haven_file(find_haven(path))
-    with opened_database(config.database_config()):
+    with current_database(config.database_config()):
         if owner() != config.id:
             message = "the database that haven.toml names belongs to another haven, or to none"
             raise UsageMistake(message, fix="mend haven.toml, or restore the database from the backup")

@@ -102,7 +102,7 @@ def test_a_damaged_original_is_told_after_the_whole_ones(
     content = bytearray(path.read_bytes())
     content[-9] ^= 1
     path.write_bytes(content)
-    got = []
+    got: list[bytes] = []
     with pytest.raises(SealBroken):
         got.extend(keeper.contents(people[0], one.addresses))
     assert [bool(fault) for fault in keeper.damaged("p1", one.key, one.addresses)] == [False, False, True, False]
@@ -194,7 +194,7 @@ def test_another_user_is_not_listened_to(keeper: KeeperClient) -> None:
     assert keeper.project_key("p1") == PSEUDONYM_KEY
 
 
-def process_of(keeper: KeeperClient) -> list[int]:
+def keepers_of_ours() -> list[int]:
     """Find the processes that this one started and that run the keeper's module."""
     found = []
     for entry in Path("/proc").iterdir():
@@ -210,9 +210,10 @@ def process_of(keeper: KeeperClient) -> list[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
-def test_no_key_stands_where_others_can_look(keeper: KeeperClient, haven: SealedHaven) -> None:
+@pytest.mark.usefixtures("keeper")
+def test_no_key_stands_where_others_can_look(haven: SealedHaven) -> None:
     """Neither in its command line nor in its environment, and its memory is not dumped."""
-    (process,) = process_of(keeper)
+    (process,) = keepers_of_ours()
     secret = (haven.keys / "worker.agekey").read_text().split()[-1].encode()
     assert secret not in Path(f"/proc/{process}/cmdline").read_bytes()
     assert Path(f"/proc/{process}/limits").read_text().split("Max core file size")[1].split()[:2] == ["0", "0"]

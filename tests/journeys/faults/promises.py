@@ -1,6 +1,7 @@
 """What a haven promises, and whether it kept it: looked at after a kill, and again when the command was run to its end."""
 
 import hashlib
+import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from django.db import connection
 
 from fivesafes.core.errors import FiveSafesError
 from fivesafes.flow.custody import Standing
-from fivesafes.flow.haven.model import ParticipantState, ReleaseState, SeriesState, WithdrawalKind
+from fivesafes.flow.haven.model import ParticipantState, ReleaseState, WithdrawalKind
 from fivesafes.flow.sealed import Kind, sealed_in
 from fivesafes.flow.sign_off import MANIFEST, RECORD
 from fivesafes.output.manifest import digest_of, files_below, judge_manifest
@@ -287,7 +288,8 @@ def _check_release(haven: OpenHaven, place: Place) -> None:
         place.out, manifest.read_text(encoding="utf-8"), leaving_out=[RECORD, MANIFEST]
     ).findings:
         raise Broken("a release is complete or absent", "it is not what its manifest says")
-    if not [one for one in haven.books.releases(PROJECT) if one.destination == str(place.out)]:
+    candidate = json.loads((place.out / RECORD).read_text(encoding="utf-8"))["candidate"]
+    if candidate not in {one.digest for one in haven.books.releases(PROJECT)}:
         raise Broken("a release that is out is in the books", "no row names it")
 
 
@@ -342,8 +344,3 @@ def _is_dicom(path: Path) -> bool:
     except OSError:
         return False
 
-
-def shredded(place: Place) -> int:
-    """Count the series that were shredded."""
-    with place.opened() as haven:
-        return len(haven.books.series(PROJECT, SeriesState.SHREDDED))

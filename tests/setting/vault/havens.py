@@ -38,7 +38,7 @@ class SealedHaven:
     path: Path
     keys: Path
     identities: dict[str, Path]
-    contents: dict[str, Sequence[bytes]]
+    contents: dict[str, tuple[bytes, ...]]
     sheets: dict[str, bytes]
     aside: bytes
 
@@ -119,6 +119,6 @@ def _project() -> Project:
         contact="nobody@example.org",
         approval=Approval(committee="HREC", number="1", valid_from=date(2026, 1, 1), valid_until=date(2099, 1, 1)),
         use=IntendedUse(purpose="Test.", permission=Permission(use=DataUse.NRES)),
-        cohort=Cohort(participants=2, eligible=1000, content=Content.HEALTHY_STRUCTURAL),
+        cohort=Cohort(participants=2, eligible=1000, content=Content.CLINICAL),
         shared_with=Tier.T2,
     )

@@ -155,7 +155,7 @@ class Jobs(Protocol):
     """
 
     def add(self, project: str, kind: str, objects: Mapping[str, str], *, at: datetime) -> int:
-        """Queue a job per object (id → digest of inputs); one that is done from the same inputs stays done.
+        """Queue a job per object (id → digest of inputs): callers name what they miss, so what is done is done again.
 
         A failed or quarantined job with other inputs than before is queued again, a cancelled one always; one that
         runs is left alone.  Gives how many of these objects are queued now.

@@ -29,6 +29,7 @@ from fivesafes.interfaces.cli.output import emit_json
               help="What this place must meet by a fresh setting audit before anything leaves.")  # fmt: skip
 @click.option("--no-worker", is_flag=True, help="This machine only takes scans in: no key here can open them.")
 @click.option("--origin", default="", help="The haven's name in the trail's checkpoints.")
+@click.option("--upgrade", is_flag=True, help="Bring the tables of the haven that is there to this version's shape.")
 @click.option("--dry-run", is_flag=True, help="Check the words, and make nothing.")
 @json_option
 def command(  # noqa: PLR0913 - a command's options
@@ -40,12 +41,16 @@ def command(  # noqa: PLR0913 - a command's options
     origin: str,
     *,
     no_worker: bool,
+    upgrade: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Make a haven in the folder HAVEN: database, vault, keyring, trail."""
-    from fivesafes.wiring.found import Founding, found_haven  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.found import Founding, found_haven, upgrade_haven  # noqa: PLC0415 - loaded when called: help stays quick
 
+    if upgrade:
+        click.echo(f"{upgrade_haven(haven)} steps were taken; the haven is of this version")
+        return
     wish = Founding(
         path=haven.absolute(),
         database=database,

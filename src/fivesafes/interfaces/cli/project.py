@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from fivesafes.core.errors import InvalidInput, UsageMistake
+from fivesafes.core.errors import EXIT_OK, InvalidInput, PartlyDone, UsageMistake
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended
 from fivesafes.interfaces.cli.output import emit_json
 
@@ -179,6 +179,47 @@ def retain(project: str, until: str | None, haven: Path | None, *, as_json: bool
         emit_json({"project": project, "retain_until": str(kept.retain_until) if kept.retain_until else None})
     else:
         click.echo(f"{project}: kept until {kept.retain_until or 'nobody has said when'}")
+
+
+@command.command()
+@click.argument("project")
+@haven_option
+@click.option("--by", required=True, help="Who disposes of it; it stands in the certificate.")
+@click.option("--reason", default="", help="Before the retention date: why.")
+@click.option("--custodian", "custodians", multiple=True, help="Before the retention date: two who stand behind it.")
+@click.option("--yes", is_flag=True, help="Do not ask again.")
+@json_option
+@click.pass_context
+def dispose(  # noqa: PLR0913 - a command's options
+    context: click.Context,
+    *,
+    project: str,
+    haven: Path | None,
+    by: str,
+    reason: str,
+    custodians: tuple[str, ...],
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Destroy PROJECT's keys and originals for good, and leave a certificate; its trail stays.
+
+    Before its retention date this needs a reason and two custodians.
+    """
+    from fivesafes.wiring.disposal import dispose_project  # noqa: PLC0415 - loaded when called: help stays quick
+
+    with tended(haven) as opened:
+        opened.project(project)
+        if not yes:
+            click.confirm(f"Destroy every original of {project}? It can't be undone", abort=True, err=True)
+        done = dispose_project(opened, project, by=by, reason=reason, custodians_behind=custodians)
+    if as_json:
+        data = dict(done.certificate.data) if done.certificate is not None else None
+        emit_json({"project": project, "certificate": data, "waits_for": list(done.waits_for)})
+    elif done.certificate is not None:
+        click.echo(done.certificate.text)
+    for what in done.waits_for:
+        click.echo(f"not finished: {what}; run the same command again", err=True)
+    context.exit(EXIT_OK if done.certificate is not None else PartlyDone.exit_code)
 
 
 def _has_rows(table: Path) -> bool:

@@ -31,7 +31,7 @@ def command() -> None:
 
 @command.command()
 @click.option("--tier", type=click.Choice(["T0", "T1", "T2", "T3"]), help="Default: the haven's own, else T2.")
-@click.option("--haven", type=_FILE, help="The haven whose folders and books are looked at, and which keeps the result; or a mere folder.")
+@click.option("--haven", type=_FILE, help="The haven (it keeps the result), or a mere folder.")
 @click.option("--declare", type=_FILE, help="TOML: what the place is meant to be (ports, endpoints, tunnel, folders).")
 @click.option("--attest", type=_FILE, help="TOML: named people's word for what no machine can see.")
 @click.option("--facts", type=_FILE, help="Judge these saved facts instead of looking.")

@@ -5,6 +5,8 @@
 ``os.write``, programs started, database transactions committed (before and after).
 
     {"kill": n}                      kill -9 of itself at the n-th moment
+    {"kill_at": "os.rename", "path": "part of a path", "later": n}
+                             kill -9 of itself n moments after the first such event (0: just before it happens)
     {"fail": "EIO", "at": n}         the n-th moment that touches a file fails so, and each one after it
     {"short": true}                  every write of more than one byte writes half of it
     {"clock": seconds}               the machine's clock is wrong by so much (children too)
@@ -59,11 +61,12 @@ class _Fault:
     def __init__(self, told: dict[str, Any]) -> None:
         self._told = told
         self._moments = 0
+        self._due: int | None = told.get("kill")
 
     def moment(self, *, touches_file: bool) -> None:
         """Count one, and act when it is the one."""
         self._moments += 1
-        if self._moments == self._told.get("kill"):
+        if self._moments == self._due:
             os.kill(os.getpid(), signal.SIGKILL)
         if touches_file and "fail" in self._told and self._moments >= self._told["at"]:
             number = getattr(errno, self._told["fail"])
@@ -71,6 +74,8 @@ class _Fault:
 
     def heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Listen to what the interpreter tells of."""
+        if event == self._told.get("kill_at") and any(self._told["path"] in str(one) for one in arguments):
+            self._due = self._due or self._moments + 1 + int(self._told["later"])
         if event == "open":
             _, _, flags = arguments
             if isinstance(flags, int) and flags & _WRITING:
@@ -137,7 +142,7 @@ def _begin() -> None:
         os.environ[NAME] = json.dumps({"clock": told["clock"]})
     else:
         os.environ.pop(NAME, None)
-    if told.keys() & {"kill", "fail", "short", "count"}:
+    if told.keys() & {"kill", "kill_at", "fail", "short", "count"}:
         fault = _Fault(told)
         changes["django.db.backends.base.base"] = fault.wrap_commit
         fault.wrap_writing()

@@ -1,0 +1,172 @@
+"""``fivesafes backup``: data to one place, sealed keys to another; back again; and the test that it works."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from fivesafes.core.errors import EXIT_OK, PartlyDone, Refused
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended
+from fivesafes.interfaces.cli.output import emit_json, shown_progress
+
+if TYPE_CHECKING:
+    from fivesafes.wiring.backup import Restoring
+
+_PATH: Final = click.Path(path_type=Path)
+
+
+def _restoring(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what a restore is made from."""
+    for option in (
+        click.option("--quiet", is_flag=True, help="No progress."),
+        click.option("--identity", type=_PATH, help="A custodian's identity file (mode 0600)."),
+        click.option("--trail-key", type=_PATH, help="trail.pub: the key that checkpoints are verified with."),
+        click.option("--checkpoint", "checkpoints", multiple=True, type=_PATH, help="What a witness keeps."),
+        click.option("--database", default="", help="An empty PostgreSQL database, where the haven was in one."),
+        click.option("--keys", required=True, type=_PATH, help="The backup of the keys."),
+        click.argument("backup", type=_PATH),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def command() -> None:
+    """Copy a haven's data, or its sealed keys, elsewhere; bring them back; test that it works."""
+
+
+@command.command()
+@click.argument("to", type=_PATH)
+@haven_option
+@click.option("--quiet", is_flag=True, help="No progress.")
+@json_option
+@click.pass_context
+def data(context: click.Context, to: Path, haven: Path | None, *, quiet: bool, as_json: bool) -> None:
+    """Bring the backup of data in the folder TO up to date: database, sealed originals, letters, release records.
+
+    It holds no key: without the keyring's own backup nothing in it opens.  Others may go on working meanwhile.
+    """
+    from fivesafes.wiring.backup import back_up_data  # noqa: PLC0415 - loaded when called: help stays quick
+
+    with shown_progress(quiet=quiet) as progress, tended(haven) as opened:
+        done = back_up_data(opened, to, progress=progress)
+    if as_json:
+        emit_json(
+            {
+                "objects": len(done.manifest.objects),
+                "copied": done.copied,
+                "bytes": done.bytes,
+                "forgotten": done.forgotten,
+                "lost": done.lost,
+            }
+        )
+    else:
+        click.echo(f"{len(done.manifest.objects)} objects; {done.copied} copied now ({done.bytes} bytes)")
+        if done.forgotten:
+            click.echo(f"{done.forgotten} objects of participants who have withdrawn were removed from the copy")
+        if done.lost:
+            click.echo(f"{done.lost} objects are in the copy and not in the vault: fivesafes vault verify", err=True)
+    context.exit(PartlyDone.exit_code if done.lost else EXIT_OK)
+
+
+@command.command()
+@click.argument("to", type=_PATH)
+@haven_option
+@json_option
+@click.pass_context
+def keys(context: click.Context, to: Path, haven: Path | None, *, as_json: bool) -> None:
+    """Bring the backup of the sealed keys in the folder TO up to date; name that folder in haven.toml (key_backups).
+
+    Keep it apart from the data's backup, and short: a withdrawal must reach every copy of a key.
+    """
+    from fivesafes.wiring.backup import back_up_keyring  # noqa: PLC0415 - loaded when called: help stays quick
+
+    with tended(haven) as opened:
+        done = back_up_keyring(opened, to)
+        named = to.resolve() in {path.resolve() for path in opened.config.key_backups}
+    if as_json:
+        emit_json({"copied": done.copied, "forgotten": done.forgotten, "lost": done.lost, "named": named})
+    else:
+        click.echo(f"{done.copied} keys copied; {done.forgotten} of participants who have withdrawn removed")
+        if done.lost:
+            click.echo(f"{done.lost} keys are in the copy and not in the keyring: look into it", err=True)
+        if not named:
+            click.echo("add this folder to key_backups in haven.toml: withdrawals must reach it", err=True)
+    context.exit(PartlyDone.exit_code if done.lost else EXIT_OK)
+
+
+@command.command()
+@_restoring
+@click.argument("haven", type=_PATH)
+@json_option
+def restore(  # noqa: PLR0913 - a command's options
+    *,
+    backup: Path,
+    haven: Path,
+    keys: Path,
+    database: str,
+    checkpoints: tuple[Path, ...],
+    trail_key: Path | None,
+    identity: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Restore the data of BACKUP and the keys of --keys into the new folder HAVEN.
+
+    Who withdrew after the backup was made is not brought back.  With --identity this machine gets the address key and
+    the trail's key; a worker's key of its own comes with  fivesafes vault rotate --worker.
+    """
+    from fivesafes.wiring.backup import restore_haven  # noqa: PLC0415 - loaded when called: help stays quick
+
+    wish = _wish(backup, keys, checkpoints, trail_key, identity)
+    with shown_progress(quiet=quiet) as progress:
+        done = restore_haven(wish, to=haven, database=database, progress=progress)
+    told = {"haven": done.haven.id, "objects": len(done.manifest.objects), "kept_away": done.withdrawn}
+    if as_json:
+        emit_json(told)
+    else:
+        click.echo(f"restored {haven}: {told['objects']} objects, as of {done.manifest.made_at:%Y-%m-%d %H:%M} UTC")
+        click.echo(f"{done.withdrawn} participants who withdrew since were not brought back")
+
+
+@command.command("test")
+@_restoring
+@haven_option
+@click.option("--sample", type=click.IntRange(min=1), default=200, show_default=True, help="Originals to open.")
+@json_option
+@click.pass_context
+def test(  # noqa: PLR0913 - a command's options
+    context: click.Context,
+    *,
+    backup: Path,
+    haven: Path | None,
+    keys: Path,
+    database: str,
+    checkpoints: tuple[Path, ...],
+    trail_key: Path | None,
+    identity: Path | None,
+    sample: int,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Restore BACKUP where it vanishes again, open a sample of originals, and tell the trail how it went."""
+    from fivesafes.wiring.backup import test_restore  # noqa: PLC0415 - loaded when called: help stays quick
+
+    wish = _wish(backup, keys, checkpoints, trail_key, identity)
+    with shown_progress(quiet=quiet) as progress:
+        tested = test_restore(haven, wish, database=database, sample=sample, progress=progress)
+    if as_json:
+        emit_json({"equal": tested.equal, "objects": tested.objects, "opened": tested.opened, "why": tested.why})
+    else:
+        word = "restored and equal" if tested.equal else f"not equal: {tested.why or f'{tested.damaged} damaged'}"
+        click.echo(f"{tested.opened} of {tested.objects} originals opened; {word}")
+    context.exit(EXIT_OK if tested.equal else Refused.exit_code)
+
+
+def _wish(
+    backup: Path, keys: Path, checkpoints: tuple[Path, ...], trail_key: Path | None, identity: Path | None
+) -> "Restoring":
+    from fivesafes.wiring.backup import Restoring, read_notes  # noqa: PLC0415 - loaded when called: help stays quick
+
+    return Restoring(backup=backup, keys=keys, notes=read_notes(checkpoints), trail_key=trail_key, identity=identity)

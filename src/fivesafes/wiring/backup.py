@@ -1,0 +1,182 @@
+"""Backup, restore and the restore test of a haven: data and sealed keys in two places, never in one."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from fivesafes.core.errors import FiveSafesError, InvalidInput, UsageMistake
+from fivesafes.core.event import Clock, utc_now
+from fivesafes.core.progress import Progress
+from fivesafes.flow.controls import current_policy_digest
+from fivesafes.flow.haven.author import Author
+from fivesafes.flow.verify_vault import Checked, verify_vault
+from fivesafes.setting.keyring import keys_folder
+from fivesafes.setting.trail.checkpoint import read_checkpoint
+from fivesafes.setting.trail.note import VerifierKey, notes_in
+from fivesafes.setting.trail.verify import verify
+from fivesafes.setting.vault.keys import ADDRESS_KEY, open_secret
+from fivesafes.setting.vault.seal import Identity
+from fivesafes.stores.backup import (
+    BackedUp,
+    BackedUpKeys,
+    Place,
+    Restored,
+    back_up,
+    back_up_keys,
+    read_tombstones,
+    restore,
+)
+from fivesafes.stores.books import DjangoBooks
+from fivesafes.stores.haven_file import KEYRING, HavenFile
+from fivesafes.stores.keyring_files import FileKeyRing, read_identity
+from fivesafes.stores.trail import head, rows
+from fivesafes.wiring.consent import carry_on
+from fivesafes.wiring.found import TRAIL_KEY
+from fivesafes.wiring.haven import OpenHaven, opened_haven
+from fivesafes.wiring.vault import blobs_of, holding_of
+
+
+def back_up_data(haven: OpenHaven, to: Path, *, progress: Progress) -> BackedUp:
+    """Bring a backup of a haven's data up to date, told in the trail."""
+    done = back_up(haven.config, haven.blobs, to=to, keys=haven.keys, clock=haven.clock, progress=progress)
+    _tell(haven, "backup", "data", objects=len(done.manifest.objects), copied=done.copied, lost=done.lost)
+    return done
+
+
+def back_up_keyring(haven: OpenHaven, to: Path) -> BackedUpKeys:
+    """Bring a backup of a haven's sealed keys up to date, told in the trail."""
+    done = back_up_keys(haven.config, to=to, keys=haven.keys, clock=haven.clock)
+    _tell(haven, "backup", "keys", copied=done.copied, forgotten=done.forgotten, lost=done.lost)
+    return done
+
+
+def _tell(haven: OpenHaven, verb: str, outcome: str, **counts: int) -> None:
+    author = haven.author("fivesafes backup")
+    event = author.event(verb, f"haven {haven.id}", outcome, project="")
+    with haven.books.deed():
+        haven.books.tell(evolve(event, facts={**counts}))
+
+
+@frozen(kw_only=True)
+class Restoring:
+    """What a restore is made from: data, keys, checkpoints of witnesses with the trail's public key, an identity."""
+
+    backup: Path
+    keys: Path
+    notes: tuple[str, ...] = ()
+    trail_key: Path | None = None
+    identity: Path | None = None
+
+
+def restore_haven(wish: Restoring, *, to: Path, database: str, progress: Progress, clock: Clock = utc_now) -> Restored:
+    """Restore a haven's data and keyring into a new folder.
+
+    With a custodian's identity, the address key and the trail's key are opened into this machine's key folder.  Raises
+    Refused when the trail does not go on where the witnesses saw it, InvalidInput when the backup is damaged.
+    """
+    author = Author(name="fivesafes backup restore", clock=clock, policy_digest=current_policy_digest())
+    done = restore(
+        wish.backup,
+        to=Place(folder=to, database=database),
+        tombstones=read_tombstones(wish.keys),
+        author=author,
+        open_blobs=lambda haven: blobs_of(haven, keys_folder() / "havens" / haven.id),
+        check=lambda _haven, _manifest: _check_trail(wish),
+        progress=progress,
+    )
+    shutil.copytree(wish.keys / KEYRING, done.haven.keyring, dirs_exist_ok=True)
+    done.haven.keyring.chmod(0o700)
+    if wish.identity is not None:
+        _open_keys(done.haven, read_identity(wish.identity))
+    with opened_haven(done.haven.path, clock=clock) as restored:
+        carry_on(restored)
+    return done
+
+
+def _check_trail(wish: Restoring) -> None:
+    """Refuse a trail that is not whole, or not what witnesses saw; a backup may be older than what they keep."""
+    key = VerifierKey.parsed(wish.trail_key.read_text(encoding="utf-8")) if wish.trail_key is not None else None
+    size = head().size
+    notes = [note for note in wish.notes if key is None or read_checkpoint(note, key).checkpoint.size <= size]
+    found = verify(rows(), notes=notes, key=key, head=head)
+    if found.verdict.refuses:
+        worst = max(found.verdict.findings, key=lambda one: one.gravity)
+        message = f"the trail in this backup: {worst.why}"
+        raise InvalidInput(message, fix="use another backup, and ask who could change this one")
+
+
+def _open_keys(haven: HavenFile, identity: Identity) -> None:
+    """Write the keys that every machine of the haven needs, where none lies yet."""
+    folder = keys_folder() / "havens" / haven.id
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ring = FileKeyRing(haven.keyring)
+    for name, file in ((ADDRESS_KEY, "address.key"), (TRAIL_KEY, "trail.key")):
+        if not (folder / file).exists():
+            secret = open_secret(ring, name, identity)
+            handle = os.open(folder / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as opened:
+                opened.write(secret)
+
+
+@frozen(kw_only=True)
+class Tested:
+    """What a restore test saw."""
+
+    objects: int
+    opened: int
+    damaged: int
+    equal: bool
+    why: str = ""
+
+
+def test_restore(haven: Path | None, wish: Restoring, *, database: str, sample: int, progress: Progress) -> Tested:
+    """Restore into a private folder that vanishes, open a sample with the custodian's identity, and tell the trail.
+
+    The haven itself is only told of the result.  Raises UsageMistake without an identity.
+    """
+    if wish.identity is None:
+        message = "a restore test opens what it restored, and that needs a custodian's identity"
+        raise UsageMistake(message, fix="give --identity FILE")
+    with tempfile.TemporaryDirectory(prefix="fivesafes-restore-test-") as scratch:
+        tested = _tested(wish, Path(scratch), database=database, sample=sample, progress=progress)
+    with opened_haven(haven) as opened:
+        _tell(opened, "restore test", "equal" if tested.equal else "not equal", objects=tested.objects)
+    return tested
+
+
+def _tested(wish: Restoring, scratch: Path, *, database: str, sample: int, progress: Progress) -> Tested:
+    try:
+        done = restore_haven(wish, to=scratch / "haven", database=database, progress=progress)
+        with opened_haven(done.haven.path) as restored:
+            checked = _opened(restored, read_identity(_given(wish)), sample=sample, progress=progress)
+    except UsageMistake:
+        raise
+    except FiveSafesError as error:
+        return Tested(objects=0, opened=0, damaged=0, equal=False, why=error.what)
+    equal = not checked.damaged and not checked.keys_missing
+    return Tested(objects=checked.objects, opened=checked.opened, damaged=len(checked.damaged), equal=equal)
+
+
+def _given(wish: Restoring) -> Path:
+    assert wish.identity is not None  # noqa: S101 - asked before
+    return wish.identity
+
+
+def _opened(restored: OpenHaven, identity: Identity, *, sample: int, progress: Progress) -> Checked:
+    holding = holding_of(restored.config, restored.keys, identity)
+    return verify_vault(
+        DjangoBooks(), restored.blobs, restored.keyring, damaged=holding.damaged, sample=sample, progress=progress
+    )
+
+
+def read_notes(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Read checkpoint notes as witnesses keep them.  Raises InvalidInput."""
+    try:
+        return tuple(note for path in paths for note in notes_in(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError):
+        message = "a checkpoint can't be read"
+        raise InvalidInput(message, fix="give the file that the witness keeps") from None
