@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 
 from tests.journeys.studies import FORM, Study
 from tests.journeys.test_run import digests
@@ -86,11 +88,13 @@ def test_the_report_that_leaves_does_not_know_who_withdrew(two_people: Study) ->
 
 def test_a_trail_that_was_altered_stops_the_next_run(run_before: Study) -> None:
     """What cannot be believed is said before more is written to it; the release stays."""
-    trail = run_before.out / "private" / "trail.jsonl"
-    trail.write_text(trail.read_text().replace('"outcome": "ready"', '"outcome": "READY"', 1))
+    with closing(sqlite3.connect(run_before.out / "private" / "state.sqlite3", isolation_level=None)) as state:
+        for (name,) in state.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            state.execute(f"DROP TRIGGER {name}")  # who owns the file can do that; the chain is what tells
+        state.execute("UPDATE haven_trailentry SET line = replace(line, 'ready', 'READY') WHERE n = 2")
     answer = run_before.run()
     assert answer.code == 4
-    assert "trail was altered" in answer.stderr
+    assert "the trail" in answer.stderr
     assert (run_before.out / "release").exists()
 
 

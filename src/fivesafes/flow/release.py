@@ -279,22 +279,35 @@ def _enter(runner: Runner, state: RunState, series: Collection[str], digest: str
         if any(person is None or person.state is not ParticipantState.ACTIVE for person in people.values()):
             message = "a participant has withdrawn meanwhile: nothing was released"
             raise TryAgain(message, fix="run the same command again: it goes on without them")
+        recipients = tuple(f"{one.name}, {one.institution}" for one in state.request.recipients)
         now = runner.clock()
         release = KeptRelease(
             id=hashlib.sha256(f"{digest} {destination} {now.isoformat()}".encode()).hexdigest()[:16],
             project=runner.project,
             digest=digest,
             destination=destination,
-            recipients=tuple(f"{one.name}, {one.institution}" for one in state.request.recipients),
+            recipients=recipients,
             participants=tuple(sorted(people)),
             state=ReleaseState.OUT,
             released_at=now,
             compare=releases_to_compare(runner.books, runner.project, sorted(people)),
         )
-        runner.books.add_release(release)
+        entered = _entered_before(runner, release)
+        if entered is None:
+            runner.books.add_release(release)
+        id_, outcome = (release.id, "begun") if entered is None else (entered.id, "begun again")
         runner.books.tell(
-            runner.event("export", f"release {release.id}", "begun", state.plan, candidate=digest, people=len(people))
+            runner.event("export", f"release {id_}", outcome, state.plan, candidate=digest, people=len(people))
         )
+
+
+def _entered_before(runner: Runner, release: KeptRelease) -> KeptRelease | None:
+    """Find the row of this very release: killed between entering it and its leaving, it leaves under that row."""
+
+    def told(one: KeptRelease) -> tuple[object, ...]:
+        return one.digest, one.destination, one.recipients, one.participants, one.state
+
+    return next((one for one in runner.books.releases(runner.project) if told(one) == told(release)), None)
 
 
 def _own_words(state: RunState, folder: Path) -> str:

@@ -44,8 +44,11 @@ class Done:
 
 def do_series(shift: Shift, context: SeriesContext, wanted: Sequence[SeriesId]) -> Done:
     """Do what is not finished from the same inputs, in the order given; tell of every series how it stands now."""
+    written = _written_down(shift)
     finished: dict[str, SeriesOutcome] = {
-        series: before for series in wanted if (before := finished_before(context, series)) is not None
+        series: before
+        for series in wanted
+        if written.get(series) == context.inputs[series] and (before := finished_before(context, series)) is not None
     }
     todo: dict[str, str] = {series: context.inputs[series] for series in wanted if series not in finished}
     results: dict[str, SeriesOutcome] = dict(finished)
@@ -63,6 +66,12 @@ def do_series(shift: Shift, context: SeriesContext, wanted: Sequence[SeriesId]) 
     outcomes, postponed = _looked_up(shift, context, left)
     ordered = sorted([*results.values(), *outcomes], key=lambda one: one.id)  # finishing first must not show
     return Done(outcomes=tuple(ordered), postponed=tuple(postponed))
+
+
+def _written_down(shift: Shift) -> dict[str, str]:
+    """Give the inputs of every series that the books say is done: killed between publishing and writing, it is not."""
+    done = shift.desk.jobs.jobs(shift.project, JobState.DONE)
+    return {job.object: job.inputs for job in done if job.kind == KIND}
 
 
 def _do(context: SeriesContext, job: Job) -> SeriesOutcome:
@@ -109,7 +118,8 @@ def _looked_up(
     postponed: list[TryAgain] = []
     for series in left:
         job = jobs.get(series)
-        elsewhere = finished_before(context, series)
+        written = job is not None and job.state is JobState.DONE and job.inputs == context.inputs[series]
+        elsewhere = finished_before(context, series) if written else None
         if elsewhere is not None:
             outcomes.append(elsewhere)
         elif job is not None and job.state in {JobState.FAILED, JobState.QUARANTINED}:

@@ -20,6 +20,7 @@ from fivesafes.setting.vault.vault import Stats, object_name, stats
 from fivesafes.stores.blobs import refused_by_disk
 from fivesafes.stores.custody import DjangoCustody
 from fivesafes.stores.keyring_files import WORKER, next_worker, publish_worker, read_identity
+from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.vault import holding_of, keeper_of
 
@@ -27,7 +28,11 @@ _NOTHING: Final = "-"
 
 
 def custody_of(haven: OpenHaven, *, by: str, progress: Progress) -> Custody:
-    """Give what a change of custodians works with; ``by`` says whose hand it is."""
+    """Give what a change of custodians works with; ``by`` says whose hand it is.
+
+    Withdrawals under way go on first: a key that is half destroyed would open for nobody, and stop the change.
+    """
+    carry_on(haven)
     return Custody(books=DjangoCustody(), ring=haven.keyring, author=haven.author(by), progress=progress)
 
 

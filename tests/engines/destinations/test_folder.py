@@ -12,7 +12,7 @@ def test_a_release_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
         candidate = tmp_path / f"candidate{number}"
         candidate.mkdir()
         (candidate / f"{number}.txt").write_text("x")
-        FolderDestination().release(candidate, to=target, aside=aside)
+        FolderDestination().release(candidate, to=target, aside=aside, entered=lambda: None)
     assert [path.name for path in target.iterdir()] == ["2.txt"]
     assert not aside.exists()
 

@@ -1,6 +1,7 @@
 """The keeper opens what it is asked for, tells no key, stops at once when a key is gone, and dies with who began it."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -166,7 +167,7 @@ def test_a_strange_question_gets_a_refusal_and_no_secret(keeper: KeeperClient, r
     assert kind == wire.REFUSAL
     with pytest.raises(FiveSafesError) as refusal:
         wire.raise_refusal(body)
-    assert "SECRET" not in str(refusal.value)
+    assert not re.search(rf"{PSEUDONYM_KEY.hex()}|SECRET-KEY-1[0-9A-Z]|CANARY", str(refusal.value))
     assert keeper.project_key("p1") == PSEUDONYM_KEY
 
 
