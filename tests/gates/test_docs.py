@@ -4,12 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
+from tools.command_reference import PAGE, page
 
 from fivesafes.core import errors
 from fivesafes.interfaces.cli import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
+GENERATED = {"src/fivesafes/stores/migrations/0001_initial.py"}
+"""Django wrote it from stores/models.py, and a migration that havens have taken is never edited."""
 
 
 def test_every_verb_is_documented() -> None:
@@ -17,6 +20,17 @@ def test_every_verb_is_documented() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     for verb in VERBS:
         assert f"fivesafes {verb}" in text, verb
+
+
+def test_the_command_line_is_described_as_it_is() -> None:
+    """The page of commands and options is the one that the commands give now: python tools/command_reference.py."""
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_every_command_and_option_has_its_place_on_the_page() -> None:
+    """The page tells of a command of the second level and of an option: the comparison compares something."""
+    assert "### fivesafes consent withdraw" in page()
+    assert "| `--kind [full\\|no-future-use\\|no-face\\|no-public]` |" in page()
 
 
 def test_every_exit_code_has_its_row() -> None:
@@ -44,7 +58,7 @@ def test_every_decision_is_listed() -> None:
 
 def test_no_file_is_longer_than_a_page_has_subjects() -> None:
     """No module over 400 lines: a longer one has two subjects."""
-    long = [
+    long = {
         str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.py") if len(path.read_text().splitlines()) > 400
-    ]
-    assert long == []
+    }
+    assert long - GENERATED == set()

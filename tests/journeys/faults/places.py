@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -199,8 +200,20 @@ class Run:
     said: Path
 
     @classmethod
-    def of(cls, place: Place, operation: Operation, *, fault: Mapping[str, object] | None = None) -> "Run":
-        """Start it, in a process group of its own."""
+    def of(
+        cls,
+        place: Place,
+        operation: Operation,
+        *,
+        fault: Mapping[str, object] | None = None,
+        largest_file: int | None = None,
+    ) -> "Run":
+        """Start it, in a process group of its own; ``largest_file`` is what the system lets it write, in bytes."""
+
+        def limit() -> None:
+            if largest_file is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
+
         mark = secrets.token_hex(8)
         said = place.root / "out" / f"said-{mark}"
         with said.open("wb") as file:
@@ -212,6 +225,7 @@ class Run:
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
+                preexec_fn=limit,  # noqa: PLW1509 - this process has no threads
             )
         return cls(process=process, mark=mark, began=time.monotonic(), said=said)
 
@@ -315,6 +329,10 @@ ROTATE: Final = Operation(
     again=(0, 2),
 )
 LOOK: Final = Operation(name="consent show", stage="", words=("consent", "show", "{project}"))
+INGEST_SECOND: Final = evolve(INGEST_MORE, name="ingest second", stage="registered")
+WORKER: Final = Operation(
+    name="worker", stage="ingested", words=("worker", "{project}", "--once", *_QUIET), codes=(0, 5), again=(0, 5)
+)
 ADD_CUSTODIAN: Final = Operation(
     name="add custodian",
     stage="ingested",
