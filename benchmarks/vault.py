@@ -122,9 +122,8 @@ def report(
     for number, way in enumerate(ways):
         cpu = statistics.median(round_[number][0] for round_ in times)
         wall = statistics.median(round_[number][1] for round_ in times)
-        print(
-            f"  {way.__name__:<16} {megabytes / cpu:7.0f} MB per CPU-s  {cpu / base:5.2f} × copy  {megabytes / wall:7.0f} MB/s"
-        )
+        rate = f"{megabytes / cpu:7.0f} MB per CPU-s  {cpu / base:5.2f} × copy  {megabytes / wall:7.0f} MB/s"
+        print(f"  {way.__name__:<16} {rate}")
 
 
 def macs() -> None:
@@ -183,9 +182,8 @@ def _compare_reading(ways: dict[str, Callable[[], Iterator[bytes]]]) -> None:
             times[name].append((time.process_time() - cpu, time.perf_counter() - wall))
     for name, took in times.items():
         cpu, wall = (statistics.median(one) for one in zip(*took, strict=True))
-        print(
-            f"  {name:<14} {megabytes / wall:6.0f} MB/s   CPU of the asking process {1000 * cpu / FILES:.3f} ms per slice"
-        )
+        asking = f"{1000 * cpu / FILES:.3f} ms CPU of the asking process per slice"
+        print(f"  {name:<14} {megabytes / wall:6.0f} MB/s   {asking}")
 
 
 def flips(number: int, seed: int) -> int:

@@ -12,8 +12,8 @@ import click
 
 from fivesafes.interfaces.cli import fivesafes
 
-EVERYWHERE: Final = {"help", "haven"}
-"""Options that the head tells of once."""
+EVERYWHERE: Final = ("Show this message", "The haven's folder")
+"""How the words begin of options that the head tells of once."""
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs/reference/command-line.md"
 
 HEAD: Final = """\
@@ -22,12 +22,12 @@ HEAD: Final = """\
 Written from the commands by `tools/command_reference.py`; a test compares. Every command has `--help`.
 
 * Messages and progress go to standard error, the answer to standard output; `--json` makes it [one object](json.md).
-* [Exit codes](exit-codes.md) are the same everywhere. Where a command gives some of them a narrower meaning, it says so.
-* `--haven DIR` names the haven, else `FIVESAFES_HAVEN` does, else it is the one around the present folder. Keys in clear
-  lie in the folder that `FIVESAFES_KEYS` names, else in `fivesafes/keys` of the user's data folder.
+* [Exit codes](exit-codes.md) are the same everywhere; where a command gives one a narrower meaning, it says so.
+* `--haven DIR` names the haven, else `FIVESAFES_HAVEN` does, else it is the one around the present folder. Keys in
+  clear lie in the folder that `FIVESAFES_KEYS` names, else in `fivesafes/keys` of the user's data folder.
 * `--dry-run` checks the words and the files, and writes nothing.
-* No command takes an identifier, a password or a key as a word: identifiers are asked for or read from a file, passwords
-  and keys stand in files of mode 0600.
+* No command takes an identifier, a password or a key as a word: identifiers are asked for or read from a file,
+  passwords and keys stand in files of mode 0600.
 * Interrupted anywhere, a command is run again in the same way: it goes on, or finds that all is done.
 """
 
@@ -67,7 +67,7 @@ def _options(context: click.Context) -> str:
         row
         for option in context.command.get_params(context)
         if isinstance(option, click.Option)
-        and option.name not in EVERYWHERE
+        and not (option.help or "").startswith(EVERYWHERE)
         and (row := option.get_help_record(context))
     ]
     if not rows:

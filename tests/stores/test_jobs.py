@@ -105,6 +105,18 @@ def test_a_job_whose_lease_ended_goes_to_another_and_the_first_is_told(jobs: Dja
     assert not jobs.finish(job.id, "w2", JobState.DONE, at=NOW + 9 * MINUTE)
 
 
+def test_a_lease_from_a_clock_that_was_a_year_ahead_holds_nobody_up(jobs: DjangoJobs) -> None:
+    """What lasts longer than a lease can is void, held or paused; a clock that is a minute ahead is no reason."""
+    later = NOW + timedelta(days=365)
+    jobs.add("p1", "series", {"a": "1", "b": "1"}, at=NOW)
+    held, paused = jobs.claim("w1", at=later, lease=LEASE, limit=2)
+    jobs.finish(paused.id, "w1", JobState.QUEUED, at=later, why="no room")
+    assert [job.id for job in jobs.claim("w2", at=NOW, lease=LEASE, limit=2)] == [held.id, paused.id]
+    jobs.add("p1", "series", {"c": "1"}, at=NOW)
+    jobs.claim("w3", at=NOW + MINUTE, lease=LEASE)
+    assert jobs.claim("w4", at=NOW, lease=LEASE) == []
+
+
 def test_a_job_that_kills_its_worker_three_times_is_quarantined(jobs: DjangoJobs) -> None:
     """The third lease that ends is the last, and the reason says so."""
     jobs.add("p1", "series", {"a": "1", "b": "1"}, at=NOW)

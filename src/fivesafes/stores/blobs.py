@@ -75,6 +75,8 @@ def write_whole(descriptor: int, parts: Sequence[bytes]) -> None:
 class FolderBlobs:
     """Keeps objects as files below a folder of this machine."""
 
+    at_once = 2
+
     def __init__(self, folder: Path) -> None:
         """Take the folder; it is made at the first writing."""
         self._folder = folder
@@ -227,7 +229,7 @@ class Bucket:
 class S3Blobs:
     """Keeps objects in a bucket.  It sees sealed bytes and keyed names only."""
 
-    _AT_ONCE: Final = 8
+    at_once = 8
     _PROBE: Final = "probe"
 
     def __init__(self, bucket: Bucket) -> None:
@@ -244,8 +246,8 @@ class S3Blobs:
             self.probe()
         told: list[bool] = []
         rest = iter(objects)
-        with ThreadPoolExecutor(self._AT_ONCE) as pool:
-            while some := list(pool.map(lambda one: self._create(*one), islice(rest, self._AT_ONCE))):
+        with ThreadPoolExecutor(self.at_once) as pool:
+            while some := list(pool.map(lambda one: self._create(*one), islice(rest, self.at_once))):
                 told += some
         return tuple(told)
 
@@ -269,7 +271,7 @@ class S3Blobs:
 
     def sizes(self, names: Sequence[str]) -> dict[str, int]:
         """Tell which of these are there, and their sizes in bytes."""
-        with ThreadPoolExecutor(self._AT_ONCE) as pool:
+        with ThreadPoolExecutor(self.at_once) as pool:
             sizes = pool.map(self._size, names)
             return {name: size for name, size in zip(names, sizes, strict=True) if size is not None}
 

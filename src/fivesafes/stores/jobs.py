@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from fivesafes.flow.haven.model import Job as JobValue
 from fivesafes.flow.haven.model import JobState
@@ -22,6 +22,8 @@ MOST_ATTEMPTS: Final = 3
 PAUSE: Final = timedelta(minutes=1)
 """How long a job that could not be done waits for each attempt it has had, unless somebody asks for it anew."""
 
+_LONGEST: Final = 2
+"""Leases that a lease may seem to last: clocks of two machines may differ, by up to one of them."""
 _KILLED: Final = "killed its worker three times"
 _QUEUED, _RUNNING, _DONE = JobState.QUEUED.value, JobState.RUNNING.value, JobState.DONE.value
 _STOPPED: Final = (JobState.FAILED.value, JobState.QUARANTINED.value)
@@ -48,13 +50,14 @@ class DjangoJobs:
         process at one time: a name that is used again could take another's job for its own.
         """
         with _written():
-            left = _free(Job.objects.filter(state=_RUNNING, lease_until__lte=at), project)
+            left = _free(Job.objects.filter(_over(at, lease), state=_RUNNING), project)
             for row in left.filter(attempts__gte=MOST_ATTEMPTS):
                 row.state, row.worker, row.lease_until, row.changed_at = JobState.QUARANTINED.value, "", None, at
                 row.why = f"{_KILLED} (before that: {row.why})" if row.why else _KILLED
                 row.save(update_fields=["state", "worker", "lease_until", "changed_at", "why"])
             taken = [row.pk for row in left.filter(attempts__lt=MOST_ATTEMPTS)[:limit]]
-            queued = _free(Job.objects.filter(state=_QUEUED).exclude(lease_until__gt=at), project)
+            waited = _over(at, lease) | Q(lease_until=None)
+            queued = _free(Job.objects.filter(waited, state=_QUEUED), project)
             taken += [row.pk for row in queued[: limit - len(taken)]]
             Job.objects.filter(id__in=taken).update(
                 state=_RUNNING,
@@ -164,6 +167,11 @@ def _add(project: str, kind: str, inputs: Mapping[str, str], at: datetime) -> in
             changed.append(row)
     Job.objects.bulk_update(changed, [*_afresh(at), "inputs"])
     return mine.filter(state=_QUEUED).count()
+
+
+def _over(at: datetime, lease: timedelta) -> Q:
+    """Tell what is over: also what lasts longer than any lease, for it comes from a clock that was wrong."""
+    return Q(lease_until__lte=at) | Q(lease_until__gt=at + _LONGEST * max(lease, PAUSE * MOST_ATTEMPTS))
 
 
 def _free(rows: "QuerySet[Job]", project: str | None) -> "QuerySet[Job]":

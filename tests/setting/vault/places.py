@@ -10,6 +10,8 @@ from fivesafes.setting.vault.vault import ObjectMissing
 class MemoryBlobs:
     """Keeps objects in a dictionary."""
 
+    at_once = 4
+
     def __init__(self) -> None:
         """Begin empty."""
         self.objects: dict[str, bytes] = {}

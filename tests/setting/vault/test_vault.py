@@ -39,7 +39,7 @@ def test_contents_are_taken_a_few_at_a_time(vault: Vault, blobs: MemoryBlobs) ->
     """A generator over a large series needs memory for few files."""
     vault.keep((bytes([n]) for n in range(50)), recipient=ANN.recipient)
     assert len(blobs.objects) == 50
-    assert blobs.most_at_once <= 8
+    assert blobs.most_at_once <= 4
 
 
 def test_the_same_content_of_two_people_is_two_objects(vault: Vault, blobs: MemoryBlobs) -> None:

@@ -5,7 +5,8 @@ there by the next ingest.  The ingesting process can seal and recognise; it can'
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -41,7 +42,7 @@ from fivesafes.setting.vault.vault import Vault
 BATCH_BYTES: Final = 64 * 2**20
 """Originals that are sealed and made durable together, at most."""
 DEED_SERIES: Final = 64
-DEED_BYTES: Final = 256 * 2**20
+DEED_BYTES: Final = BATCH_BYTES
 """Series, and bytes of them, that one deed tells of: each deed waits for the disk."""
 LARGEST_ASIDE: Final = 2**30
 """A stray file larger than this is told and left where it is."""
@@ -112,7 +113,9 @@ def ingest(kept: KeptProject, received: Received, intake: Intake) -> IngestRepor
     aside: list[SetAside] = list(received.set_aside)
     intake.progress.begin("seal", total=len(received.series), unit="series")
     for group in _deeds(received.series):
-        prepared = [_seal(one, people[one.participant], consents, kept.project, intake) for one in group]
+        batch = _Batch(intake.vault)
+        prepared = [_seal(one, people[one.participant], consents, kept.project, intake, batch) for one in group]
+        batch.flush()  # durable before the deed acknowledges it
         with intake.books.deed():
             for one in prepared:
                 if one.row is not None:
@@ -161,9 +164,30 @@ def _deeds(series: Sequence[ReceivedSeries]) -> Iterator[list[ReceivedSeries]]:
         yield group
 
 
+class _Batch:
+    """Collects contents, so that many are made durable together; what a flush has put down stays, deed or no deed."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._pending: dict[str, list[bytes]] = defaultdict(list)
+        self._size = 0
+
+    def add(self, content: bytes, *, recipient: str) -> None:
+        self._pending[recipient].append(content)
+        self._size += len(content)
+        if self._size >= BATCH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        for recipient, contents in self._pending.items():
+            self._vault.keep(contents, recipient=recipient)
+        self._pending.clear()
+        self._size = 0
+
+
 @frozen(kw_only=True)
 class _Prepared:
-    """A series whose objects are durable: the row to write (None: nothing new), and what is to be told."""
+    """A series whose objects are handed over: the row to write (None: nothing new), and what is to be told."""
 
     told: Ingested
     row: KeptSeries | None = None
@@ -177,6 +201,7 @@ def _seal(
     consents: Mapping[str, KeptConsent],
     project: Project,
     intake: Intake,
+    batch: _Batch,
 ) -> _Prepared:
     files = len(series.originals)
     if person.state is not ParticipantState.ACTIVE:
@@ -184,7 +209,9 @@ def _seal(
         return _Prepared(told=Ingested(id=series.id, fate=Fate.REFUSED, files=files, bytes=series.bytes, why=why))
     before = intake.books.one_series(series.id)
     there = intake.books.instances(series.id) if before is not None else ()
-    fresh, contradicting, digest = _sorted_out(series, there, person.recipient, intake)
+    fresh, contradicting, digest = _sorted_out(
+        series, there, intake, lambda one: batch.add(one, recipient=person.recipient)
+    )
     if digest != series.digest:
         why = "a file changed while it was being read"
         return _Prepared(told=Ingested(id=series.id, fate=Fate.REFUSED, files=files, bytes=series.bytes, why=why))
@@ -203,7 +230,9 @@ def _seal(
     instances = (*there, *fresh)
     sheet = before.sheet if before is not None else b""
     if fresh:
-        sheet += intake.vault.keep([sheet_of(series)], recipient=person.recipient)[0].address
+        content = sheet_of(series)
+        batch.add(content, recipient=person.recipient)
+        sheet += intake.addresser.of(content)
     row = KeptSeries(
         id=series.id,
         project=project.id,
@@ -221,9 +250,9 @@ def _seal(
 
 
 def _sorted_out(
-    series: ReceivedSeries, there: Sequence[KeptInstance], recipient: str, intake: Intake
+    series: ReceivedSeries, there: Sequence[KeptInstance], intake: Intake, hand_over: Callable[[bytes], None]
 ) -> tuple[list[KeptInstance], tuple[SetAside, ...], str]:
-    """Keep each file that is not sealed yet; one that contradicts what is sealed under its UID is set aside.
+    """Hand over each file that is not sealed yet; one that contradicts what is sealed under its UID is set aside.
 
     Gives what is new, what contradicts, and the digest of what was read, as ``receive`` computes it.
     """
@@ -232,31 +261,16 @@ def _sorted_out(
     fresh: list[KeptInstance] = []
     contradicting: list[SetAside] = []
     seen: list[str] = []
-    batch: list[tuple[bytes, bytes]] = []
-    size = 0
     for path, uid, content in zip(series.originals.paths, series.uids.reveal(), series.originals, strict=True):
         name = intake.addresser.of(b"uid\0" + uid.encode())[:UID_BYTES]
         seen.append(hashlib.sha256(content).hexdigest())
-        if name in known:
-            if intake.addresser.of(content) != known[name]:
-                contradicting.append(_contradicts(path, seen[-1], len(content)))
-            continue
-        batch.append((name, content))
-        size += len(content)
-        if size >= BATCH_BYTES:
-            fresh += _keep(batch, recipient, intake)
-            batch, size = [], 0
-    fresh += _keep(batch, recipient, intake)
+        address = intake.addresser.of(content)
+        if name not in known:
+            hand_over(content)
+            fresh.append(KeptInstance(address=address, uid=name, bytes=len(content)))
+        elif address != known[name]:
+            contradicting.append(_contradicts(path, seen[-1], len(content)))
     return fresh, tuple(contradicting), hashlib.sha256("\0".join(sorted(seen)).encode()).hexdigest()
-
-
-def _keep(batch: Sequence[tuple[bytes, bytes]], recipient: str, intake: Intake) -> list[KeptInstance]:
-    if not batch:
-        return []
-    kept = intake.vault.keep([content for _, content in batch], recipient=recipient)
-    return [
-        KeptInstance(address=one.address, uid=name, bytes=one.bytes) for one, (name, _) in zip(kept, batch, strict=True)
-    ]
 
 
 def _contradicts(path: Identifying[Path], sha256: str, size: int) -> SetAside:

@@ -12,6 +12,9 @@ class Blobs(Protocol):
     final name.
     """
 
+    at_once: int
+    """How many names are best asked for together: few where asking is quick, so that contents stay in the cache."""
+
     def put(self, objects: Iterable[tuple[str, Sequence[bytes]]]) -> tuple[bool, ...]:
         """Write each object (name, and its bytes in parts) that is not there; durable when it returns.
 

@@ -21,8 +21,6 @@ from fivesafes.setting.vault.seal import LEAST_OVERHEAD, Identity, SealBroken, s
 
 FINGERPRINT: Final = 16
 """Hexadecimal digits of a recipient's SHA-256 that stand in names."""
-_TOGETHER: Final = 4
-"""Contents that are looked for together: few, so that they stay in the processor's cache until they are sealed."""
 
 
 class ObjectMissing(InvalidInput):
@@ -114,7 +112,7 @@ class Vault:
         folder = folder_of(recipient)
         met: set[str] = set()
         rest = iter(contents)
-        while some := list(islice(rest, _TOGETHER)):
+        while some := list(islice(rest, self._blobs.at_once)):
             addresses = [self._addresser.of(content) for content in some]
             names = [f"{folder}{address.hex()}" for address in addresses]
             there = self._whole(names, some)

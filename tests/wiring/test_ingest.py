@@ -1,0 +1,132 @@
+"""Ingest into a real haven: what is new, what is there, what contradicts, and what changes under one's hands."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from tests.wiring.conftest import Place
+
+from fivesafes.core.errors import Refused
+from fivesafes.core.progress import Silent
+from fivesafes.flow.haven.ingest import Fate, Intake, ingest
+from fivesafes.flow.haven.model import ProjectState, SeriesState
+from fivesafes.setting.vault.address import series_digest
+from fivesafes.wiring.haven import OpenHaven
+from fivesafes.wiring.projects import ingest_paths, look_at
+
+
+def taken(haven: OpenHaven, folder: Path) -> Counter[str]:
+    """Ingest a folder; count the fates of its series."""
+    report = ingest_paths(haven, "journey", [folder], workers=1, progress=Silent())
+    return Counter(one.fate.value for one in report.series)
+
+
+def test_the_same_scans_again_change_nothing(place: Place) -> None:
+    """No second row, no second object, no second event of ingest."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    with place.open() as haven:
+        assert taken(haven, scans.folder) == {"sealed": 1}
+        addresses = sorted(haven.books.addresses("journey"))
+        assert taken(haven, scans.folder) == {"here-already": 1}
+        assert sorted(haven.books.addresses("journey")) == addresses
+        assert len(haven.books.series("journey")) == 1
+
+
+def test_a_series_that_comes_in_two_parts_is_one_series(place: Place) -> None:
+    """What was missing is added; the trail tells of both, and the digest is over all of it."""
+    scans = place.scans(slices=4)
+    place.register(scans.participant_id)
+    files = sorted(path for path in scans.folder.rglob("*") if path.is_file())
+    first = place.folder / "first"
+    first.mkdir()
+    for path in files[:2]:
+        shutil.copy(path, first)
+    with place.open() as haven:
+        assert taken(haven, first) == {"sealed": 1}
+        assert taken(haven, scans.folder) == {"sealed": 1}
+        (series,) = haven.books.series("journey")
+        assert series.files == 4
+        addresses = [one.address for one in haven.books.instances(series.id)]
+        assert len(set(addresses)) == 4
+        event = haven.books.told(series.trail_n)
+        assert event is not None
+        assert event.facts["digest"] == series.digest == series_digest([*addresses, series.sheet])
+
+
+def test_a_file_that_contradicts_what_is_sealed_is_set_aside_and_sealed_too(place: Place) -> None:
+    """Same SOPInstanceUID, other content: both are kept, and a person must say which is right."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    with place.open() as haven:
+        taken(haven, scans.folder)
+        path = next(path for path in scans.folder.rglob("*") if path.is_file())
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        report = ingest_paths(haven, "journey", [scans.folder], workers=1, progress=Silent())
+        assert [one.code for one in report.set_aside] == ["data.file.contradicts"]
+        (aside,) = haven.books.asides("journey")
+        assert aside.bytes == len(content)
+        (series,) = haven.books.series("journey")
+        assert series.files == 3
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_acknowledged(place: Place) -> None:
+    """What was looked at is not what was sealed: refused, and nothing stands in the books."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    with place.open() as haven:
+        received = look_at(haven, "journey", [scans.folder], workers=1, progress=Silent())
+        changed = evolve(received, series=tuple(evolve(one, digest="0" * 64) for one in received.series))
+        kept = haven.project("journey")
+        intake = Intake(
+            books=haven.books,
+            vault=haven.vault("journey"),
+            addresser=haven.addresser("journey"),
+            newcomers=haven.newcomers("journey"),
+            author=haven.author("test"),
+            progress=Silent(),
+        )
+        report = ingest(kept, changed, intake)
+        assert [one.fate for one in report.series] == [Fate.REFUSED]
+        assert not haven.books.series("journey")
+
+
+def test_what_is_no_image_is_sealed_to_the_project_with_its_reason(place: Place) -> None:
+    """A stray text file is kept: set aside, sealed, dated."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    (scans.folder / "notes.txt").write_text("remember to call Jane Doe")
+    with place.open() as haven:
+        taken(haven, scans.folder)
+        (aside,) = haven.books.asides("journey")
+        assert aside.why
+        assert not [path for path in place.path.rglob("*") if path.is_file() and b"Jane Doe" in path.read_bytes()]
+
+
+def test_a_closed_project_and_one_whose_approval_has_ended_take_nothing_in(place: Place) -> None:
+    """From the day after the approval ends, and from the moment a project is closed."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    place.clock.now = place.clock.now.replace(year=2100)
+    with place.open() as haven, pytest.raises(Refused):
+        taken(haven, scans.folder)
+    place.clock.now = place.clock.now.replace(year=2026)
+    with place.open() as haven:
+        with haven.books.deed():
+            haven.books.set_project_state("journey", ProjectState.CLOSED, at=haven.clock())
+        with pytest.raises(Refused):
+            taken(haven, scans.folder)
+
+
+def test_scans_of_somebody_without_consent_wait_sealed(place: Place) -> None:
+    """Quarantined with the reason, and nobody's name in the clear."""
+    scans = place.scans()
+    place.register()
+    with place.open() as haven:
+        assert taken(haven, scans.folder) == {"quarantined": 1}
+        (series,) = haven.books.series("journey")
+        assert series.state is SeriesState.QUARANTINED
+        assert "consent" in series.why
