@@ -1,13 +1,16 @@
 """Documents say what the code does: verbs, exit codes, decisions, links."""
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from tools.command_reference import PAGE, page
 
 from fivesafes.core import errors
-from fivesafes.interfaces.cli import VERBS
+from fivesafes.interfaces.cli import VERBS, fivesafes
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -31,6 +34,46 @@ def test_every_command_and_option_has_its_place_on_the_page() -> None:
     """The page tells of a command of the second level and of an option: the comparison compares something."""
     assert "### fivesafes consent withdraw" in page()
     assert "| `--kind [full\\|no-future-use\\|no-face\\|no-public]` |" in page()
+
+
+def shown_commands(page: Path) -> Iterator[str]:
+    """Give each command that a page's blocks show, with lines that go on joined."""
+    blocks = re.findall(
+        r"^ *```(?:sh|console|)\n(.*?)^ *```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    for line in "\n".join(blocks).replace("\\\n", " ").splitlines():
+        if found := re.match(r"\s*(?:\$ )?(?:sudo )?fivesafes (.*)", line):
+            yield found[1]
+
+
+def unknown_in(shown: str) -> str | None:
+    """Name the first verb or option of a command that the command line does not have; None when it has all."""
+    words = shlex.split(shown, comments=True)
+    command: click.Command = fivesafes
+    while isinstance(command, click.Group) and words:
+        name = words.pop(0)
+        inner = command.get_command(click.Context(command), name)
+        if inner is None:
+            return name
+        command = inner
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h", "--version"}
+    given = (word.strip("[]").partition("=")[0] for word in words if word.strip("[]").startswith("--"))
+    return next((option for option in given if option not in known), None)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_that_pages_show_are_there(page: Path) -> None:
+    """Whatever a reader copies from a page is a command, with options that it has."""
+    for shown in shown_commands(page):
+        assert unknown_in(shown) is None, shown
+
+
+def test_a_command_that_is_not_there_is_noticed() -> None:
+    """A verb of before, an option that nobody has: both are named."""
+    assert unknown_in("backup-keys DIR") == "backup-keys"
+    assert unknown_in("backup keys DIR --keys X") == "--keys"
+    assert unknown_in("backup keys DIR --haven H") is None
+    assert len(list(shown_commands(ROOT / "docs/tutorial/a-haven-on-your-laptop.md"))) > 10  # noqa: PLR2004 - many
 
 
 def test_every_exit_code_has_its_row() -> None:

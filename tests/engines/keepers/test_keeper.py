@@ -9,10 +9,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 from tests.setting.vault.havens import PEOPLE, PSEUDONYM_KEY, SealedHaven, make_haven
 
 from fivesafes.core.errors import FiveSafesError, InvalidInput, PolicyInvalid, Refused, TryAgain
@@ -31,82 +32,103 @@ from fivesafes.wiring.haven import opened_haven
 from fivesafes.wiring.vault import keeper_of, ring_of
 
 
-@pytest.fixture
-def haven(tmp_path: Path) -> SealedHaven:
-    """Make a small haven."""
-    return make_haven(tmp_path)
+@frozen(kw_only=True)
+class Place:
+    """A haven, its two people, the originals of each series, and a keeper that works there.
+
+    The first and the third series are of the first person.
+    """
+
+    haven: SealedHaven
+    people: tuple[KeptParticipant, ...]
+    sealed: tuple[Sealed, ...]
+    keeper: KeeperClient
 
 
-@pytest.fixture
-def people(haven: SealedHaven) -> tuple[KeptParticipant, ...]:
-    """Give its participants, Ann's series being the first and the third."""
+@contextmanager
+def made_place(folder: Path) -> Iterator[Place]:
+    """Make a haven and start its keeper."""
+    haven = make_haven(folder)
     with opened_haven(haven.path) as opened:
         by_id = {one.id: one for one in opened.books.participants("p1")}
         named = [opened.addresser("p1").participant(Identifying(name)) for name in PEOPLE]
-    return tuple(by_id[id_] for id_ in named)
-
-
-@pytest.fixture
-def sealed(haven: SealedHaven) -> list[Sealed]:
-    """Give what the books say is sealed: originals by series."""
-    with opened_haven(haven.path) as opened:
-        return [one for one in sealed_in(opened.books) if one.kind is Kind.ORIGINAL]
-
-
-@pytest.fixture
-def keeper(haven: SealedHaven) -> Iterator[KeeperClient]:
-    """Start a keeper."""
+        sealed = tuple(one for one in sealed_in(opened.books) if one.kind is Kind.ORIGINAL)
+    people = tuple(by_id[id_] for id_ in named)
     with keeper_of(read_haven_file(haven.path), haven.keys) as client:
-        yield client
+        yield Place(haven=haven, people=people, sealed=sealed, keeper=client)
 
 
-def test_originals_names_and_project_keys_are_opened(
-    haven: SealedHaven, keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
-) -> None:
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Give a place for tests that leave it as it is: starting a keeper takes a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIVESAFES_KEYS", str(tmp_path_factory.mktemp("keys-of-keeper")))
+        with made_place(tmp_path_factory.mktemp("haven")) as made:
+            yield made
+
+
+@pytest.fixture
+def own_place(tmp_path: Path) -> Iterator[Place]:
+    """Give a place for a test that destroys something."""
+    with made_place(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def haven(tmp_path: Path) -> SealedHaven:
+    """Make a haven without a keeper."""
+    return make_haven(tmp_path)
+
+
+def test_originals_names_and_project_keys_are_opened(place: Place) -> None:
     """All that a job needs, and each verified."""
-    assert tuple(keeper.contents(people[0], sealed[0].addresses)) == haven.contents[sealed[0].series]
-    assert list(keeper.contents(people[0], [])) == []
-    assert [keeper.name_of(person) for person in people] == [Identifying(name) for name in PEOPLE]
-    assert keeper.project_key("p1") == PSEUDONYM_KEY
-    assert keeper.damaged("p1", sealed[0].key, sealed[0].addresses) == [""] * 4
+    assert (
+        tuple(place.keeper.contents(place.people[0], place.sealed[0].addresses))
+        == place.haven.contents[place.sealed[0].series]
+    )
+    assert list(place.keeper.contents(place.people[0], [])) == []
+    assert [place.keeper.name_of(person) for person in place.people] == [Identifying(name) for name in PEOPLE]
+    assert place.keeper.project_key("p1") == PSEUDONYM_KEY
+    assert place.keeper.damaged("p1", place.sealed[0].key, place.sealed[0].addresses) == [""] * 4
 
 
-def test_a_key_destroyed_a_moment_ago_stops_the_next_question(
-    haven: SealedHaven, keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
-) -> None:
+def test_a_key_destroyed_a_moment_ago_stops_the_next_question(own_place: Place) -> None:
     """Nothing is remembered from the question before; the other participant is untouched."""
-    assert len(list(keeper.contents(people[0], sealed[0].addresses))) == 4
-    ring_of(read_haven_file(haven.path)).destroy(participant_key(people[0].id, people[0].recipient))
+    assert len(list(own_place.keeper.contents(own_place.people[0], own_place.sealed[0].addresses))) == 4
+    ring_of(read_haven_file(own_place.haven.path)).destroy(
+        participant_key(own_place.people[0].id, own_place.people[0].recipient)
+    )
     with pytest.raises(KeyGone, match="withdrawn"):
-        list(keeper.contents(people[0], sealed[0].addresses))
+        list(own_place.keeper.contents(own_place.people[0], own_place.sealed[0].addresses))
     with pytest.raises(KeyGone):
-        keeper.name_of(people[0])
-    assert len(list(keeper.contents(people[1], sealed[1].addresses))) == 4
+        own_place.keeper.name_of(own_place.people[0])
+    assert len(list(own_place.keeper.contents(own_place.people[1], own_place.sealed[1].addresses))) == 4
 
 
-def test_one_persons_key_does_not_give_another_persons_originals(
-    keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
-) -> None:
+def test_one_persons_key_does_not_give_another_persons_originals(place: Place) -> None:
     """Objects lie below their recipient."""
     with pytest.raises(ObjectMissing):
-        list(keeper.contents(people[1], sealed[0].addresses))
+        list(place.keeper.contents(place.people[1], place.sealed[0].addresses))
     with pytest.raises(SealBroken):
-        keeper.name_of(evolve(people[1], sealed_name=people[0].sealed_name))
+        place.keeper.name_of(evolve(place.people[1], sealed_name=place.people[0].sealed_name))
 
 
-def test_a_damaged_original_is_told_after_the_whole_ones(
-    haven: SealedHaven, keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
-) -> None:
+def test_a_damaged_original_is_told_after_the_whole_ones(own_place: Place) -> None:
     """What came before it was given; of it, nothing is."""
-    one = sealed[0]
-    path = haven.path / "vault" / object_name(one.addresses[2], one.recipient)
+    one = own_place.sealed[0]
+    path = own_place.haven.path / "vault" / object_name(one.addresses[2], one.recipient)
     content = bytearray(path.read_bytes())
     content[-9] ^= 1
     path.write_bytes(content)
     got: list[bytes] = []
     with pytest.raises(SealBroken):
-        got.extend(keeper.contents(people[0], one.addresses))
-    assert [bool(fault) for fault in keeper.damaged("p1", one.key, one.addresses)] == [False, False, True, False]
+        got.extend(own_place.keeper.contents(own_place.people[0], one.addresses))
+    assert [bool(fault) for fault in own_place.keeper.damaged("p1", one.key, one.addresses)] == [
+        False,
+        False,
+        True,
+        False,
+    ]
 
 
 def work(context: tuple[KeeperClient, KeptParticipant, tuple[bytes, ...]], number: int) -> int:
@@ -115,23 +137,21 @@ def work(context: tuple[KeeperClient, KeptParticipant, tuple[bytes, ...]], numbe
     return sum(map(len, client.contents(person, addresses))) + number
 
 
-def test_spawned_workers_can_ask_at_the_same_time(
-    haven: SealedHaven, keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
-) -> None:
+def test_spawned_workers_can_ask_at_the_same_time(place: Place) -> None:
     """The client crosses to them; no key does."""
     executor = load("executor", "process")(2)
-    size = sum(map(len, haven.contents[sealed[0].series]))
-    done = dict(executor.run_with((keeper, people[0], sealed[0].addresses), work, list(range(4))))
+    size = sum(map(len, place.haven.contents[place.sealed[0].series]))
+    done = dict(executor.run_with((place.keeper, place.people[0], place.sealed[0].addresses), work, list(range(4))))
     assert done == {n: size + n for n in range(4)}
 
 
-def test_more_askers_than_turns_are_all_answered(
-    keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
-) -> None:
+def test_more_askers_than_turns_are_all_answered(place: Place) -> None:
     """They wait their turn."""
     done: list[int] = []
     threads = [
-        threading.Thread(target=lambda: done.append(len(list(keeper.contents(people[0], sealed[0].addresses)))))
+        threading.Thread(
+            target=lambda: done.append(len(list(place.keeper.contents(place.people[0], place.sealed[0].addresses))))
+        )
         for _ in range(24)
     ]
     for thread in threads:
@@ -141,16 +161,14 @@ def test_more_askers_than_turns_are_all_answered(
     assert done == [4] * 24
 
 
-def test_an_asker_that_goes_away_does_not_hold_the_keeper(
-    keeper: KeeperClient, people: tuple[KeptParticipant, ...], sealed: list[Sealed]
-) -> None:
+def test_an_asker_that_goes_away_does_not_hold_the_keeper(place: Place) -> None:
     """Twenty that read one original and leave, one that says nothing: the next is answered."""
     for _ in range(20):
-        next(keeper.contents(people[0], sealed[0].addresses))
+        next(place.keeper.contents(place.people[0], place.sealed[0].addresses))
     silent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with silent:
-        silent.connect(str(keeper.path))
-        assert len(list(keeper.contents(people[0], sealed[0].addresses))) == 4
+        silent.connect(str(place.keeper.path))
+        assert len(list(place.keeper.contents(place.people[0], place.sealed[0].addresses))) == 4
 
 
 @pytest.mark.parametrize(
@@ -158,41 +176,43 @@ def test_an_asker_that_goes_away_does_not_hold_the_keeper(
     [b"{}", b"[]", b"not json", b'{"ask":"worker key"}', b'{"ask":"opened","key":"../../x","sealed":""}',
      b'{"ask":"contents","project":"p1","key":"haven.address.age","addresses":[]}'],
 )  # fmt: skip
-def test_a_strange_question_gets_a_refusal_and_no_secret(keeper: KeeperClient, request_: bytes) -> None:
+def test_a_strange_question_gets_a_refusal_and_no_secret(place: Place, request_: bytes) -> None:
     """And the keeper goes on; the address key is no identity, so asking for it as one tells nothing of it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
-        link.connect(str(keeper.path))
+        link.connect(str(place.keeper.path))
         wire.send(link, wire.REQUEST, request_)
         kind, body = wire.receive(link)
     assert kind == wire.REFUSAL
     with pytest.raises(FiveSafesError) as refusal:
         wire.raise_refusal(body)
     assert not re.search(rf"{PSEUDONYM_KEY.hex()}|SECRET-KEY-1[0-9A-Z]|CANARY", str(refusal.value))
-    assert keeper.project_key("p1") == PSEUDONYM_KEY
+    assert place.keeper.project_key("p1") == PSEUDONYM_KEY
 
 
-def test_the_socket_is_in_a_folder_of_this_user_alone(keeper: KeeperClient) -> None:
+def test_the_socket_is_in_a_folder_of_this_user_alone(place: Place) -> None:
     """And the kernel names the user at the other end."""
-    assert keeper.path.parent.stat().st_mode & 0o777 == 0o700
+    assert place.keeper.path.parent.stat().st_mode & 0o777 == 0o700
     one, two = socket.socketpair()
     with one, two:
         assert peer_of(one) in {os.getuid(), None}
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="becoming another user takes root")
-def test_another_user_is_not_listened_to(keeper: KeeperClient) -> None:
+def test_another_user_is_not_listened_to(own_place: Place) -> None:
     """Even where the folder would let them in."""
-    keeper.path.parent.chmod(0o755)
-    keeper.path.chmod(0o777)
+    own_place.keeper.path.parent.chmod(0o755)
+    own_place.keeper.path.chmod(0o777)
     script = (
         "import os, socket, sys\nos.setuid(65534)\nlink = socket.socket(socket.AF_UNIX)\nlink.connect(sys.argv[1])\n"
         'body = b\'{"ask":"project key","project":"p1"}\'\n'
         "try:\n link.sendall(b'?' + len(body).to_bytes(8, 'big') + body); print(link.recv(99))\n"
         "except OSError: print(b'')\n"
     )
-    said = subprocess.run([sys.executable, "-c", script, str(keeper.path)], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", script, str(own_place.keeper.path)], capture_output=True, text=True, check=True
+    )
     assert said.stdout == "b''\n"
-    assert keeper.project_key("p1") == PSEUDONYM_KEY
+    assert own_place.keeper.project_key("p1") == PSEUDONYM_KEY
 
 
 def keepers_of_ours() -> list[int]:
@@ -211,11 +231,10 @@ def keepers_of_ours() -> list[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
-@pytest.mark.usefixtures("keeper")
-def test_no_key_stands_where_others_can_look(haven: SealedHaven) -> None:
+def test_no_key_stands_where_others_can_look(place: Place) -> None:
     """Neither in its command line nor in its environment, and its memory is not dumped."""
     (process,) = keepers_of_ours()
-    secret = (haven.keys / "worker.agekey").read_text().split()[-1].encode()
+    secret = (place.haven.keys / "worker.agekey").read_text().split()[-1].encode()
     assert secret not in Path(f"/proc/{process}/cmdline").read_bytes()
     assert Path(f"/proc/{process}/limits").read_text().split("Max core file size")[1].split()[:2] == ["0", "0"]
     if os.getuid():  # root may look all the same

@@ -1,11 +1,15 @@
 """A small haven on disk with sealed originals of two people, made without any scan: for tests of vault and custody."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
-from attrs import frozen
+import pytest
+from attrs import evolve, frozen
 
 from fivesafes.core.ids import Identifying
 from fivesafes.flow.haven.model import KeptAside, KeptInstance, KeptParticipant, KeptProject, KeptSeries, SeriesState
@@ -19,6 +23,7 @@ from fivesafes.project.model import (
     Project,
     Tier,
 )
+from fivesafes.setting.keyring import keys_folder
 from fivesafes.setting.vault.address import series_digest
 from fivesafes.setting.vault.keys import add_identity, add_secret, pseudonym_key, quarantine_key
 from fivesafes.setting.vault.seal import Identity
@@ -43,16 +48,39 @@ class SealedHaven:
     aside: bytes
 
 
-def make_haven(folder: Path, *, custodians: Sequence[str] = ("Ada", "Ben"), store: str = "vault") -> SealedHaven:
-    """Make a haven ``folder/haven`` with project ``p1``: two people, three series, one file set aside."""
+def make_haven(folder: Path) -> SealedHaven:
+    """Give a haven ``folder/haven`` with project ``p1``: two people, three series, one file set aside.
+
+    Its custodians are Ada and Ben.  Every haven of a session is a copy of one: making it takes a quarter of a second.
+    """
+    place, template = _template()
+    shutil.copytree(place, folder, dirs_exist_ok=True)
+    keys = keys_folder() / template.keys.relative_to(place / "keys")
+    keys.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(folder / "keys" / keys.relative_to(keys_folder()), keys)
+    shutil.rmtree(folder / "keys")
+    identities = {name: folder / path.relative_to(place) for name, path in template.identities.items()}
+    return evolve(template, path=folder / "haven", keys=keys, identities=identities)
+
+
+@cache
+def _template() -> tuple[Path, SealedHaven]:
+    place = Path(tempfile.mkdtemp(prefix="fs-haven-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIVESAFES_KEYS", str(place / "keys"))
+        return place, _made(place)
+
+
+def _made(folder: Path) -> SealedHaven:
     identities = {}
     recipients = {}
-    for name in custodians:
+    for name in ("Ada", "Ben"):
         identity = Identity.made()
         identities[name] = folder / "custodians" / f"{name}.agekey"
         write_identity(identity, identities[name])
         recipients[name] = identity.recipient
-    made = found_haven(Founding(path=folder / "haven", custodians=recipients, store=store))
+    made = found_haven(Founding(path=folder / "haven", custodians=recipients))
     contents = {
         f"{number}{number}" * 8: tuple(b"CANARY-SCAN %d %d " % (number, n) * (1 + 9000 * n) for n in range(4))
         for number in range(3)

@@ -92,7 +92,9 @@ def test_an_identity_neither_prints_nor_copies_nor_pickles() -> None:
     assert Identity(ME.reveal()).recipient == ME.recipient
 
 
-@pytest.mark.parametrize("text", ["", "AGE-SECRET-KEY-1QQQ", "age1foo", ME.recipient])
+@pytest.mark.parametrize(
+    "text", ["", "AGE-SECRET-KEY-1QQQ", "age1foo", ME.recipient], ids=["empty", "short", "public", "a recipient"]
+)
 def test_what_is_no_identity_is_refused_without_being_quoted(text: str) -> None:
     """A typing mistake in a key must not put the key into a log."""
     with pytest.raises(InvalidInput) as refusal:
@@ -100,7 +102,11 @@ def test_what_is_no_identity_is_refused_without_being_quoted(text: str) -> None:
     assert not text or text not in str(refusal.value)
 
 
-@pytest.mark.parametrize("text", ["", "age1", ME.reveal(), "ssh-ed25519 AAAA", ME.recipient[:-1] + "q"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "age1", ME.reveal(), "ssh-ed25519 AAAA", ME.recipient[:-1] + ("q" if ME.recipient[-1] != "q" else "p")],
+    ids=["empty", "short", "an identity", "ssh", "mistyped"],
+)
 def test_what_is_no_recipient_is_refused(text: str) -> None:
     """A mistyped recipient would seal to nobody: its checksum tells."""
     with pytest.raises(InvalidInput):
