@@ -1,5 +1,6 @@
 """A haven put together: its file, its database, its keys, its vault."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,13 +91,23 @@ class OpenHaven:
 
 
 @contextmanager
+def _for_us_alone() -> Iterator[None]:
+    """Let nobody else read what is written, whatever the user's habit is."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
 def opened_haven(path: Path | None, *, clock: Clock = utc_now) -> Iterator[OpenHaven]:
     """Find a haven, open its database, and close it afterwards.
 
     Raises UsageMistake when there is none or the database is another haven's, InvalidInput when its file is wrong.
     """
     config = read_haven_file(find_haven(path))
-    with current_database(config.database_config()):
+    with _for_us_alone(), current_database(config.database_config()):
         if owner() != config.id:
             message = "the database that haven.toml names belongs to another haven, or to none"
             raise UsageMistake(message, fix="mend haven.toml, or restore the database from the backup")

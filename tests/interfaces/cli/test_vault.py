@@ -138,24 +138,26 @@ def test_verification_says_what_is_wrong_and_where(vault: Vault, haven: SealedHa
     with opened_haven(haven.path) as opened:
         one = next(sealed_in(opened.books))
     (haven.path / "vault" / object_name(one.addresses[0], one.recipient)).write_bytes(b"age-encryption.org/v1\n" * 20)
-    broken = vault("verify", "--all", "--json")
+    words = ("verify", "--identity", haven.identities["Ada"])
+    broken = vault(*words, "--all", "--json")
     assert broken.code == 3
     assert [(damage["series"], damage["number"]) for damage in broken.json["damaged"]] == [(one.series, 1)]
-    said = vault("verify", "--all")
+    said = vault(*words, "--all")
     assert "[refuse] setting.vault.damaged" in said.out
     assert "restore these objects" in said.out
-    assert vault("verify", "--all", "--sample", "3").code == 2
-    assert vault("verify", "--sample", "0", "--json").json["opened"] == 0
+    assert vault(*words, "--all", "--sample", "3").code == 2
+    assert vault(*words, "--sample", "0", "--json").json["opened"] == 0
 
 
 def test_strays_ask_for_a_look_and_go_when_told(vault: Vault, haven: SealedHaven) -> None:
     """Exit code 6, then 0."""
     with opened_haven(haven.path) as opened:
         opened.vault("p1").keep([b"left by a kill"], recipient=CLEO.recipient)
-    assert vault("verify", "--json").code == 6
-    cleaned = vault("verify", "--clean", "--json")
+    words = ("verify", "--json", "--identity", haven.identities["Ada"])
+    assert vault(*words).code == 6
+    cleaned = vault(*words, "--clean")
     assert (cleaned.code, cleaned.json["cleaned"], cleaned.json["stray_objects"]) == (0, True, 1)
-    assert vault("verify", "--json").json["stray_objects"] == 0
+    assert vault(*words).json["stray_objects"] == 0
 
 
 def test_stats_count_objects_bytes_and_keys(vault: Vault) -> None:

@@ -4,9 +4,13 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from fivesafes.core.errors import TryAgain, UsageMistake
+
+_FOLDER: Final = 0o750
+_FILE: Final = 0o640
+"""For the owner and the group that the release is for; the destination's folder decides further."""
 
 
 class DeliveryDestination:
@@ -27,7 +31,8 @@ class DeliveryDestination:
         shutil.rmtree(beside, ignore_errors=True)
         try:
             shutil.copytree(candidate, beside)
-            for path in sorted(beside.rglob("*")):
+            for path in (beside, *sorted(beside.rglob("*"))):
+                path.chmod(_FOLDER if path.is_dir() else _FILE)
                 _sync(path)
             entered()
             beside.rename(to)
