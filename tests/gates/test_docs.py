@@ -73,7 +73,7 @@ def test_a_command_that_is_not_there_is_noticed() -> None:
     assert unknown_in("backup-keys DIR") == "backup-keys"
     assert unknown_in("backup keys DIR --keys X") == "--keys"
     assert unknown_in("backup keys DIR --haven H") is None
-    assert len(list(shown_commands(ROOT / "docs/tutorial/a-haven-on-your-laptop.md"))) > 10  # noqa: PLR2004 - many
+    assert len(list(shown_commands(ROOT / "docs/tutorial/a-haven-on-your-laptop.md"))) > 10
 
 
 def test_every_exit_code_has_its_row() -> None:

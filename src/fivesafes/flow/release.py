@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -196,7 +197,8 @@ def _airlock(runner: Runner, state: RunState, candidate: Candidate, assessed: As
     state = _after_looking(state.adding("output", verdict), digest)
     if gravest(state) is not Gravity.NOTE or door is Door.SHUT:
         if gravest(state) is not Gravity.REFUSE:
-            _keep_for_review(candidate.folder, runner.place.private / CANDIDATE)
+            _set_out_candidate(runner)
+            candidate.folder.replace(runner.place.private / CANDIDATE)  # what reviewers look at is what leaves
         return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest)
     return _release(runner, state, candidate, assessed, digest)
 
@@ -216,10 +218,10 @@ def _after_looking(state: RunState, digest: str) -> RunState:
     return evolve(state, verdicts=accepted)
 
 
-def _keep_for_review(candidate: Path, place: Path) -> None:
-    """Leave the candidate where the reviewers find it: what they look at is what leaves."""
-    shutil.rmtree(place, ignore_errors=True)
-    candidate.replace(place)
+def _set_out_candidate(runner: Runner) -> None:
+    """Move an earlier candidate into scratch, with which it goes: half removed it would look like one to review."""
+    with suppress(FileNotFoundError):
+        (runner.place.private / CANDIDATE).rename(runner.place.scratch / f"former-{CANDIDATE}")
 
 
 def _evidence(state: RunState, candidate: Candidate, assessed: Assessed) -> Mapping[str, str | None]:
@@ -248,6 +250,7 @@ def _release(runner: Runner, state: RunState, candidate: Candidate, assessed: As
     outcomes = (evolve(one, status=SeriesStatus.RELEASED) if one.id in ids else one for one in state.outcomes)
     released = evolve(state, outcomes=tuple(outcomes))
     if stands_already(target, digest, runner.engines.signer):
+        _set_out_candidate(runner)
         return _tell(runner, released, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
     record = _record(runner, released, assessed, candidate.recoding, digest, released=True)
     runner.engines.reporter.write(record, pictures=runner.place.finished, into=folder / EVIDENCE, leaving=True)
@@ -263,7 +266,7 @@ def _release(runner: Runner, state: RunState, candidate: Candidate, assessed: As
     runner.engines.destination.release(
         folder, to=target, aside=runner.place.withheld, entered=lambda: _enter(runner, state, ids, digest)
     )
-    shutil.rmtree(runner.place.private / CANDIDATE, ignore_errors=True)
+    _set_out_candidate(runner)
     return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
 
 

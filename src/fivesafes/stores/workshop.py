@@ -71,8 +71,7 @@ def opened_bench(private: Path, *, release: Path, company: Company) -> Iterator[
         raise UsageMistake(message, fix="give an --out that you may write to") from None
     with _locked(private / "lock", company):
         if company is Company.ALONE:
-            for left in private.glob(f"{SCRATCH}*"):
-                shutil.rmtree(left, ignore_errors=True)
+            _sweep(private)
         place.scratch.mkdir(mode=0o700)
         janitor = _start_janitor(place.scratch)
         try:
@@ -83,6 +82,22 @@ def opened_bench(private: Path, *, release: Path, company: Company) -> Iterator[
                 janitor.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 janitor.wait(timeout=15)
+
+
+def sweep_scratch(private: Path) -> int:
+    """Remove what a power cut left in scratch, unless somebody works here; tell how many folders that were."""
+    if not private.is_dir():
+        return 0
+    with contextlib.suppress(TryAgain), _locked(private / "lock", Company.ALONE):
+        return _sweep(private)
+    return 0
+
+
+def _sweep(private: Path) -> int:
+    left = list(private.glob(f"{SCRATCH}*"))
+    for folder in left:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(left)
 
 
 def _check_apart(out: Path, source: Path) -> None:

@@ -1,6 +1,7 @@
 """The derived, de-identified work of a haven, one folder per project: where it lies, and how it is forgotten."""
 
 import json
+import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any, Final
 
 from fivesafes.core.errors import TryAgain
 from fivesafes.flow.haven.shredding import Reach
-from fivesafes.stores.workshop import SCRATCH
+from fivesafes.stores.workshop import SCRATCH, sweep_scratch
 
 PRIVATE: Final = "private"
 CANDIDATE: Final = "candidate"
+_GOING: Final = "going-"
 _REPORTS: Final = ("report.html", "report.json")
 
 
@@ -32,13 +34,16 @@ class FolderWorkspaces:
         Raises TryAgain while a worker still holds one of the series in its scratch: it will drop it by itself.
         """
         private = self.private(project)
-        removed = sum(_remove(private / "finished" / one) for one in series)
+        removed = sum(_remove(one) for one in private.glob(f"{_GOING}*"))
+        removed += sum(_remove(private / "finished" / one) for one in series)
         for whole in (CANDIDATE, "withheld"):
             if subject is None or (private / whole / f"sub-{subject}").exists():
-                removed += _remove(private / whole)
+                removed += _remove(_set_out(private / whole))
         if subject is None or any(_mentions(private / name, subject) for name in _REPORTS):
             removed += sum(_remove(private / name) for name in _REPORTS)
-        held = [path for one in series for path in private.glob(f"{SCRATCH}*/{one}") if any(_files(path))]
+        removed += sweep_scratch(private)
+        inside = [*series, *([f"candidate/sub-{subject}"] if subject is not None else [])]
+        held = [path for one in inside for path in private.glob(f"{SCRATCH}*/{one}") if any(_files(path))]
         if held:
             message = "a worker has a series of this participant in hand"
             raise TryAgain(message, fix="run the command again in a minute: the worker drops it by itself")
@@ -63,6 +68,18 @@ def _remove(path: Path) -> int:
     count = sum(1 for _ in _files(path))
     shutil.rmtree(path)
     return count
+
+
+def _set_out(folder: Path) -> Path:
+    """Give a folder that is to be removed whole another name, by which it is found when the removal was interrupted.
+
+    Half removed under its own name it would no longer show whose data it holds.
+    """
+    going = folder.with_name(f"{_GOING}{secrets.token_hex(4)}")
+    try:
+        return folder.rename(going)
+    except FileNotFoundError:
+        return folder
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -11,8 +11,9 @@ from attrs import evolve, frozen
 
 from fivesafes.core.errors import TryAgain, UsageMistake
 from fivesafes.core.progress import Progress
+from fivesafes.engines.keepers.holding import Holding
 from fivesafes.flow.custody import Custodian, Custody, Standing, carry_out, exchanging_worker
-from fivesafes.flow.sealed import Kind, sealed_in, sealed_series
+from fivesafes.flow.sealed import Kind, Sealed, sealed_in, sealed_series
 from fivesafes.flow.verify_vault import Checked, Damaged, clean, verify_vault
 from fivesafes.setting.vault.keys import ADDRESS_KEY, open_identity
 from fivesafes.setting.vault.recovery import Line, Subject, manifest_lines, page_of
@@ -80,66 +81,89 @@ def vault_stats(haven: OpenHaven) -> Stats:
 
 
 @frozen(kw_only=True)
-class HandedBack:
-    """What a custodian took out: files and bytes in clear."""
+class Asked:
+    """What a custodian asked for, once it is sure that it can be given: which originals, whose key, where to."""
 
-    files: int
-    bytes: int
+    originals: Sealed
+    holding: Holding
+    target: Path
 
 
-def hand_back(
-    haven: OpenHaven, project: str, series: str, *, to: Path, identity: Path, reason: str, by: str
-) -> HandedBack:
-    """Write one series' originals into a new folder, once the trail says who took it and why.
+def to_hand_back(haven: OpenHaven, project: str, series: str, *, to: Path, identity: Path) -> Asked:
+    """See whether a series' originals can be handed back, and write nothing.
 
-    Raises UsageMistake for a folder inside the haven or one that is there, KeyGone after a withdrawal, SealBroken for
-    an original that is not what was received; the folder then is not there.
+    Raises UsageMistake for a folder inside the haven, for one that is there and for a series that is not, KeyGone after
+    a withdrawal, SealBroken for an identity that does not open its key.
     """
     target = _checked_target(haven, to)
     holding = holding_of(haven.config, haven.keys, read_identity(identity))
     originals = next(one for one in sealed_series(haven.books, project, series) if one.kind is Kind.ORIGINAL)
-    open_identity(haven.keyring, originals.key, holding.identity)  # a key that opens nothing takes nothing out
+    open_identity(haven.keyring, originals.key, holding.identity)
+    return Asked(originals=originals, holding=holding, target=target)
+
+
+def hand_back(haven: OpenHaven, asked: Asked, *, reason: str, by: str) -> None:
+    """Write the originals into the new folder, once the trail says who took them and why.
+
+    Raises SealBroken or ObjectMissing for an original that is not what was received; the folder then is not there.
+    """
+    one = asked.originals
     event = haven.author(by).event(
-        "unseal", f"series {series}", "handed back", project=project, purpose=reason, files=len(originals.addresses)
+        "unseal", f"series {one.series}", "handed back", project=one.project, purpose=reason, files=len(one.addresses)
     )
     with haven.books.deed():
         haven.books.tell(event)
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    size = 0
+    aside = asked.target.with_name(f".{asked.target.name}.{os.getpid()}")
     try:
         aside.mkdir(mode=0o700)
-        for number, content in enumerate(holding.contents(project, originals.key, originals.addresses), start=1):
+        for number, content in enumerate(asked.holding.contents(one.project, one.key, one.addresses), start=1):
             handle = os.open(aside / f"{number:05}.dcm", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
-            size += len(content)
-        aside.rename(target)
+        aside.rename(asked.target)
     except OSError as error:
         raise refused_by_disk(error, "the originals can't be written there") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return HandedBack(files=len(originals.addresses), bytes=size)
 
 
-def write_recovery(haven: OpenHaven, page: Path) -> int:
-    """Write the printed page, and its manifest beside it; give the number of objects that it names."""
-    manifest = page.with_suffix(".tsv")
-    if manifest == page:
+@frozen(kw_only=True)
+class Recovery:
+    """The printed page, and the manifest that goes beside it."""
+
+    page: str
+    manifest: str
+    lines: tuple[Line, ...]
+
+    @property
+    def objects(self) -> int:
+        """Count what the manifest names."""
+        return len(self.lines)
+
+
+def recovery_of(haven: OpenHaven, page: Path) -> Recovery:
+    """Make the page and its manifest; nothing is written yet."""
+    manifest = page.with_suffix(".tsv").name
+    if manifest == page.name:
         message = "the page's name ends like its manifest's"
         raise UsageMistake(message, fix="give the page another ending, such as recovery.md")
-    lines = list(_lines(haven))
+    lines = tuple(_lines(haven))
     subject = Subject(
         haven=haven.id,
         on=f"{haven.clock():%Y-%m-%d}",
         custodians=[one.name for one in custodians() if one.standing in {Standing.CUSTODIAN, Standing.JOINING}],
-        manifest=manifest.name,
+        manifest=manifest,
         objects=len(lines),
         store=haven.config.store,
         with_address_key=ADDRESS_KEY in set(haven.keyring.names()),
     )
-    _write(manifest, "".join(manifest_lines(lines)))
-    _write(page, page_of(subject))
-    return len(lines)
+    return Recovery(page=page_of(subject), manifest=manifest, lines=lines)
+
+
+def write_recovery(made: Recovery, page: Path) -> None:
+    """Write the manifest, and then the page that speaks of it."""
+    _write(page.with_name(made.manifest), "".join(manifest_lines(made.lines)))
+    _write(page, made.page)
 
 
 def _lines(haven: OpenHaven) -> Iterator[Line]:

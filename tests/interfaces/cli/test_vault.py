@@ -172,8 +172,10 @@ def test_originals_are_handed_back_once_the_trail_says_so(vault: Vault, haven: S
     """Byte for byte, for this user alone; who and why are told."""
     series, contents = next(iter(haven.contents.items()))
     words = ("get", "p1", series, "--to", tmp_path / "out", "--identity", haven.identities["Ben"], "--by", "Ben B.")
+    dry = vault(*words, "--reason", "incidental finding 7", "--json", "--dry-run")
+    assert (dry.json["dry_run"], (tmp_path / "out").exists(), events(haven, "unseal")) == (True, False, [])
     given = vault(*words, "--reason", "incidental finding 7", "--json")
-    assert given.json == {"schema": 1, "project": "p1", "series": series, "files": 4, "bytes": sum(map(len, contents))}
+    assert given.json == {"schema": 1, "project": "p1", "series": series, "files": 4, "dry_run": False}
     assert [path.read_bytes() for path in sorted((tmp_path / "out").iterdir())] == list(contents)
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()} == {0o600}
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
@@ -219,6 +221,8 @@ def test_a_damaged_series_is_told_and_not_handed_back_by_halves(
 def test_the_page_and_its_manifest_are_written(vault: Vault, tmp_path: Path) -> None:
     """Neither holds a secret or what identifies; the page names the custodians."""
     page = tmp_path / "recovery.md"
+    assert vault("recover", "--page", page, "--json", "--dry-run").json["objects"] == 16
+    assert not page.exists()
     assert vault("recover", "--page", page, "--json").json["objects"] == 16
     text = page.read_text(encoding="utf-8") + (tmp_path / "recovery.tsv").read_text(encoding="utf-8")
     assert "- Ada\n- Ben\n" in text

@@ -52,6 +52,7 @@ class Secret:
     name: tuple[bytes, ...]
     key: tuple[bytes, ...]
     sealed_name: bytes
+    subject: str | None
 
 
 def witnessed(place: Place) -> Witnessed:
@@ -78,6 +79,7 @@ def secret_of_victim(place: Place) -> Secret:
         name=ids[0].needles,
         key=(opened.encode(), wrapped[-64:], wrapped[:200]),
         sealed_name=person.sealed_name,
+        subject=person.subject,
     )
 
 
@@ -159,6 +161,17 @@ def check_withdrawn(place: Place, secret: Secret) -> None:
     _search("a withdrawn participant is found in no file of the haven", place.haven, sought)
     _search("a withdrawn participant is found in no file of the keys", place.keys, sought)
     _search("a withdrawn participant is found in no temporary file", place.temporary, sought)
+    if secret.subject is not None:
+        check_no_derived(place, secret.subject)
+
+
+def check_no_derived(place: Place, subject: str) -> None:
+    """Look whether work made of somebody is left: a folder or file that has their pseudonym, or tells of it."""
+    projects = place.haven / "projects"
+    if named := [one for one in projects.rglob("*") if f"sub-{subject}" in one.name]:
+        raise Broken("no derived work of a withdrawn participant is left", named[0].relative_to(place.haven))
+    told = {"the pseudonym": (subject.encode(),)}
+    _search("no derived work tells of a withdrawn participant", projects, told)
 
 
 def check_no_clear_text(place: Place) -> None:

@@ -172,44 +172,63 @@ def stats(haven: Path | None, *, as_json: bool) -> None:
 @click.option("--reason", required=True, help="What for; the trail keeps it.  No name of a participant belongs here.")
 @_identity_option(needed=True)
 @_by
+@_dry_run
 @haven_option
 @json_option
 def get(  # noqa: PLR0913 - click hands over one argument per option
-    project: str, series: str, *, to: Path, reason: str, identity: Path, by: str, haven: Path | None, as_json: bool
+    project: str,
+    series: str,
+    *,
+    to: Path,
+    reason: str,
+    identity: Path,
+    by: str,
+    dry_run: bool,
+    haven: Path | None,
+    as_json: bool,
 ) -> None:
     """Hand the originals of SERIES (its keyed id) back to a custodian; the trail tells of it first."""
-    from fivesafes.wiring.custodians import hand_back  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.custodians import hand_back, to_hand_back  # noqa: PLC0415 - loaded when called
     from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
 
     if not reason.strip():
         message = "the reason is empty"
         raise UsageMistake(message, fix="say in a few words what the originals are needed for")
     with opened_haven(haven) as opened:
-        given = hand_back(opened, project, series, to=to, identity=identity, reason=reason.strip(), by=by)
+        asked = to_hand_back(opened, project, series, to=to, identity=identity)
+        if not dry_run:
+            hand_back(opened, asked, reason=reason.strip(), by=by)
+    files = len(asked.originals.addresses)
     if as_json:
-        emit_json({"project": project, "series": series, "files": given.files, "bytes": given.bytes})
+        emit_json({"project": project, "series": series, "files": files, "dry_run": dry_run})
+    elif dry_run:
+        click.echo(f"{files} originals would be written; nothing was, and the trail does not tell of it")
     else:
-        click.echo(f"wrote {given.files} originals; remove them when the reason is gone")
+        click.echo(f"wrote {files} originals; remove them when the reason is gone")
 
 
 @command.command()
 @click.option("--page", type=_PATH, required=True, help="The page to write; the manifest goes beside it as .tsv.")
+@_dry_run
 @haven_option
 @json_option
-def recover(page: Path, *, haven: Path | None, as_json: bool) -> None:
+def recover(page: Path, *, dry_run: bool, haven: Path | None, as_json: bool) -> None:
     """Write the page to print: how originals come back with the age program alone, and its manifest."""
-    from fivesafes.wiring.custodians import write_recovery  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.custodians import recovery_of, write_recovery  # noqa: PLC0415 - loaded when called
     from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
 
     if not page.absolute().parent.is_dir():
         message = "there is no such folder to write the page into"
         raise InvalidInput(message, fix="make the folder first")
     with opened_haven(haven) as opened:
-        objects = write_recovery(opened, page)
+        made = recovery_of(opened, page)
+    if not dry_run:
+        write_recovery(made, page)
     if as_json:
-        emit_json({"page": page.name, "manifest": page.with_suffix(".tsv").name, "objects": objects})
+        emit_json({"page": page.name, "manifest": made.manifest, "objects": made.objects, "dry_run": dry_run})
     else:
-        click.echo(f"wrote {page} and its manifest of {objects} objects: keep both with the custodians' keys")
+        done = "would write" if dry_run else "wrote"
+        click.echo(f"{done} {page} and its manifest of {made.objects} objects: keep both with the custodians' keys")
 
 
 def _change(haven: Path | None, change: "Change", *, identity: Path, by: str, dry_run: bool, as_json: bool) -> None:
