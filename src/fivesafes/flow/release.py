@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from enum import StrEnum

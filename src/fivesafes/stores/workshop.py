@@ -34,6 +34,16 @@ for _ in range(100):
 
 
 @contextlib.contextmanager
+def for_us_alone() -> Iterator[None]:
+    """Let nobody else read what is written meanwhile, whatever the user's habit is."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextlib.contextmanager
 def opened(out: Path, *, source: Path) -> Iterator[Workplace]:
     """Open the folders of a run below ``out``, alone.  Raises TryAgain when another run holds them."""
     _check_apart(out, source)

@@ -27,6 +27,7 @@ from fivesafes.stores.haven_file import (
     write_haven_file,
 )
 from fivesafes.stores.keyring_files import FileKeyRing, write_identity
+from fivesafes.stores.workshop import for_us_alone
 
 TRAIL_KEY: Final = "haven.trail.age"
 """The trail's signing key in the keyring, for who recovers it on another machine."""
@@ -61,6 +62,11 @@ def found_haven(wish: Founding, *, clock: Clock = utc_now) -> Founded:
 
     Raises UsageMistake when the place or the database is taken, InvalidInput for a recipient that is none.
     """
+    with for_us_alone():
+        return _found(wish, clock)
+
+
+def _found(wish: Founding, clock: Clock) -> Founded:
     _check_place(wish.path)
     custodians = {name: checked_recipient(recipient) for name, recipient in wish.custodians.items()}
     if 0 < len(custodians) < FEWEST_CUSTODIANS:

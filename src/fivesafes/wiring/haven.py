@@ -1,6 +1,5 @@
 """A haven put together: its file, its database, its keys, its vault."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from fivesafes.stores.database import current_database
 from fivesafes.stores.founding import owner
 from fivesafes.stores.haven_file import HavenFile, find_haven, read_haven_file
 from fivesafes.stores.jobs import DjangoJobs
+from fivesafes.stores.workshop import for_us_alone
 from fivesafes.stores.workspaces import FolderWorkspaces
 from fivesafes.wiring.vault import addresser_of, blobs_of, openers, ring_of
 
@@ -91,23 +91,13 @@ class OpenHaven:
 
 
 @contextmanager
-def _for_us_alone() -> Iterator[None]:
-    """Let nobody else read what is written, whatever the user's habit is."""
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-@contextmanager
 def opened_haven(path: Path | None, *, clock: Clock = utc_now) -> Iterator[OpenHaven]:
     """Find a haven, open its database, and close it afterwards.
 
     Raises UsageMistake when there is none or the database is another haven's, InvalidInput when its file is wrong.
     """
     config = read_haven_file(find_haven(path))
-    with _for_us_alone(), current_database(config.database_config()):
+    with for_us_alone(), current_database(config.database_config()):
         if owner() != config.id:
             message = "the database that haven.toml names belongs to another haven, or to none"
             raise UsageMistake(message, fix="mend haven.toml, or restore the database from the backup")

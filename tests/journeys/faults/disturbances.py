@@ -85,7 +85,7 @@ def full_disk(ground: Ground, operation: Operation, spare: int) -> int:
             promises.check(place, before)
             finish(place, operation)
             promises.check(place, before)
-            promises.check_at_end(place, usual.end)
+            promises.check_at_end(place, usual.end, elsewhere=True)
     return code
 
 

@@ -317,6 +317,7 @@ _WITHDRAW: Final = (
     "consent", "withdraw", "{project}", "{victim}", "--kind", "full", "--by", "the data office", "--yes",
 )  # fmt: skip
 WITHDRAW: Final = Operation(name="withdraw", stage="processed", words=_WITHDRAW, weight=11)
+WITHDRAW_SEALED: Final = Operation(name="withdraw, sealed", stage="ingested", words=_WITHDRAW)
 WITHDRAW_RELEASED: Final = Operation(name="withdraw, released", stage="released", words=_WITHDRAW, weight=9)
 ROTATE_WORKER: Final = Operation(
     name="rotate worker", stage="ingested", words=("vault", "rotate", "--worker"), weight=7
