@@ -27,7 +27,7 @@ def sqlite(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Ground:
 
 
 @pytest.fixture(scope="module")
-def on_postgresql(study: Study, tmp_path_factory: pytest.TempPathFactory, postgresql: Cluster) -> Iterator[Ground]:
+def on_postgresql(study: Study, tmp_path_factory: pytest.TempPathFactory, postgresql: Cluster) -> Ground:
     """Give the ground on PostgreSQL."""
     folder = tmp_path_factory.mktemp("postgresql")
     return Ground(stages=Stages(folder=folder / "stages", study=study, cluster=postgresql), folder=folder)
@@ -50,7 +50,7 @@ def killed(ground: Ground, operation: Operation, *, seed: int) -> list[Kill]:
 
 def killed_at(ground: Ground, operation: Operation, event: str, path: str, *, later: int = 0) -> None:
     """Kill it at one moment that is known to be a delicate one, then see that the end is as if nothing were."""
-    usual = ground.undisturbed(operation)
+    end = ground.end_of(operation)
     with places.a_copy(ground.stages.at(operation.stage), ground.folder / "delicate") as copy:
         before = promises.witnessed(copy)
         secret = promises.secret_of_victim(copy) if operation.words == places.WITHDRAW.words else None
@@ -59,7 +59,7 @@ def killed_at(ground: Ground, operation: Operation, event: str, path: str, *, la
         promises.check_after_kill(copy, run, before, Manner.MAIN)
         kills.finish(copy, operation)
         promises.check(copy, before)
-        promises.check_at_end(copy, usual.end)
+        promises.check_at_end(copy, end)
         if secret is not None:
             promises.check_withdrawn(copy, secret)
 
@@ -69,9 +69,10 @@ def test_an_ingest_that_is_killed_loses_nothing_and_ends_well(sqlite: Ground) ->
     assert len(killed(sqlite, places.INGEST, seed=1)) == 1
 
 
-def test_an_ingest_that_is_killed_on_postgresql_loses_nothing_and_ends_well(on_postgresql: Ground) -> None:
-    """The same with a server, whose data folder is searched too."""
-    assert len(killed(on_postgresql, places.INGEST, seed=3)) == 1
+@pytest.mark.parametrize("later", [0, 7])
+def test_an_ingest_that_is_killed_on_postgresql_loses_nothing_and_ends_well(on_postgresql: Ground, later: int) -> None:
+    """Before the first original has its name in the vault, and when some have and no row names them."""
+    killed_at(on_postgresql, places.INGEST, "os.link", "haven/vault", later=later)
 
 
 def test_a_rotation_that_is_killed_leaves_every_key_to_the_custodians(sqlite: Ground) -> None:
@@ -82,6 +83,15 @@ def test_a_rotation_that_is_killed_leaves_every_key_to_the_custodians(sqlite: Gr
 def test_a_withdrawal_that_is_killed_while_a_key_is_destroyed_comes_to_its_end(sqlite: Ground) -> None:
     """The key is overwritten and still has its name; afterwards neither it nor the participant's name is found."""
     killed_at(sqlite, places.WITHDRAW_SEALED, "os.remove", "keyring/participants")
+
+
+def test_a_rotation_finishes_a_withdrawal_that_was_killed_first(place: Place) -> None:
+    """A key that is overwritten and not yet removed opens for nobody, and is no reason to refuse a rotation."""
+    secret = promises.secret_of_victim(place)
+    fault = {"kill_at": "os.remove", "path": "keyring/participants", "later": 0}
+    assert Run.of(place, places.WITHDRAW_SEALED, fault=fault).process.wait() == -9
+    Run.of(place, places.ROTATE_WORKER).ended()
+    promises.check_withdrawn(place, secret)
 
 
 def test_a_withdrawal_that_is_killed_on_postgresql_comes_to_its_end(on_postgresql: Ground) -> None:
@@ -189,7 +199,9 @@ def test_a_changed_trail_is_noticed(place: Place) -> None:
 
         with connection.cursor() as cursor:
             for trigger in ("UPDATE", "DELETE"):
-                cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE %s", [f"%{trigger}%"])
+                cursor.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE %s", [f"%{trigger}%"]
+                )
                 for (name,) in cursor.fetchall():
                     cursor.execute(f"DROP TRIGGER {name}")
             cursor.execute("UPDATE haven_trailentry SET line = replace(line, 'ingest', 'export')")

@@ -6,7 +6,7 @@ done, whether or not the run then succeeds.  Nothing goes only because its scans
 
 import json
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,11 +48,11 @@ def _read(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def forget(place: Workplace, *, allowed: Collection[SubjectLabel]) -> list[str]:
+def forget(place: Workplace, *, allowed: Collection[SubjectLabel], releases: Sequence[Path]) -> list[str]:
     """Remove what was made of participants who are not allowed (any more); tell what was removed, by pseudonym.
 
-    Finished series go one by one; a release that holds such a participant goes as a whole: it can be made again
-    without them.
+    Finished series go one by one; a release of ours (``releases``) that holds such a participant goes as a whole: it
+    can be made again without them.  What was handed over to somebody is not ours to remove.
     """
     removed = []
     for folder in sorted(place.finished.iterdir()):
@@ -63,7 +63,7 @@ def forget(place: Workplace, *, allowed: Collection[SubjectLabel]) -> list[str]:
         if subject is None or subject not in allowed:
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(f"series {folder.name}")
-    for release in (place.release, place.withheld, place.private / "candidate"):
+    for release in (*releases, place.withheld, place.private / "candidate"):
         labels = {path.name.removeprefix("sub-") for path in release.glob("sub-*")}
         if labels - set(allowed):
             shutil.rmtree(release)

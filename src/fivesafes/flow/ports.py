@@ -71,9 +71,10 @@ class Reporter(Protocol):
 
 
 class Destination(Protocol):
-    """Takes a finished release; complete or absent."""
+    """Takes a finished release; complete or absent.  ``keeps``: whether what it took stays ours to exchange."""
 
     name: ClassVar[str]
+    keeps: ClassVar[bool]
 
     def release(self, candidate: Path, *, to: Path, aside: Path, entered: Callable[[], None]) -> None:
         """Put ``candidate`` where ``to`` says; what stood there before goes by way of ``aside`` and is removed.

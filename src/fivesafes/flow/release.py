@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -26,8 +26,7 @@ from fivesafes.flow.assess import (
 )
 from fivesafes.flow.candidate import build, output_path, people_of
 from fivesafes.flow.controls import policy_texts
-from fivesafes.flow.haven.model import KeptRelease, ParticipantState, ReleaseState
-from fivesafes.flow.haven.recall import releases_to_compare
+from fivesafes.flow.entering import enter
 from fivesafes.flow.holdings import claim
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.flow.run import Runner, RunState, StudyRequest
@@ -263,53 +262,10 @@ def _release(runner: Runner, state: RunState, candidate: Candidate, assessed: As
     signed = signed_record(runner, state, assessed, digest, folder / MANIFEST)
     (folder / RECORD).write_text(json.dumps(signed, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     runner.engines.destination.release(
-        folder, to=target, aside=runner.place.withheld, entered=lambda: _enter(runner, state, ids, digest)
+        folder, to=target, aside=runner.place.withheld, entered=lambda: enter(runner, state, ids, digest)
     )
     _set_out_candidate(runner)
     return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
-
-
-def _enter(runner: Runner, state: RunState, series: Collection[str], digest: str) -> None:
-    """Enter the release into the books before it leaves: a release that nobody knows of could never be recalled.
-
-    Raises TryAgain when one of its participants has withdrawn since the run began.
-    """
-    rows = [row for id_ in sorted(series) if (row := runner.books.one_series(id_)) is not None]
-    destination = str(runner.place.release)
-    with runner.books.deed():
-        people = {row.participant: runner.books.participant(row.participant) for row in rows}
-        if any(person is None or person.state is not ParticipantState.ACTIVE for person in people.values()):
-            message = "a participant has withdrawn meanwhile: nothing was released"
-            raise TryAgain(message, fix="run the same command again: it goes on without them")
-        recipients = tuple(f"{one.name}, {one.institution}" for one in state.request.recipients)
-        now = runner.clock()
-        release = KeptRelease(
-            id=hashlib.sha256(f"{digest} {destination} {now.isoformat()}".encode()).hexdigest()[:16],
-            project=runner.project,
-            digest=digest,
-            destination=destination,
-            recipients=recipients,
-            participants=tuple(sorted(people)),
-            state=ReleaseState.OUT,
-            released_at=now,
-            compare=releases_to_compare(runner.books, runner.project, sorted(people)),
-        )
-        entered = _entered_before(runner, release)
-        if entered is None:
-            runner.books.add_release(release)
-        id_, outcome = (release.id, "begun") if entered is None else (entered.id, "begun again")
-        runner.books.tell(
-            runner.event("export", f"release {id_}", outcome, state.plan, candidate=digest, people=len(people))
-        )
-
-
-def _entered_before(runner: Runner, release: KeptRelease) -> KeptRelease | None:
-    """Find the row of this very release: killed between entering it and its leaving, it leaves under that row."""
-
-    def told(one: KeptRelease) -> tuple[object, ...]:
-        return one.digest, one.destination, one.recipients, one.participants, one.state
-
-    return next((one for one in runner.books.releases(runner.project) if told(one) == told(release)), None)
 
 
 def _own_words(state: RunState, folder: Path) -> str:

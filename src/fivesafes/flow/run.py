@@ -277,7 +277,8 @@ class Runner:
             for participant, consent in request.consents.items()
             if not judge_consent(consent, request.project.use, on=today, place=request.project.shared_with).refuses
         }
-        gone = forget(self.place, allowed=allowed)
+        ours = [self.place.release] if self.engines.destination.keeps else []
+        gone = forget(self.place, allowed=allowed, releases=ours)
         self.tell(*(self.event("forget", what, "removed", plan, why="no consent in force") for what in gone))
 
     def _tell_stopped(self, state: RunState) -> None:

@@ -45,11 +45,11 @@ class Done:
 def do_series(shift: Shift, context: SeriesContext, wanted: Sequence[SeriesId]) -> Done:
     """Do what is not finished from the same inputs, in the order given; tell of every series how it stands now."""
     written = _written_down(shift)
-    finished: dict[str, SeriesOutcome] = {
-        series: before
-        for series in wanted
-        if written.get(series) == context.inputs[series] and (before := finished_before(context, series)) is not None
-    }
+    finished: dict[str, SeriesOutcome] = {}
+    for series in wanted:
+        before = finished_before(context, series) if written.get(series) == context.inputs[series] else None
+        if before is not None and not _failed(before):  # what a damaged object or a lost key stopped is tried anew
+            finished[series] = before
     todo: dict[str, str] = {series: context.inputs[series] for series in wanted if series not in finished}
     results: dict[str, SeriesOutcome] = dict(finished)
     if todo:
@@ -105,6 +105,10 @@ def _may_be_touched(shift: Shift, series: SeriesId) -> bool:
     row = shift.desk.books.one_series(series)
     person = shift.desk.books.participant(row.participant) if row is not None else None
     return person is not None and person.state is ParticipantState.ACTIVE
+
+
+def _failed(outcome: SeriesOutcome) -> bool:
+    return any(finding.code == "data.series.failed" for finding in outcome.verdict)
 
 
 def _looked_up(

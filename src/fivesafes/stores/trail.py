@@ -185,7 +185,7 @@ def is_due(*, now: datetime, every: int = EVERY, within: timedelta = timedelta(h
     """Whether a checkpoint should be made: so many entries are new, or there are new ones and the last one is old."""
     last = newest_checkpoint()
     new = head().size - (last.size if last else 0)
-    return new >= every or (new > 0 and last is not None and now - last.made_at >= within)
+    return new >= every or (new > 0 and (last is None or now - last.made_at >= within))
 
 
 def mark_sent(size: int, witness: str, *, at: datetime) -> None:

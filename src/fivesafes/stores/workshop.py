@@ -8,6 +8,7 @@ waits for the run's end, and after a power cut by the next run.
 import contextlib
 import fcntl
 import os
+import resource
 import secrets
 import shutil
 import subprocess
@@ -31,6 +32,11 @@ for _ in range(100):
     if not os.path.exists(sys.argv[1]):
         break
 """
+
+
+def no_core_dumps() -> None:
+    """Keep the system from writing scans and keys to disk in clear when a process crashes."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 @contextlib.contextmanager

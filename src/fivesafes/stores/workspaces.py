@@ -52,6 +52,7 @@ class FolderWorkspaces:
     def forget_project(self, project: str) -> int:
         """Remove all derived work of a project.  Raises TryAgain while somebody works on it."""
         private = self.private(project)
+        sweep_scratch(private)
         if any(private.glob(f"{SCRATCH}*/*")):
             message = "a worker has a series of this project in hand"
             raise TryAgain(message, fix="run the command again when the worker has stopped")

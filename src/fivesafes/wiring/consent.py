@@ -14,7 +14,7 @@ from fivesafes.flow.haven.model import KeptParticipant
 from fivesafes.flow.haven.ports import Newcomers
 from fivesafes.flow.haven.shredding import Means, Sweep
 from fivesafes.flow.haven.withdraw import Withdrawn, resume_withdrawals
-from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS, participant_key
+from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS, participant_key, pseudonym_key, quarantine_key
 from fivesafes.setting.vault.ports import Blobs, KeyRing
 from fivesafes.setting.vault.vault import shred
 from fivesafes.stores.backup import add_tombstones
@@ -40,9 +40,12 @@ class Desk:
 class RingKeys:
     """A keyring and its backups, as ``flow.haven.shredding.Keys``."""
 
-    def __init__(self, ring: KeyRing, *, backups: Sequence[Path], clock: Clock) -> None:
-        """Take the keyring, which knows its backups, and the folders that hold those and the list of who left."""
+    def __init__(
+        self, ring: KeyRing, *, backups: Sequence[Path], clock: Clock, recipient_of: Callable[[str], str]
+    ) -> None:
+        """Take the keyring, which knows its backups, the folders that hold those, and each project's own recipient."""
         self._ring = ring
+        self._recipient_of = recipient_of
         self._backups = backups
         self._clock = clock
 
@@ -69,9 +72,11 @@ class RingKeys:
     def destroy_project(self, project: str) -> Sweep:
         """Destroy the project's pseudonym key and the keys of what it set aside."""
         prefix = f"{PROJECTS}{project}."
-        return self._destroy(
-            sorted({*self._ring.names(f"{prefix}pseudonyms."), *self._ring.names(f"{prefix}quarantine.")})
-        )
+        listed = {*self._ring.names(f"{prefix}pseudonyms."), *self._ring.names(f"{prefix}quarantine.")}
+        named = {pseudonym_key(project)}  # a backup may hold what is gone here
+        if recipient := self._recipient_of(project):
+            named.add(quarantine_key(project, recipient))
+        return self._destroy(sorted(listed | named))
 
     def _destroy(self, names: Sequence[str]) -> Sweep:
         found, away = 0, False
@@ -100,7 +105,12 @@ def means_of(haven: OpenHaven, *, by: str) -> Means:
     return Means(
         books=haven.books,
         jobs=haven.jobs,
-        keys=RingKeys(haven.keyring, backups=haven.config.key_backups, clock=haven.clock),
+        keys=RingKeys(
+            haven.keyring,
+            backups=haven.config.key_backups,
+            clock=haven.clock,
+            recipient_of=lambda project: haven.project(project).recipient,
+        ),
         originals=BlobShredder(haven.blobs),
         workspaces=haven.workspaces,
         outbox=FolderOutbox(haven.path / DOCUMENTS),
@@ -119,17 +129,24 @@ def carry_on(haven: OpenHaven) -> tuple[Withdrawn, ...]:
 @contextmanager
 def opened_desk(haven: Path | None, *, by: str) -> Iterator[Desk]:
     """Open a haven for work on consents."""
-    with opened_haven(haven) as opened:
-        before = _receipts(opened)
-        try:
+    with opened_haven(haven) as opened, desk_at(opened, by=by) as desk:
+        yield desk
+
+
+@contextmanager
+def desk_at(opened: OpenHaven, *, by: str) -> Iterator[Desk]:
+    """Work on consents at an open haven; keys that are made meanwhile count as in use until their rows stand."""
+    before = _receipts(opened)
+    try:
+        with opened.keyring.working():
             yield Desk(
                 means=means_of(opened, by=by),
                 keyed=lambda project: opened.addresser(project).participant,
                 newcomers=opened.newcomers,
             )
-        finally:
-            if _receipts(opened) != before:
-                forget_traces()
+    finally:
+        if _receipts(opened) != before:
+            forget_traces()
 
 
 def _receipts(haven: OpenHaven) -> int:

@@ -23,6 +23,7 @@ from fivesafes.stores.custody import DjangoCustody
 from fivesafes.stores.keyring_files import WORKER, next_worker, publish_worker, read_identity
 from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
+from fivesafes.wiring.standing import check_access
 from fivesafes.wiring.vault import holding_of, keeper_of
 
 _NOTHING: Final = "-"
@@ -95,6 +96,7 @@ def to_hand_back(haven: OpenHaven, project: str, series: str, *, to: Path, ident
     Raises UsageMistake for a folder inside the haven, for one that is there and for a series that is not, KeyGone after
     a withdrawal, SealBroken for an identity that does not open its key.
     """
+    check_access(haven)
     target = _checked_target(haven, to)
     holding = holding_of(haven.config, haven.keys, read_identity(identity))
     originals = next(one for one in sealed_series(haven.books, project, series) if one.kind is Kind.ORIGINAL)

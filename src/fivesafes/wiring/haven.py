@@ -23,7 +23,7 @@ from fivesafes.stores.database import current_database
 from fivesafes.stores.founding import owner
 from fivesafes.stores.haven_file import HavenFile, find_haven, read_haven_file
 from fivesafes.stores.jobs import DjangoJobs
-from fivesafes.stores.workshop import for_us_alone
+from fivesafes.stores.workshop import for_us_alone, no_core_dumps
 from fivesafes.stores.workspaces import FolderWorkspaces
 from fivesafes.wiring.vault import addresser_of, blobs_of, openers, ring_of
 
@@ -97,6 +97,7 @@ def opened_haven(path: Path | None, *, clock: Clock = utc_now) -> Iterator[OpenH
     Raises UsageMistake when there is none or the database is another haven's, InvalidInput when its file is wrong.
     """
     config = read_haven_file(find_haven(path))
+    no_core_dumps()
     with for_us_alone(), current_database(config.database_config()):
         if owner() != config.id:
             message = "the database that haven.toml names belongs to another haven, or to none"

@@ -69,6 +69,7 @@ def status_of(haven: OpenHaven) -> dict[str, Any]:
                 "approval_ended": bool(told and told.approval_ended),
                 "disposal_due": bool(told and told.disposal_due),
                 "consents_ended": told.consents_ended if told else 0,
+                "withdrawals_due": told.withdrawals_due if told else 0,
                 "withdrawals_open": told.withdrawals_open if told else 0,
             }
         )

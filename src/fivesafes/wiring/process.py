@@ -6,6 +6,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from fivesafes.core.errors import UsageMistake
 from fivesafes.core.progress import Progress
 from fivesafes.engines.keepers.client import KeeperClient
 from fivesafes.flow.haven.model import KeptProject
@@ -16,7 +17,7 @@ from fivesafes.flow.run import Engines, Runner, RunState, StudyRequest
 from fivesafes.stores.workshop import Company, opened_bench
 from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
-from fivesafes.wiring.run import engines_of, no_core_dumps
+from fivesafes.wiring.run import engines_of
 from fivesafes.wiring.standing import check_access, check_exports
 from fivesafes.wiring.vault import keeper_of
 
@@ -36,11 +37,11 @@ def process_project(haven: OpenHaven, project: str, way: Way, *, to: Path | None
 
     Raises TryAgain when somebody works on the project who must be alone, Refused when the vault can't be opened here.
     """
-    no_core_dumps()
     carry_on(haven)
     check_access(haven)
     if to is not None:
         check_exports(haven)
+        _check_outside(haven, to)
     door = Door.SHUT if to is None else Door.OPEN
     with _opened(haven, project, way, to=to, company=Company.ALONE, progress=progress) as (runner, request):
         conclusion = conclude(runner, request, door=door)
@@ -48,9 +49,17 @@ def process_project(haven: OpenHaven, project: str, way: Way, *, to: Path | None
     return conclusion
 
 
+def _check_outside(haven: OpenHaven, to: Path) -> None:
+    """Refuse to release into the haven, its keys, or a backup of them: backups and sweeps would take it for theirs."""
+    target = to.resolve()
+    for place in (haven.path, haven.keys, *haven.config.key_backups):
+        if target.is_relative_to(place.resolve()):
+            message = "the destination lies in the haven, or where its keys are"
+            raise UsageMistake(message, fix="name a folder outside")
+
+
 def work_on_project(haven: OpenHaven, project: str, way: Way, *, progress: Progress) -> RunState:
     """Do the series of a project that wait, beside other workers; assessing them is left to ``process``."""
-    no_core_dumps()
     carry_on(haven)
     check_access(haven)
     with _opened(haven, project, way, to=None, company=Company.BESIDE, progress=progress) as (runner, request):

@@ -66,14 +66,16 @@ def add_project(haven: OpenHaven, wish: Registration, *, key: Path | None) -> bo
             project=wish.project,
             recipients=wish.recipients,
             attestations=wish.attestations,
-            reviews=tuple(dict.fromkeys((*(before.reviews if before else ()), *wish.reviews))),
+            reviews=wish.reviews,
             rules=wish.rules,
             state=before.state if before else ProjectState.OPEN,
             recipient=recipient,
             retain_until=before.retain_until if before else None,
         )
         with haven.books.deed():
-            haven.books.save_project(kept, at=haven.clock())
+            there = haven.books.project(project)  # reviews may have been recorded a moment ago
+            reviews = tuple(dict.fromkeys((*(there.reviews if there else ()), *wish.reviews)))
+            haven.books.save_project(evolve(kept, reviews=reviews), at=haven.clock())
             outcome = "registered" if before is None else "changed"
             haven.books.tell(author.event("project", f"project {project}", outcome, project=project))
     return before is None
@@ -105,9 +107,9 @@ def set_retention(haven: OpenHaven, project: str, until: date) -> None:
 
 def record_review(haven: OpenHaven, project: str, review: Review) -> None:
     """Record that somebody has looked at a candidate, and what they accept."""
-    kept = haven.project(project)
     author = haven.author(f"reviewer {review.by}")
     with haven.books.deed():
+        kept = haven.project(project)  # another may have recorded theirs a moment ago
         haven.books.save_project(evolve(kept, reviews=(*kept.reviews, review)), at=haven.clock())
         accepts = " ".join(sorted(review.accepts))
         event = author.event("review", f"candidate {review.candidate}", "looked", project=project, accepts=accepts)

@@ -16,6 +16,7 @@ from fivesafes.stores.keyring_files import read_identity
 from fivesafes.stores.workspaces import load_report
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.projects import record_review
+from fivesafes.wiring.standing import check_access
 
 
 def waiting_for(haven: OpenHaven, project: str) -> dict[str, Any]:
@@ -71,11 +72,12 @@ def sign_review(haven: OpenHaven, project: str, *, by: str, candidate: str, acce
 
 def open_pictures(haven: OpenHaven, project: str, *, into: Path, identity: Path, reason: str) -> int:
     """Open the sealed pictures of a project's series into a new private folder, recorded before the first is opened."""
+    check_access(haven)
     key = read_identity(identity)
     if into.exists():
         message = "the folder for the pictures exists already"
         raise UsageMistake(message, fix="name a new one, and remove it when you have looked")
-    if haven.path in into.absolute().parents:
+    if into.resolve().is_relative_to(haven.path.resolve()):
         message = "pictures of faces are not opened inside the haven"
         raise UsageMistake(message, fix="name a folder elsewhere, on an encrypted disk")
     haven.project(project)
@@ -113,6 +115,7 @@ def reidentify(haven: OpenHaven, project: str, subject: str, *, identity: Path, 
 
     Raises UsageMistake when the project has no such pseudonym, KeyGone after a withdrawal.
     """
+    check_access(haven)
     key = read_identity(identity)
     haven.project(project)
     found = [one for one in haven.books.participants(project) if subject in {one.subject, one.id}]

@@ -1,7 +1,6 @@
 """The one-shot journey put together: engines by name, the project's key, the private place of a run."""
 
 import os
-import resource
 from pathlib import Path
 
 from attrs import evolve
@@ -29,7 +28,7 @@ from fivesafes.stores.database import migrate, opened_database, sqlite_config
 from fivesafes.stores.haven_file import DATABASE
 from fivesafes.stores.jobs import DjangoJobs
 from fivesafes.stores.trail import entries, head, rows
-from fivesafes.stores.workshop import opened
+from fivesafes.stores.workshop import no_core_dumps, opened
 
 
 def executor(workers: int | None) -> Executor:
@@ -136,11 +135,6 @@ def _kept(request: StudyRequest) -> KeptProject:
         rules=request.rules,
         recipient="",
     )
-
-
-def no_core_dumps() -> None:
-    """Keep the system from writing scans to disk in clear when a process crashes."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def write_trail(path: Path) -> None:

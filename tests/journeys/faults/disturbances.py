@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-
-from fivesafes.setting.trail.entry import event_of
-from fivesafes.stores import trail
 from tests.journeys.faults import places, promises
 from tests.journeys.faults.kills import TRY_AGAIN, Ground, finish
 from tests.journeys.faults.places import Operation, Place, Run, a_copy
 from tests.journeys.faults.promises import Broken
+
+from fivesafes.setting.trail.entry import event_of
+from fivesafes.stores import trail
 
 PARTLY: Final = 5
 REFUSED: Final = 3
@@ -50,9 +50,7 @@ def at_once(ground: Ground, pair: tuple[Operation, Operation], rng: np.random.Ge
         first = Run.of(place, pair[0])
         time.sleep(float(rng.uniform(0, 1.0)))
         second = Run.of(place, pair[1])
-        codes = [
-            run.ended(*one.codes, PARTLY, TRY_AGAIN)[0] for run, one in zip((first, second), pair, strict=True)
-        ]
+        codes = [run.ended(*one.codes, PARTLY, TRY_AGAIN)[0] for run, one in zip((first, second), pair, strict=True)]
         promises.check(place, before)
         for one, code in zip(pair, codes, strict=True):
             if code == TRY_AGAIN or (one == places.WITHDRAW and code == PARTLY):
@@ -76,16 +74,20 @@ def full_disk(ground: Ground, operation: Operation, spare: int) -> int:
     usual = ground.undisturbed(operation)
     original = ground.stages.at(operation.stage)
     used = int(subprocess.run(["du", "-sB4096", original.root], capture_output=True, check=True).stdout.split()[0])
-    with _small_disk(ground.folder / "small-disk", bytes_=used * 4096 + spare + 65536) as (mount, enlarge):
-        with a_copy(original, mount / "round") as place:
-            before = promises.witnessed(place)
-            code, _ = Run.of(place, operation).ended(*operation.codes, TRY_AGAIN, PARTLY)
-            _check_told(place)
-            enlarge()
-            promises.check(place, before)
-            finish(place, operation)
-            promises.check(place, before)
-            promises.check_at_end(place, usual.end, elsewhere=True)
+    size = used * 4096 + spare + 65536
+    with (
+        _small_disk(ground.folder / "small-disk", bytes_=size) as (mount, enlarge),
+        a_copy(original, mount / "round") as place,
+    ):
+        before = promises.witnessed(place)
+        run = Run.of(place, operation)
+        code, _ = run.ended(*operation.codes, TRY_AGAIN, PARTLY)
+        _check_told(run)
+        enlarge()
+        promises.check(place, before)
+        finish(place, operation)
+        promises.check(place, before)
+        promises.check_at_end(place, usual.end, elsewhere=True)
     return code
 
 
@@ -138,7 +140,7 @@ def _disturbed(
         before = promises.witnessed(place)
         run = Run.of(place, operation, fault=fault, largest_file=largest_file)
         code = run.process.wait(places.LONGEST)
-        _check_told(place)
+        _check_told(run)
         promises.check_after_kill(place, run, before, places.Manner.MAIN)
         finish(place, operation)
         promises.check(place, before)
@@ -146,12 +148,10 @@ def _disturbed(
     return code
 
 
-def _check_told(place: Place) -> None:
+def _check_told(run: Run) -> None:
     """See that a command which could not go on has said so in words."""
-    for said in (place.root / "out").glob("said-*"):
-        text = said.read_text(encoding="utf-8", errors="replace")
-        if "Traceback" in text or "fault of the program" in text:
-            raise Broken("what a disk refuses is told in words", text[-2000:])
+    if "Traceback" in (text := run.text()) or "fault of the program" in text:
+        raise Broken("what a disk refuses is told in words", text)
 
 
 def wrong_clock(ground: Ground) -> None:

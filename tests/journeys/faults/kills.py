@@ -1,13 +1,11 @@
 """Rounds of kill -9: a command is killed at random moments, looked at after each, and then run to its end."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from attrs import field, frozen
-
 from tests.journeys.faults import places, promises
 from tests.journeys.faults.places import Manner, Operation, Place, Run, Stages, a_copy
 
@@ -69,6 +67,13 @@ class Ground:
             self._undisturbed[operation.name] = made
         return self._undisturbed[operation.name]
 
+    def end_of(self, operation: Operation) -> Mapping[str, Any]:
+        """Give how the haven is after a command; of one that leads to a stage, it is that stage."""
+        stage = places.stage_after(operation)
+        if stage is None or operation.name in self._undisturbed:
+            return self.undisturbed(operation).end
+        return promises.ended(self.stages.at(stage))
+
     def shortest(self) -> float:
         """Give the seconds of the command that does least."""
         return min(one.seconds for one in self._undisturbed.values())
@@ -114,10 +119,10 @@ def _kill(
     before: promises.Witnessed,
 ) -> Kill:
     """Start the command and kill it; then look."""
-    if rng.random() < 0.5:  # noqa: PLR2004 - half of them
+    if rng.random() < 0.5:
         at, manner = int(rng.integers(1, usual.moments + 1)), Manner.MAIN
         run = Run.of(place, operation, fault={"kill": at})
-        met = run.process.wait(places.LONGEST) == -9  # noqa: PLR2004 - SIGKILL
+        met = run.process.wait(places.LONGEST) == -9
         kill = Kill(operation=operation.name, manner=manner.value, by="moment", at=at, met=met)
     else:
         after = float(rng.uniform(_START_UP * shortest, 1.02 * usual.seconds))
@@ -135,7 +140,7 @@ def _kill(
 
 def finish(place: Place, operation: Operation, rng: np.random.Generator | None = None) -> None:
     """Run the command to its end; a withdrawal that has begun may as well be finished by any other command."""
-    if operation in _WITHDRAWALS and rng is not None and rng.random() < 0.5:  # noqa: PLR2004 - half of them
+    if operation in _WITHDRAWALS and rng is not None and rng.random() < 0.5:
         Run.of(place, places.LOOK).ended()
         with place.opened() as haven:
             if haven.books.withdrawals():
@@ -149,8 +154,3 @@ def drawn(rng: np.random.Generator, operations: Sequence[Operation]) -> Operatio
     """Draw a command by weight."""
     weights = np.array([one.weight for one in operations], dtype=float)
     return operations[int(rng.choice(len(operations), p=weights / weights.sum()))]
-
-
-def timed(began: float) -> str:
-    """Say how long something has taken."""
-    return f"{time.monotonic() - began:.0f} s"

@@ -8,20 +8,21 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from attrs import evolve, field, frozen
-
-from fivesafes.stores.keyring_files import write_identity
-from fivesafes.setting.vault.seal import Identity
-from fivesafes.wiring.haven import OpenHaven, opened_haven
 from tests.databases import Cluster
 from tests.journeys.faults.scans import PROJECT, Study
+
+from fivesafes.setting.vault.seal import Identity
+from fivesafes.stores.keyring_files import write_identity
+from fivesafes.wiring.haven import OpenHaven, opened_haven
 
 INJECTED: Final = Path(__file__).parent / "inject"
 _MARK: Final = "FIVESAFES_FAULTS_ROUND"
@@ -197,7 +198,7 @@ class Run:
     process: "subprocess.Popen[bytes]"
     mark: str
     began: float
-    said: Path
+    said: IO[bytes]
 
     @classmethod
     def of(
@@ -215,18 +216,17 @@ class Run:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
 
         mark = secrets.token_hex(8)
-        said = place.root / "out" / f"said-{mark}"
-        with said.open("wb") as file:
-            process = subprocess.Popen(
-                operation.command(place),
-                env=place.environment(mark, fault),
-                cwd=place.root,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-                start_new_session=True,
-                preexec_fn=limit,  # noqa: PLW1509 - this process has no threads
-            )
+        said = tempfile.TemporaryFile()  # noqa: SIM115 - on our disk, not on the one that may be full
+        process = subprocess.Popen(
+            operation.command(place),
+            env=place.environment(mark, fault),
+            cwd=place.root,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+            preexec_fn=limit,  # noqa: PLW1509 - this process has no threads
+        )
         return cls(process=process, mark=mark, began=time.monotonic(), said=said)
 
     def ended(self, *codes: int) -> tuple[int, float]:
@@ -241,12 +241,12 @@ class Run:
         if code not in (codes or (0,)):
             message = f"a command ended with {code}, not {codes or (0,)}:\n{self.text()}"
             raise AssertionError(message)
-        self.said.unlink()
         return code, seconds
 
     def text(self) -> str:
         """Give what it has said."""
-        return self.said.read_text(encoding="utf-8", errors="replace")[-3000:]
+        self.said.seek(0)
+        return self.said.read().decode(errors="replace")[-3000:]
 
     def killed(self, after: float, manner: Manner) -> bool:
         """Kill it so many seconds after its start; tell whether it was still at work."""
@@ -361,6 +361,11 @@ _STAGES: Final[Mapping[str, tuple[str, Operation]]] = {
 }
 
 
+def stage_after(operation: Operation) -> str | None:
+    """Name the stage that a command leads to, or None."""
+    return next((stage for stage, (_, one) in _STAGES.items() if one == operation), None)
+
+
 @frozen(kw_only=True)
 class Stages:
     """Havens at each stage of a study's life, made when first asked for, to be copied."""
@@ -382,4 +387,3 @@ class Stages:
                 Run.of(place, operation).ended(*operation.codes)
                 self._made[stage] = place
         return self._made[stage]
-

@@ -1,4 +1,4 @@
-"""What a haven promises, and whether it kept it: looked at after a kill, and again when the command was run to its end."""
+"""What a haven promises, and whether it kept it: looked at after a kill, and when the command was run to its end."""
 
 import hashlib
 import json
@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from attrs import frozen
 from django.db import connection
+from tests.journeys.faults.places import Manner, Place, Run, victim
+from tests.journeys.faults.scans import PROJECT
 
 from fivesafes.core.errors import FiveSafesError
 from fivesafes.flow.custody import Standing
@@ -23,8 +25,6 @@ from fivesafes.stores.keyring_files import read_identity
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.trail import make_checkpoint, verify_haven
 from fivesafes.wiring.vault import holding_of
-from tests.journeys.faults.places import Manner, Place, Run, victim
-from tests.journeys.faults.scans import PROJECT
 
 _OUTCOME: Final = "outcome.json"  # how many seconds each step took differs from run to run
 
@@ -33,6 +33,7 @@ class Broken(AssertionError):
     """A promise was not kept."""
 
     def __init__(self, promise: str, found: object) -> None:
+        """Name the promise, and what was found instead."""
         super().__init__(f"{promise}: {found}")
 
 
@@ -119,7 +120,8 @@ def check_at_end(place: Place, reference: Mapping[str, Any], *, elsewhere: bool 
         )
     for name in reference.keys() | found.keys():
         if found.get(name) != reference.get(name):
-            raise Broken(f"the end is as if nothing had happened ({name})", _difference(reference, found, name))
+            promise = f"the end is as if nothing had happened ({name})"
+            raise Broken(promise, _difference(reference, found, name))
     # The keyring's aside may hold a key that nobody was told of, sealed; who next destroys or replaces one sweeps it.
     aside = place.haven / "vault" / "aside"
     left = [one.name for one in aside.iterdir() if one.name != "lock"] if aside.exists() else []
@@ -226,9 +228,9 @@ def _check_trail(haven: OpenHaven, before: Witnessed) -> None:
 def _check_originals(haven: OpenHaven, place: Place) -> None:
     """Open every original that a row names with a custodian's key: each series is one that was given, whole."""
     holding = holding_of(haven.config, haven.keys, read_identity(place.identity(2)))
-    told = _told_series(haven)
+    told, going = _told_series(haven), _gone(haven)
     for one in sealed_in(haven.books, PROJECT):
-        if haven.books.participant(_participant(haven, one.series)).state is not ParticipantState.ACTIVE:
+        if one.series and _participant(haven, one.series) in going:
             continue  # the key may be gone, or about to go
         try:
             contents = list(holding.contents(one.project, one.key, one.addresses))
@@ -245,7 +247,7 @@ def _check_originals(haven: OpenHaven, place: Place) -> None:
         raise Broken("every series that the trail says was sealed is in the books", lost)
 
 
-def _participant(haven: OpenHaven, series: str) -> Any:  # noqa: ANN401 - a test's shortcut: it must be there
+def _participant(haven: OpenHaven, series: str) -> str:
     row = haven.books.one_series(series)
     assert row is not None
     return row.participant
@@ -278,7 +280,8 @@ def _check_nothing_lost(before: Mapping[str, Any], now: Mapping[str, Any], *, go
     for name in ("participants", "series", "instances", "consents"):
         for id_, was in before[name].items():
             if was != now[name].get(id_) and _owner(name, id_, before) not in gone:
-                raise Broken(f"nothing acknowledged is lost or altered ({name})", id_)
+                promise = f"nothing acknowledged is lost or altered ({name})"
+                raise Broken(promise, id_)
     if lost := [one for one in before["releases"] if one not in now["releases"] and not gone & set(one[2])]:
         raise Broken("no release is lost from the books", lost)
 
@@ -310,9 +313,10 @@ def _check_release(haven: OpenHaven, place: Place) -> None:
     if not place.out.exists():
         return
     manifest = place.out / MANIFEST
-    if not manifest.exists() or judge_manifest(
-        place.out, manifest.read_text(encoding="utf-8"), leaving_out=[RECORD, MANIFEST]
-    ).findings:
+    if (
+        not manifest.exists()
+        or judge_manifest(place.out, manifest.read_text(encoding="utf-8"), leaving_out=[RECORD, MANIFEST]).findings
+    ):
         raise Broken("a release is complete or absent", "it is not what its manifest says")
     candidate = json.loads((place.out / RECORD).read_text(encoding="utf-8"))["candidate"]
     if candidate not in {one.digest for one in haven.books.releases(PROJECT)}:
@@ -369,4 +373,3 @@ def _is_dicom(path: Path) -> bool:
             return file.read(132)[128:] == b"DICM"
     except OSError:
         return False
-

@@ -1,4 +1,4 @@
-"""Very small scans of several people: functional series, whose faces no rule asks to remove, so that rounds are short."""
+"""Very small scans of several people: functional series, which need no defacing, so that rounds are short."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ class Person:
 
 @frozen(kw_only=True)
 class Study:
-    """Scans on disk in two folders; ``series`` gives the SHA-256 of each series' files, whole series by whole series."""
+    """Scans on disk in two folders; ``series`` holds the SHA-256 of each series' files, one set a series."""
 
     folder: Path
     people: tuple[Person, ...]
@@ -109,9 +109,7 @@ def _write(folder: Path, *, seed: int, visit: int) -> tuple[Person, list[Path]]:
     rng = session.draws("faults")
     volumes = rng.integers(100, 900, (_VOLUMES, *_SHAPE)).astype(np.int16)
     output = Output(folder=folder / f"{seed}-{visit}", file_stem="", progress=Silent(), stage="")
-    files = list(
-        write_mosaics(session, series, grid=grid, volumes=volumes, repetition_ms=2000.0, output=output)
-    )
+    files = list(write_mosaics(session, series, grid=grid, volumes=volumes, repetition_ms=2000.0, output=output))
     values = [one for one in session.ledger.values() if one.kind in {PlantedKind.NAME, PlantedKind.IDENTIFIER}]
     needles = [
         spelling

@@ -17,6 +17,7 @@ class DeliveryDestination:
     """Copies a finished candidate beside its place, waits for the disk, then renames."""
 
     name: ClassVar[str] = "delivery"
+    keeps: ClassVar[bool] = False
 
     def release(self, candidate: Path, *, to: Path, aside: Path, entered: Callable[[], None]) -> None:
         """Put a copy of ``candidate`` where ``to`` says.

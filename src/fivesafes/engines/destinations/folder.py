@@ -10,6 +10,7 @@ class FolderDestination:
     """Moves a finished candidate into place by renaming; both lie on one file system."""
 
     name: ClassVar[str] = "folder"
+    keeps: ClassVar[bool] = True
 
     def release(self, candidate: Path, *, to: Path, aside: Path, entered: Callable[[], None]) -> None:
         """Put ``candidate`` where ``to`` says; what stood there before goes by way of ``aside`` and is removed."""

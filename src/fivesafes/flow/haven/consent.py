@@ -291,6 +291,7 @@ def record_consents(books: Books, plan: ImportPlan, *, newcomers: Newcomers, aut
     admitted = newcomers.admit(plan.newcomers) if plan.newcomers else ()
     at = author.clock()
     with books.deed():
+        _check_open(books, plan.project)  # it may have been closed since the plan was made
         books.add_participants(admitted, at=at)
         active = {one.id for one in books.participants(plan.project) if one.state is ParticipantState.ACTIVE}
         todo = [one for one in plan.record if one.participant in active]

@@ -114,12 +114,10 @@ def ingest(kept: KeptProject, received: Received, intake: Intake) -> IngestRepor
     intake.progress.begin("seal", total=len(received.series), unit="series")
     for group in _deeds(received.series):
         batch = _Batch(intake.vault)
-        prepared = [_seal(one, people[one.participant], consents, kept.project, intake, batch) for one in group]
+        sealed = [_seal(one, people[one.participant], consents, kept.project, intake, batch) for one in group]
         batch.flush()  # durable before the deed acknowledges it
         with intake.books.deed():
-            for one in prepared:
-                if one.row is not None:
-                    _write(one.row, one.instances, kept.id, intake)
+            prepared = [_written(one, intake) for one in sealed]
         done += [one.told for one in prepared]
         aside += [file for one in prepared for file in one.contradicting]
         intake.progress.advance("seal", len(group))
@@ -282,6 +280,18 @@ def _contradicts(path: Identifying[Path], sha256: str, size: int) -> SetAside:
         sha256=sha256,
         bytes=size,
     )
+
+
+def _written(one: _Prepared, intake: Intake) -> _Prepared:
+    """Write a series into the books, within the deed; one whose participant withdrew a moment ago is refused."""
+    if one.row is None:
+        return one
+    person = intake.books.participant(one.row.participant)
+    if person is None or person.state is not ParticipantState.ACTIVE:
+        why = "the participant has withdrawn: the scans were not taken in"
+        return evolve(one, told=evolve(one.told, fate=Fate.REFUSED, new_files=0, why=why), row=None)
+    _write(one.row, one.instances, one.row.project, intake)
+    return one
 
 
 def _write(row: KeptSeries, instances: Sequence[KeptInstance], project: str, intake: Intake) -> None:

@@ -46,6 +46,8 @@ def _show(project: dict[str, Any]) -> None:
             click.echo(f"  due        {words}")
     if project["consents_ended"]:
         click.echo(f"  due        the consent of {project['consents_ended']} participants has ended")
+    if project["withdrawals_due"]:
+        click.echo(f"  due        {project['withdrawals_due']} withdrawals named a day that has come: consent withdraw")
     if project["withdrawals_open"]:
         click.echo(f"  due        {project['withdrawals_open']} withdrawals go on with the next command")
 

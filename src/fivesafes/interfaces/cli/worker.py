@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from fivesafes.core.errors import EXIT_OK, PartlyDone, Refused, TryAgain
+from fivesafes.core.errors import EXIT_OK, FiveSafesError, PartlyDone
 from fivesafes.interfaces.cli.at_haven import haven_option, tended, workers_option
 from fivesafes.interfaces.cli.output import shown_progress
 
@@ -34,16 +34,18 @@ def command(  # noqa: PLR0913 - a command's options
 
     A worker de-identifies, converts and defaces; assessing and releasing are left to ``process`` and ``release``.
     """
+    from fivesafes.flow.haven.model import ProjectState  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.wiring.process import Way, work_on_project  # noqa: PLC0415 - as above
 
     way = Way(workers=workers, defacer=defacer)
     code = EXIT_OK
     while True:
         with shown_progress(quiet=quiet) as progress, tended(haven) as opened:
-            for project in projects or [one.id for one in opened.books.projects()]:
+            running = [one.id for one in opened.books.projects() if one.state is ProjectState.OPEN]
+            for project in projects or running:
                 try:
                     state = work_on_project(opened, project, way, progress=progress)
-                except (TryAgain, Refused) as stopped:
+                except FiveSafesError as stopped:  # one project's trouble is not the others'
                     click.echo(f"{project}: {stopped.what}", err=True)
                     code = stopped.exit_code
                     continue

@@ -1,17 +1,17 @@
 """One deed: changes of tables and the events that tell of them, in one transaction, by one writer at a time."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import transaction
 
-from fivesafes.core.errors import InvalidInput
+from fivesafes.core.errors import InvalidInput, Refused
 from fivesafes.core.event import Event
 from fivesafes.setting.trail.entry import digest_of, event_of
 from fivesafes.stores import trail
 from fivesafes.stores.database import clear_errors
-from fivesafes.stores.models import TrailEntry
+from fivesafes.stores.models import Project, TrailEntry
 
 _open = threading.local()
 """Whether this thread has a deed open: a connection belongs to its thread, and so does a deed."""
@@ -60,6 +60,14 @@ def check_deed() -> None:
     if not getattr(_open, "deed", False):
         message = "the books are written within a deed only: with books.deed(): …"
         raise RuntimeError(message)
+
+
+def check_open(projects: Iterable[str]) -> None:
+    """Refuse to take anything new into a project that was closed or disposed of since the caller looked."""
+    if Project.objects.filter(id__in=set(projects)).exclude(state="open").exists():
+        message = "the project was closed meanwhile: nothing new is taken in"
+        fix = "nothing to do: fivesafes vault verify --clean removes what was sealed for it meanwhile"
+        raise Refused(message, fix=fix)
 
 
 def check_changed(rows: int, *, wanted: int = 1) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from fivesafes.core.errors import Refused, TryAgain
 from fivesafes.flow.haven.model import KeptAside, KeptInstance, KeptSeries, ParticipantState, SeriesState
-from fivesafes.stores.books.deed import Deeds, check_changed, check_deed
+from fivesafes.stores.books.deed import Deeds, check_changed, check_deed, check_open
 from fivesafes.stores.books.rows import execute_many, groups
 from fivesafes.stores.models import Instance, Participant, Quarantined, Series
 
@@ -24,6 +24,7 @@ class Originals(Deeds):
         among the instances given: another ingest told of them since the caller looked.
         """
         check_deed()
+        check_open([series.project])
         _check_takes_part(series.participant)
         row = _series_row(series)
         held = Instance.objects.filter(series_id=series.id)
@@ -81,7 +82,9 @@ class Originals(Deeds):
     def add_aside(self, files: Iterable[KeptAside]) -> None:
         """Keep what was set aside; the same content again is no second row."""
         check_deed()
-        Quarantined.objects.bulk_create([_aside_row(one) for one in files], ignore_conflicts=True)
+        new = list(files)
+        check_open(one.project for one in new)
+        Quarantined.objects.bulk_create([_aside_row(one) for one in new], ignore_conflicts=True)
 
     def asides(self, project: str) -> Sequence[KeptAside]:
         """Give what was set aside for a project, oldest first."""

@@ -16,7 +16,7 @@ from fivesafes.flow.haven.model import (
     WithdrawalKind,
 )
 from fivesafes.project.model import Consent as ConsentValue
-from fivesafes.stores.books.deed import Deeds, check_changed, check_deed
+from fivesafes.stores.books.deed import Deeds, check_changed, check_deed, check_open
 from fivesafes.stores.books.rows import execute_many, groups
 from fivesafes.stores.books.wire import from_json, to_json
 from fivesafes.stores.models import Consent, Participant, Withdrawal
@@ -39,6 +39,7 @@ class Participants(Deeds):
         """
         check_deed()
         for group in groups(new):
+            check_open(one.project for one in group)
             there = set(Participant.objects.filter(id__in=[one.id for one in group]).values_list("id", flat=True))
             rows = {one.id: _participant_row(one, at) for one in group if one.id not in there}
             try:

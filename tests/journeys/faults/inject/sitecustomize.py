@@ -90,7 +90,7 @@ class _Fault:
         write, writev, sync = os.write, os.writev, os.fsync
 
         def counted_write(handle: int, content: Any) -> int:  # noqa: ANN401 - any buffer
-            self.moment(touches_file=handle > 2)  # noqa: PLR2004 - not to tell is no fault of a disk
+            self.moment(touches_file=handle > 2)
             size = len(content)
             return write(handle, content[: size // 2] if self._told.get("short") and size > 1 else content)
 
@@ -109,7 +109,7 @@ class _Fault:
 
     def wrap_commit(self, module: Any) -> None:  # noqa: ANN401 - a module
         """Make a moment of the time just before and just after a transaction is durable."""
-        commit = module.BaseDatabaseWrapper._commit  # noqa: SLF001 - a fault lies inside
+        commit = module.BaseDatabaseWrapper._commit
 
         def counted(wrapper: object) -> object:
             self.moment(touches_file=False)
@@ -117,7 +117,7 @@ class _Fault:
             self.moment(touches_file=False)
             return done
 
-        module.BaseDatabaseWrapper._commit = counted  # noqa: SLF001 - as above
+        module.BaseDatabaseWrapper._commit = counted
 
     def tell(self) -> None:
         """Write down how many moments there were."""
