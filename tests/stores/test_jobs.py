@@ -350,3 +350,15 @@ def test_a_thread_lets_go_of_its_connection(jobs: DjangoJobs) -> None:
     jobs.let_go()
     assert connection.connection is None
     assert jobs.counts() == {}
+
+
+def test_who_works_alone_takes_back_what_the_dead_held(jobs: DjangoJobs) -> None:
+    """No lease is waited for; the attempt counts, and other projects' jobs stay with who holds them."""
+    jobs.add("p1", "series", {"a": "1"}, at=NOW)
+    jobs.add("p2", "series", {"b": "1"}, at=NOW)
+    jobs.claim("dead", at=NOW, lease=LEASE, limit=5)
+    assert jobs.take_back("p1", at=NOW) == 1
+    (again,) = jobs.claim("alive", at=NOW, lease=LEASE, limit=5)
+    assert (again.object, again.attempts, again.worker) == ("a", 2, "alive")
+    (other,) = jobs.jobs("p2")
+    assert other.worker == "dead"

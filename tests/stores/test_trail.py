@@ -201,13 +201,13 @@ def test_checkpoints_are_made_when_due_kept_and_handed_over() -> None:
     """One per size; who has which is told; an older one stands beside it."""
     assert not trail.is_due(now=NOON)
     tell(*map(event, range(3)))
-    assert not trail.is_due(now=NOON)
-    assert trail.is_due(now=NOON, every=3)
+    assert trail.is_due(now=NOON)  # the first is due as soon as there is something to vouch for
     first = trail.checkpoint(SIGNER, clock=lambda: NOON)
     assert trail.checkpoint(SIGNER, clock=lambda: NOON) == first
     assert not trail.is_due(now=NOON + timedelta(days=1))
     tell(event(3))
     assert not trail.is_due(now=NOON + timedelta(minutes=59))
+    assert trail.is_due(now=NOON, every=1)
     assert trail.is_due(now=NOON + timedelta(minutes=60))
     second = trail.checkpoint(SIGNER, clock=lambda: NOON)
     assert [kept.size for kept in trail.checkpoints()] == [3, 4]

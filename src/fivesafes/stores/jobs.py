@@ -97,6 +97,11 @@ class DjangoJobs:
                     state=_QUEUED, worker="", stage="", attempts=F("attempts") - 1, lease_until=None, changed_at=at
                 )
 
+    def take_back(self, project: str, *, at: datetime) -> int:
+        """End the leases of a project's running jobs; the attempts that were begun count."""
+        with _written():
+            return Job.objects.filter(project_id=project, state=_RUNNING).update(lease_until=at, changed_at=at)
+
     def cancel(self, objects: Iterable[str], *, at: datetime, why: str) -> None:
         """End every job about these objects that is not done, whoever holds it."""
         said: dict[str, Any] = {"state": JobState.CANCELLED.value, "worker": "", "lease_until": None}

@@ -44,6 +44,7 @@ def process_project(haven: OpenHaven, project: str, way: Way, *, to: Path | None
         _check_outside(haven, to)
     door = Door.SHUT if to is None else Door.OPEN
     with _opened(haven, project, way, to=to, company=Company.ALONE, progress=progress) as (runner, request):
+        haven.jobs.take_back(project, at=haven.clock())  # we hold the bench alone: whoever had them is dead
         conclusion = conclude(runner, request, door=door)
     carry_on(haven)  # somebody may have withdrawn while a worker still held a series
     return conclusion

@@ -100,12 +100,14 @@ def run_study(
         for finding in verify(rows(), head=head).verdict.findings:
             if finding.gravity is Gravity.REFUSE:
                 raise InvalidInput(finding.why, fix=f"{finding.fix}; move private/{DATABASE} away to begin a new one")
-        books = DjangoBooks()
+        books, jobs = DjangoBooks(), DjangoJobs()
+        jobs.take_back(request.project.id, at=clock())  # this folder is ours alone: whoever had them is dead
+        jobs.retry(request.project.id, at=clock())  # a person asks for all of it again
         runner = Runner(
             engines=made,
             place=place,
             books=books,
-            jobs=DjangoJobs(),
+            jobs=jobs,
             progress=progress,
             clock=clock,
             project=request.project.id,

@@ -49,8 +49,8 @@ RECORD = {
                     },
                     "sidecar_removed": ["AcquisitionTime"],
                     "pictures": [
-                        {"name": "before", "alt": "face", "file": "before.png", "identifying": True},
-                        {"name": "after", "alt": "no face", "file": "after.png", "identifying": False},
+                        {"name": "before", "alt": "face", "file": "before.png", "identifying": True, "sealed": False},
+                        {"name": "after", "alt": "no face", "file": "after.png", "identifying": False, "sealed": False},
                     ],
                 }
             ],

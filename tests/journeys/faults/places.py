@@ -1,5 +1,6 @@
 """Havens to be broken: made once per stage, copied for each round, and the commands that are run on them."""
 
+import atexit
 import json
 import os
 import resource
@@ -13,8 +14,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from attrs import evolve, field, frozen
 from tests.databases import Cluster
@@ -198,7 +200,7 @@ class Run:
     process: "subprocess.Popen[bytes]"
     mark: str
     began: float
-    said: IO[bytes]
+    said: Path
 
     @classmethod
     def of(
@@ -216,17 +218,18 @@ class Run:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
 
         mark = secrets.token_hex(8)
-        said = tempfile.TemporaryFile()  # noqa: SIM115 - on our disk, not on the one that may be full
-        process = subprocess.Popen(
-            operation.command(place),
-            env=place.environment(mark, fault),
-            cwd=place.root,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            start_new_session=True,
-            preexec_fn=limit,  # noqa: PLW1509 - this process has no threads
-        )
+        said = _words() / mark
+        with said.open("wb") as file:
+            process = subprocess.Popen(
+                operation.command(place),
+                env=place.environment(mark, fault),
+                cwd=place.root,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+                preexec_fn=limit,  # noqa: PLW1509 - this process has no threads
+            )
         return cls(process=process, mark=mark, began=time.monotonic(), said=said)
 
     def ended(self, *codes: int) -> tuple[int, float]:
@@ -245,8 +248,7 @@ class Run:
 
     def text(self) -> str:
         """Give what it has said."""
-        self.said.seek(0)
-        return self.said.read().decode(errors="replace")[-3000:]
+        return self.said.read_text(encoding="utf-8", errors="replace")[-3000:]
 
     def killed(self, after: float, manner: Manner) -> bool:
         """Kill it so many seconds after its start; tell whether it was still at work."""
@@ -277,6 +279,14 @@ class Run:
         while (left := marked(self.mark)) and time.monotonic() < deadline:
             time.sleep(0.02)
         return left
+
+
+@cache
+def _words() -> Path:
+    """Make a folder for what commands say, on a disk that is never the small one."""
+    folder = Path(tempfile.mkdtemp(prefix="fs-faults-said-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def marked(mark: str) -> list[int]:

@@ -184,6 +184,9 @@ class Jobs(Protocol):
     def cancel(self, objects: Iterable[str], *, at: datetime, why: str) -> None:
         """End every job about these objects that is not done, whoever holds it."""
 
+    def take_back(self, project: str, *, at: datetime) -> int:
+        """End the leases of a project's running jobs, for who works on it alone: whoever held them is dead."""
+
     def jobs(self, project: str | None = None, *states: JobState) -> Sequence[Job]:
         """Give jobs, oldest first."""
 
