@@ -93,6 +93,7 @@ def test_two_workers_share_a_project_and_each_series_is_done_once(haven: Haven, 
 
 def test_a_project_is_disposed_of_with_a_certificate(haven: Haven, study: Study) -> None:
     """Before its day only with a reason and two custodians; afterwards nothing of it opens, and it takes nothing in."""
+    (study.scans / "notes.txt").write_text("set aside, and sealed to the project")
     haven.taking(study)
     refused = haven.run("project", "dispose", "journey", "--by", "Dr C", "--yes")
     assert refused.code == 3
@@ -101,6 +102,8 @@ def test_a_project_is_disposed_of_with_a_certificate(haven: Haven, study: Study)
     assert answer.json["certificate"]
     assert not [name for name in haven.files() if name.startswith("vault/") and "aside" not in name]
     assert not [name for name in haven.files() if name.startswith(("keyring/participants", "keyring/projects"))]
+    verified = haven.run("vault", "verify", "--identity", haven.custodian())
+    assert verified.code == 0, verified.stderr  # what is gone on purpose is not missed
     assert haven.run("ingest", "journey", study.scans, "--quiet").code == 3
     assert haven.run("process", "journey", "--quiet").code == 3
     assert haven.run("trail", "verify").code == 0

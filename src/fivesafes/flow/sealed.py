@@ -6,7 +6,14 @@ from enum import StrEnum
 from attrs import frozen
 
 from fivesafes.core.errors import UsageMistake
-from fivesafes.flow.haven.model import KeptParticipant, KeptProject, KeptSeries, ParticipantState, SeriesState
+from fivesafes.flow.haven.model import (
+    KeptParticipant,
+    KeptProject,
+    KeptSeries,
+    ParticipantState,
+    ProjectState,
+    SeriesState,
+)
 from fivesafes.flow.haven.ports import Books
 from fivesafes.setting.vault.address import ADDRESS_BYTES
 from fivesafes.setting.vault.keys import participant_key, quarantine_key
@@ -33,14 +40,18 @@ class Sealed:
 
 
 def sealed_in(books: Books, project: str | None = None) -> Iterator[Sealed]:
-    """List everything that is sealed, or what is of one project, series by series."""
+    """List everything that should be sealed, or what is of one project, series by series.
+
+    What a withdrawal is at work on may be there or gone, and of a disposed project only the rows that tell of it stay.
+    """
     for kept in books.projects():
         if project is not None and kept.id != project:
             continue
         people = {person.id: person for person in books.participants(kept.id)}
         for series in books.series(kept.id, SeriesState.SEALED, SeriesState.QUARANTINED):
-            yield from _of_series(books, series, people[series.participant])
-        if asides := books.asides(kept.id):
+            if people[series.participant].state is ParticipantState.ACTIVE:
+                yield from _of_series(books, series, people[series.participant])
+        if kept.state is not ProjectState.DISPOSED and (asides := books.asides(kept.id)):
             yield _aside(kept, tuple(one.address for one in asides))
 
 
@@ -61,7 +72,8 @@ def keys_expected(books: Books) -> tuple[frozenset[str], frozenset[str]]:
     gone: set[str] = set()
     for kept in books.projects():
         if kept.recipient:
-            there.add(quarantine_key(kept.id, kept.recipient))
+            own = gone if kept.state is ProjectState.DISPOSED else there
+            own.add(quarantine_key(kept.id, kept.recipient))
         for person in books.participants(kept.id):
             key = participant_key(person.id, person.recipient)
             match person.state:
