@@ -4,6 +4,7 @@ Workers are spawned, not forked (threads of a numeric library do not survive a f
 when the parent dies, by whatever signal, the workers end too and leave nothing running.
 """
 
+import contextlib
 import os
 import signal
 import threading
@@ -73,7 +74,8 @@ def _pooled(
         while queue or running:
             while queue and len(running) < 2 * workers:
                 # A pool can break at any submit: the job leaves the queue only when it was taken.
-                running[pool.submit(_call, work, queue[-1])] = queue[-1]
+                with _interrupts_waiting():
+                    running[pool.submit(_call, work, queue[-1])] = queue[-1]
                 queue.pop()
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
@@ -94,6 +96,19 @@ def _pooled(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return []
+
+
+@contextlib.contextmanager
+def _interrupts_waiting() -> Iterator[None]:
+    """Let Ctrl-C wait while workers are started: they inherit this, and don't die of it half way through an import."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _CONTEXT: list[Any] = []

@@ -91,6 +91,9 @@ def _told(project: str, report: "IngestReport") -> dict[str, Any]:
 
 
 def _show(report: "IngestReport") -> None:
+    if not report.series:
+        click.echo("no DICOM image of MR was found in the folders given", err=True)
+        click.echo("  fix: give the folder that holds the scans; unpack archives first", err=True)
     for fate, count in sorted(Counter(one.fate.value for one in report.series).items()):
         files = sum(one.files for one in report.series if one.fate.value == fate)
         click.echo(f"  {count} series {fate} ({files} files)")
