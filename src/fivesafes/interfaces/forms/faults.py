@@ -44,7 +44,8 @@ def explained(faults: ValidationError, text: str, name: str, examples: Mapping[s
     """Write one line per fault."""
     lines = []
     for fault in faults.errors(include_url=False, include_context=False, include_input=False):
-        place = fault["loc"]
+        # Which function checked a field is pydantic's own business and no place in the file.
+        place = tuple(part for part in fault["loc"] if not (isinstance(part, str) and part.startswith("function-")))
         where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in place)
         example = next((examples[part] for part in reversed(place) if part in examples), None)  # type: ignore[index]
         line = f"{name}, line {line_of(text, place)}: {where}: {_plain(fault['type'], fault['msg'])}"

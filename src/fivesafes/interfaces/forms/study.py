@@ -1,6 +1,5 @@
 """Reads a STUDY.toml.  A wrong value is answered with its line, the reason and an example."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from attrs import evolve, frozen
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.core.ids import Identifying
@@ -17,6 +16,7 @@ from fivesafes.data.bids.rules import Rule, checked_rule
 from fivesafes.flow.receive import FolderSource
 from fivesafes.flow.run import StudyRequest
 from fivesafes.interfaces.forms.consent import read_consents
+from fivesafes.interfaces.forms.faults import StrictForm, explained, line_of
 from fivesafes.output.airlock import Review
 from fivesafes.people.model import Recipient
 from fivesafes.project.model import (
@@ -65,11 +65,7 @@ class Study:
         )
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _ProjectForm(_Form):
+class _ProjectForm(StrictForm):
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{1,39}$")]
     title: Text
     investigator: Text
@@ -77,7 +73,7 @@ class _ProjectForm(_Form):
     contact: Text
 
 
-class _ApprovalForm(_Form):
+class _ApprovalForm(StrictForm):
     committee: Text
     number: Text
     valid_from: date
@@ -93,11 +89,11 @@ class _ApprovalForm(_Form):
         return until
 
 
-class _UseForm(_Form):
+class _UseForm(StrictForm):
     purpose: Text
     data_use: Literal["NRES", "GRU", "HMB", "DS", "POA"]
     disease: Annotated[str, Field(pattern=r"^MONDO:\d{7}$")] | None = None
-    conditions_met: list[Literal[tuple(condition.name for condition in UseCondition)]] = []  # type: ignore[valid-type]
+    conditions_met: list[Literal[tuple(condition.name for condition in UseCondition)]] = Field(default_factory=list)  # type: ignore[valid-type]
 
     @field_validator("disease")
     @classmethod
@@ -108,13 +104,13 @@ class _UseForm(_Form):
         return disease
 
 
-class _SharingForm(_Form):
+class _SharingForm(StrictForm):
     place: Annotated[Literal["public", "controlled", "secure", "iso27001"], Field(alias="with")]
     keep_face: bool = False
     licence: Annotated[str, Field(max_length=60)] = ""
 
 
-class _CohortForm(_Form):
+class _CohortForm(StrictForm):
     participants: Annotated[int, Field(ge=1)]
     eligible: Annotated[int, Field(ge=1)]
 
@@ -127,25 +123,27 @@ class _CohortForm(_Form):
         return eligible
 
     content: Literal["healthy-structural", "behaviour", "clinical", "sensitive", "safety"]
-    vulnerable: list[Literal["minors", "dementia", "first-nations", "prisoners", "dependent-relationship"]] = []
+    vulnerable: list[Literal["minors", "dementia", "first-nations", "prisoners", "dependent-relationship"]] = Field(
+        default_factory=list
+    )
     genetics: bool = False
     kin_affected: bool = False
     rare_condition: bool = False
     community_approval: bool = False
 
 
-class _ConsentForm(_Form):
+class _ConsentForm(StrictForm):
     table: Text
 
 
-class _SeriesForm(_Form):
+class _SeriesForm(StrictForm):
     when: dict[str, str | int]
     name: dict[str, str] | None = None
     ignore: bool = False
     deface: bool | None = None
 
 
-class _RecipientForm(_Form):
+class _RecipientForm(StrictForm):
     name: Text
     institution: Text
     account: Text
@@ -154,7 +152,7 @@ class _RecipientForm(_Form):
     training_on: date | None = None
 
 
-class _AttestationForm(_Form):
+class _AttestationForm(StrictForm):
     control: Literal[PLACE_CONTROLS]  # type: ignore[valid-type]
     by: Text
     on: date
@@ -162,24 +160,24 @@ class _AttestationForm(_Form):
     evidence: Text
 
 
-class _ReviewForm(_Form):
+class _ReviewForm(StrictForm):
     by: Text
     on: date
     candidate: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    accepts: list[Annotated[str, Field(pattern=r"^[a-z_.-]+$")]] = []
+    accepts: list[Annotated[str, Field(pattern=r"^[a-z_.-]+$")]] = Field(default_factory=list)
 
 
-class _StudyForm(_Form):
+class _StudyForm(StrictForm):
     project: _ProjectForm
     approval: _ApprovalForm
     use: _UseForm
     sharing: _SharingForm
     cohort: _CohortForm
     consent: _ConsentForm
-    series: list[_SeriesForm] = []
-    recipient: list[_RecipientForm] = []
-    attestation: list[_AttestationForm] = []
-    review: list[_ReviewForm] = []
+    series: list[_SeriesForm] = Field(default_factory=list)
+    recipient: list[_RecipientForm] = Field(default_factory=list)
+    attestation: list[_AttestationForm] = Field(default_factory=list)
+    review: list[_ReviewForm] = Field(default_factory=list)
 
 
 def read_study(path: Path) -> Study:
@@ -201,7 +199,7 @@ def read_form(path: Path) -> Study:
     try:
         form = _StudyForm.model_validate(raw)
     except ValidationError as faults:
-        raise InvalidInput(_explain(faults, text, path.name), fix=_FIX) from None
+        raise InvalidInput(explained(faults, text, path.name, _EXAMPLES), fix=_FIX) from None
     return _study(form, path, text)
 
 
@@ -258,7 +256,7 @@ def _rule(series: _SeriesForm, number: int, text: str, name: str) -> Rule:
     try:
         return checked_rule(series.model_dump(exclude_none=True))
     except InvalidInput as fault:
-        line = _line_of(text, ("series", number))
+        line = line_of(text, ("series", number))
         message = f"{name}, line {line}: [[series]] {fault.what}"
         raise InvalidInput(message, fix=fault.fix) from None
 
@@ -286,51 +284,6 @@ _EXAMPLES: Final = {
     "when": 'when = { SeriesDescription = "*T1w*" }',
     "name": 'name = { datatype = "anat", suffix = "T1w" }',
 }
-
-
-def _explain(faults: ValidationError, text: str, name: str) -> str:
-    lines = []
-    for fault in faults.errors(include_url=False, include_context=False, include_input=False):
-        place = tuple(part for part in fault["loc"] if not (isinstance(part, str) and part.startswith("function-")))
-        where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in place)
-        example = next((_EXAMPLES[part] for part in reversed(place) if part in _EXAMPLES), None)
-        message = f"{name}, line {_line_of(text, place)}: {where}: {_plain(fault['type'], fault['msg'])}"
-        lines.append(message + (f"; for example: {example}" if example else ""))
-    return "\n".join(lines)
-
-
-def _plain(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is missing"
-    if kind == "extra_forbidden":
-        return "is not a field of this form (a typing mistake?)"
-    if kind == "string_pattern_mismatch":
-        return "must be filled in, on one line, in the form of the example"
-    plain = message.removeprefix("Value error, ")
-    return plain[0].lower() + plain[1:]
-
-
-_HEADER = re.compile(r"^\s*\[(\[?)\s*([A-Za-z0-9_.-]+)\s*\]")
-_KEY = re.compile(r"^\s*([A-Za-z0-9_-]+)\s*=")
-
-
-def _line_of(text: str, place: tuple[int | str, ...]) -> int:
-    """Find the line that a place of the form was written on: its key, else its table, else the first."""
-    table = str(place[0]) if place else ""
-    wanted_row = place[1] if len(place) > 1 and isinstance(place[1], int) else None
-    keys = [part for part in place[1:] if isinstance(part, str)]
-    best, current, row = 1, "", -1
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
-            current = header[2]
-            row = row + 1 if current == table and header[1] else (0 if current == table else row)
-            if current == table and wanted_row in {None, row}:
-                best = number
-        elif (
-            current == table and wanted_row in {None, row} and keys and (key := _KEY.match(line)) and key[1] == keys[0]
-        ):
-            return number
-    return best
 
 
 def blank_form() -> str:
