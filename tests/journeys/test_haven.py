@@ -1,6 +1,7 @@
 """The way by a haven, as a user goes it: sealed, processed, released; withdrawn, and nothing left that finds."""
 
 import hashlib
+import json
 import subprocess
 from pathlib import Path
 
@@ -133,6 +134,8 @@ def test_scans_without_consent_are_sealed_and_wait_until_consent_comes(sqlite_ha
     assert answer.code == 5
     assert {series["status"] for series in answer.json["series"]} == {"quarantined"}
     assert sqlite_haven.run("process", "journey", "--workers", "1", "--quiet").code == 3
+    report = json.loads((sqlite_haven.path / "projects/journey/private/report.json").read_text())
+    assert report["participants"] == {"received": 1, "refused": 1, "released": 0}
     (study.folder / "consent.csv").write_text(table)
     sqlite_haven.done("consent", "import", "journey", study.folder / "consent.csv")
     answer = sqlite_haven.done("process", "journey", "--workers", "1", "--quiet", "--json")

@@ -129,6 +129,9 @@ def _participants(state: RunState) -> dict[str, int]:
     received, refused = (0, 0)
     if state.gated is not None:
         received, refused = state.gated.participants_received, state.gated.participants_refused
+    if state.received is not None:  # whose scans were not even opened: refused before the gate could count them
+        withheld = len({one.subject for one in state.received.withheld})
+        received, refused = received + withheld, refused + withheld
     return {"received": received, "refused": refused, "released": len(released)}
 
 
