@@ -129,6 +129,7 @@ def test_the_gap_before_the_data_is_read(look: Look, make_nifti: Make) -> None:
         (bytes(range(128, 256)), "unchecked_content"),
         ("SMITH JANE".encode("utf-16-le"), "name"),
     ],
+    ids=["text", "gzip", "bytes", "utf-16"],
 )
 def test_bytes_after_the_data_are_read(look: Look, make_nifti: Make, after: bytes, kind: str) -> None:
     """As text, compressed, or told as unchecked; zeros are padding."""

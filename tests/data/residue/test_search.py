@@ -119,6 +119,7 @@ HIDDEN = bytes(999) + b"quillfeather^xanthe" + bytes(999)
         packed_tar("a.nii.gz", gzip.compress(HIDDEN)),
         gzip.compress(packed_zip("a.bin", HIDDEN)),
     ],
+    ids=range(12),  # names made of the bytes would hold the time of packing, and differ between two workers
 )
 def test_a_string_is_found_however_the_file_is_packed(tmp_path: Path, content: bytes) -> None:
     """Members behind the first, archives in archives, bytes behind the end."""
@@ -140,7 +141,11 @@ def test_names_of_files_folders_and_links_are_searched(tmp_path: Path) -> None:
     assert found == {("Müller", "filename"), ("Müller/sub-01_4821_T1w.json", "filename"), ("link", "filename")}
 
 
-@pytest.mark.parametrize("content", [gzip.compress(bytes(5000))[:-20], b"PK\x03\x04 broken", b"\x1f\x8b\x08 broken"])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(bytes(5000))[:-20], b"PK\x03\x04 broken", b"\x1f\x8b\x08 broken"],
+    ids=["cut gzip", "zip", "gzip"],
+)
 def test_what_can_t_be_read_to_its_end_is_told(tmp_path: Path, content: bytes) -> None:
     """A search that stops early proves nothing."""
     (tmp_path / "a.gz").write_bytes(content)
