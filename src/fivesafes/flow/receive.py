@@ -191,7 +191,9 @@ def _sorted_out(instances: Sequence[Instance], profile: Profile) -> tuple[list[I
 
 
 def _aside(one: Instance, status: FileStatus, code: str, why: str) -> SetAside:
-    return SetAside(path=one.path, status=status, code=code, why=why, sha256=one.sha256, bytes=one.bytes)
+    return SetAside(
+        path=one.path, status=status, code=code, why=why, sha256=one.sha256, bytes=one.bytes, patient=one.patient
+    )
 
 
 def _series(

@@ -1,12 +1,13 @@
 """What the books say lies sealed, and to which key: for verifying, handing back, and the recovery's manifest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from attrs import frozen
 
 from fivesafes.core.errors import UsageMistake
 from fivesafes.flow.haven.model import (
+    KeptAside,
     KeptParticipant,
     KeptProject,
     KeptSeries,
@@ -24,7 +25,7 @@ class Kind(StrEnum):
 
     ORIGINAL = "original"
     SHEET = "sheet"  # what naming and gating must know of a series, as JSON
-    ASIDE = "aside"  # a file that was set aside before anybody knew whose it is
+    ASIDE = "aside"  # a file that was set aside, with its reason
 
 
 @frozen(kw_only=True)
@@ -51,8 +52,8 @@ def sealed_in(books: Books, project: str | None = None) -> Iterator[Sealed]:
         for series in books.series(kept.id, SeriesState.SEALED, SeriesState.QUARANTINED):
             if people[series.participant].state is ParticipantState.ACTIVE:
                 yield from _of_series(books, series, people[series.participant])
-        if kept.state is not ProjectState.DISPOSED and (asides := books.asides(kept.id)):
-            yield _aside(kept, tuple(one.address for one in asides))
+        if kept.state is not ProjectState.DISPOSED:
+            yield from _asides(kept, books.asides(kept.id), people)
 
 
 def sealed_series(books: Books, project: str, series: str) -> tuple[Sealed, ...]:
@@ -102,12 +103,25 @@ def _of_series(books: Books, series: KeptSeries, person: KeptParticipant) -> Ite
             )
 
 
-def _aside(kept: KeptProject, addresses: tuple[bytes, ...]) -> Sealed:
+def sealed_aside(kept: KeptProject, person: KeptParticipant | None, addresses: tuple[bytes, ...]) -> Sealed:
+    """Say what opens files that were set aside: their participant's key, or the project's where nobody is named."""
+    recipient = kept.recipient if person is None else person.recipient
     return Sealed(
         project=kept.id,
         kind=Kind.ASIDE,
         series="",
-        key=quarantine_key(kept.id, kept.recipient),
-        recipient=kept.recipient,
+        key=quarantine_key(kept.id, recipient) if person is None else participant_key(person.id, recipient),
+        recipient=recipient,
         addresses=addresses,
     )
+
+
+def _asides(kept: KeptProject, asides: Sequence[KeptAside], people: Mapping[str, KeptParticipant]) -> Iterator[Sealed]:
+    """Group what was set aside by whose it is; what a withdrawal is at work on may be there or gone."""
+    by_person: dict[str | None, list[bytes]] = {}
+    for one in asides:
+        by_person.setdefault(one.participant, []).append(one.address)
+    for id_, addresses in by_person.items():
+        person = None if id_ is None else people[id_]
+        if person is None or person.state is ParticipantState.ACTIVE:
+            yield sealed_aside(kept, person, tuple(addresses))

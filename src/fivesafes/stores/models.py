@@ -140,10 +140,14 @@ class Consent(models.Model):
 
 
 class Withdrawal(models.Model):
-    """A withdrawal, from the request to the receipt.  ``kind`` says whether all goes or what may no longer be done."""
+    """A withdrawal, from the request to the receipt.  ``kind`` says whether all goes or what may no longer be done.
+
+    ``by`` is who entered it.
+    """
 
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="withdrawals")
     kind = models.CharField(max_length=30)
+    by = models.TextField(default="")
     requested_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
     receipt = models.JSONField(null=True)
@@ -198,9 +202,10 @@ class Instance(models.Model):
 
 
 class Quarantined(models.Model):
-    """A file that was set aside, sealed to the project's own recipient, with its reason; nothing is dropped."""
+    """A file that was set aside, sealed to its participant, or to the project when nobody knows whose it is."""
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="quarantined", db_index=False)
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="quarantined", null=True)
     address = models.BinaryField(max_length=32)
     bytes = models.PositiveBigIntegerField()
     status = models.CharField(max_length=20)
@@ -280,7 +285,8 @@ class Release(models.Model):
     digest = models.CharField(max_length=ID)
     destination = models.TextField()
     recipients = models.JSONField(default=list)
-    state = models.CharField(max_length=20)  # out | recalled
+    state = models.CharField(max_length=20)  # going | out | recalled
+    part = models.TextField(default="")  # a folder beside the destination that may hold an unfinished copy
     compare = models.JSONField(default=list)  # ids of earlier releases that it must be compared with
     released_at = models.DateTimeField()
 
@@ -306,18 +312,24 @@ class ReleaseMember(models.Model):
 
 
 class Job(models.Model):
-    """One piece of work, by ids only.  A lease that ends without a heartbeat gives it back; three times is enough."""
+    """One piece of work, by ids only.  A lease that ends without a heartbeat gives it back.
+
+    ``begun_at`` is empty while it is held and not begun; ``changed_at`` is when it entered its state or stage.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="jobs", db_index=False)
     kind = models.CharField(max_length=20)
     object = models.CharField(max_length=ID)  # the id of a series, participant or release
     state = models.CharField(max_length=20)  # queued | running | done | failed | quarantined | cancelled
     inputs = models.CharField(max_length=ID, default="")
-    attempts = models.PositiveSmallIntegerField(default=0)
-    worker = models.CharField(max_length=60, default="")
+    attempts = models.PositiveSmallIntegerField(default=0)  # how often it was begun
+    deaths = models.PositiveSmallIntegerField(default=0)  # how often its worker died while it was at work on it
+    worker = models.CharField(max_length=120, default="")
     stage = models.CharField(max_length=40, default="")
+    begun_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)  # of a queued one: not to be tried again before
     why = models.TextField(default="")
+    fix = models.TextField(default="")
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
 

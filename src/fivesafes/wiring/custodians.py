@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -97,7 +97,7 @@ def to_hand_back(haven: OpenHaven, project: str, series: str, *, to: Path, ident
     a withdrawal, SealBroken for an identity that does not open its key.
     """
     check_access(haven)
-    target = _checked_target(haven, to)
+    target = checked_target(haven, to)
     holding = holding_of(haven.config, haven.keys, read_identity(identity))
     originals = next(one for one in sealed_series(haven.books, project, series) if one.kind is Kind.ORIGINAL)
     open_identity(haven.keyring, originals.key, holding.identity)
@@ -105,24 +105,41 @@ def to_hand_back(haven: OpenHaven, project: str, series: str, *, to: Path, ident
 
 
 def hand_back(haven: OpenHaven, asked: Asked, *, reason: str, by: str) -> None:
-    """Write the originals into the new folder, once the trail says who took them and why.
+    """Write the originals into the new folder, once the trail says whose key took them and why.
 
     Raises SealBroken or ObjectMissing for an original that is not what was received; the folder then is not there.
     """
     one = asked.originals
     event = haven.author(by).event(
-        "unseal", f"series {one.series}", "handed back", project=one.project, purpose=reason, files=len(one.addresses)
+        "unseal",
+        f"series {one.series}",
+        "handed back",
+        project=one.project,
+        purpose=reason,
+        files=len(one.addresses),
+        proved=whose_key(asked.holding),
     )
     with haven.books.deed():
         haven.books.tell(event)
-    aside = asked.target.with_name(f".{asked.target.name}.{os.getpid()}")
+    contents = asked.holding.contents(one.project, one.key, one.addresses)
+    write_out(asked.target, ((f"{number:05}.dcm", content) for number, content in enumerate(contents, start=1)))
+
+
+def whose_key(holding: Holding) -> str:
+    """Name the custodian whose identity is held; empty when it is nobody's in force."""
+    return next((who.name for who in custodians() if who.recipient == holding.identity.recipient), "")
+
+
+def write_out(target: Path, contents: Iterable[tuple[str, bytes]]) -> None:
+    """Write opened files into a new folder, which appears when all of them are there.  Raises TryAgain."""
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         aside.mkdir(mode=0o700)
-        for number, content in enumerate(asked.holding.contents(one.project, one.key, one.addresses), start=1):
-            handle = os.open(aside / f"{number:05}.dcm", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        for name, content in contents:
+            handle = os.open(aside / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
-        aside.rename(asked.target)
+        aside.rename(target)
     except OSError as error:
         raise refused_by_disk(error, "the originals can't be written there") from None
     finally:
@@ -194,7 +211,8 @@ def _write(path: Path, text: str) -> None:
         raise refused_by_disk(error, "the page can't be written there") from None
 
 
-def _checked_target(haven: OpenHaven, to: Path) -> Path:
+def checked_target(haven: OpenHaven, to: Path) -> Path:
+    """Give the folder to write into.  Raises UsageMistake when it is there, or lies inside the haven."""
     target = to.resolve()
     if target.is_relative_to(haven.path.resolve()):
         message = "that folder lies in the haven, where no original rests in clear"
@@ -210,5 +228,8 @@ def _opener(haven: OpenHaven, identity: Path | None) -> Iterator[Damaged]:
     if identity is not None:
         yield holding_of(haven.config, haven.keys, read_identity(identity)).damaged
         return
+    if not (haven.keys / WORKER).exists():
+        message = "this machine holds no key that opens what is sealed"
+        raise UsageMistake(message, fix="give a custodian's identity file: --identity FILE")
     with keeper_of(haven.config, haven.keys) as keeper:
         yield keeper.damaged

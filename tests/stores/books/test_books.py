@@ -321,6 +321,35 @@ def test_findings_are_replaced_by_safe_and_by_what_they_are_about(books: DjangoB
     assert books.findings("p1", series="s1") == {"data": people}
 
 
+def test_a_delivery_stands_in_the_books_until_it_has_ended(books: DjangoBooks) -> None:
+    """Going with the name of its part; out, recalled or dropped afterwards; what has left is never dropped."""
+    going = KeptRelease(
+        id="r1",
+        project="p1",
+        digest="d",
+        destination="/out/r",
+        recipients=(),
+        participants=("ann",),
+        state=ReleaseState.GOING,
+        released_at=NOW,
+        part=".r.0123.part",
+    )
+    with books.deed():
+        books.add_release(going)
+        books.add_release(evolve(going, id="r2", part=".r.4567.part"))
+    assert [one.part for one in books.deliveries()] == [".r.0123.part", ".r.4567.part"]
+    with books.deed():
+        books.set_release_state("r1", ReleaseState.OUT)
+        books.set_release_part("r1", "")
+        books.drop_release("r2")
+    assert books.deliveries() == []
+    assert books.releases() == [evolve(going, state=ReleaseState.OUT, part="")]
+    with pytest.raises(LookupError), books.deed():
+        books.drop_release("r1")
+    with pytest.raises(LookupError), books.deed():
+        books.set_release_part("r2", "")
+
+
 def test_a_release_says_whose_data_it_holds(books: DjangoBooks) -> None:
     """Found by project and by participant, oldest first, members in order; recalled it stays on record."""
     first = KeptRelease(

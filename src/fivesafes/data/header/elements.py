@@ -5,6 +5,7 @@ and an element that no rule names costs a few microseconds.  Lengths are checked
 that ends too soon is seen, and depth is bounded.
 """
 
+from contextlib import suppress
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -91,6 +92,14 @@ def read_elements(buffer: bytes, start: int, end: int, encoding: Encoding, *, de
     return elements
 
 
+def readable_elements(buffer: bytes, start: int, end: int, encoding: Encoding) -> list[Element]:
+    """List the elements before the first fault: what a broken file still says.  It never raises."""
+    elements: list[Element] = []
+    with suppress(Malformed):
+        _read(buffer, start, end, encoding, 0, elements)
+    return elements
+
+
 def read_items(buffer: bytes, element: Element, encoding: Encoding, *, depth: int) -> Items:
     """List the elements of each item of a sequence.  Raises Malformed as read_elements does."""
     if element.items is not None:
@@ -104,11 +113,16 @@ def inner_encoding(element: Element, encoding: Encoding) -> Encoding:
     return IMPLICIT_LITTLE if element.vr == b"UN" else encoding
 
 
-def _read(buffer: bytes, place: int, end: int, encoding: Encoding, depth: int) -> tuple[list[Element], int]:
-    """Read elements up to ``end``, the delimiter of an item, or the pixels; tell where it stopped."""
+def _read(
+    buffer: bytes, place: int, end: int, encoding: Encoding, depth: int, elements: list[Element] | None = None
+) -> tuple[list[Element], int]:
+    """Read elements up to ``end``, the delimiter of an item, or the pixels; tell where it stopped.
+
+    They are added to ``elements`` where it is given, so that a caller has those before a fault.
+    """
     if depth > MAX_DEPTH:
         raise too_deep()
-    elements: list[Element] = []
+    elements = [] if elements is None else elements
     structs, explicit = _STRUCTS[encoding.little], encoding.explicit
     unpack, unpack_long = structs.tag.unpack_from, structs.long.unpack_from
     tag = 0

@@ -8,11 +8,19 @@ from typing import Final
 from attrs import field, frozen
 
 from fivesafes.core.ids import Identifying
-from fivesafes.data.header.elements import PIXEL_DATA, Element
+from fivesafes.data.header.elements import PIXEL_DATA, Element, readable_elements
 from fivesafes.data.header.malformed import Malformed, no_identity, no_pixels, not_dicom, truncated, unreadable_file
 from fivesafes.data.header.part10 import NATIVE, DataSet, open_data_set
 from fivesafes.data.header.pixels import expected_length
-from fivesafes.data.header.texts import CHARACTER_SET, decoded_text, keywords_to_tags, patient_of, plain_text
+from fivesafes.data.header.texts import (
+    CHARACTER_SET,
+    PATIENT_ID,
+    STUDY,
+    decoded_text,
+    keywords_to_tags,
+    patient_of,
+    plain_text,
+)
 from fivesafes.data.model import FileStatus, SeriesFacts
 
 DICOMDIR: Final = "1.2.840.10008.1.3.10"
@@ -64,7 +72,10 @@ class Instance:
 
 @frozen(kw_only=True)
 class SetAside:
-    """One file that does not go on: its status, a stable code and a sentence, none with an identifying value."""
+    """One file that does not go on: its status, a stable code and a sentence, none with an identifying value.
+
+    ``patient`` names whose it is, as ``Instance`` does, where its readable part says so.
+    """
 
     path: Identifying[Path]
     status: FileStatus
@@ -72,6 +83,7 @@ class SetAside:
     why: str
     sha256: str = ""
     bytes: int = 0
+    patient: Identifying[str] | None = None
 
 
 def inspect(path: Path) -> Instance | SetAside:
@@ -163,4 +175,16 @@ def _set_aside(path: Path, malformed: Malformed, content: bytes) -> SetAside:
         why=malformed.why,
         sha256=hashlib.sha256(content).hexdigest(),
         bytes=len(content),
+        patient=_named_in(content),
     )
+
+
+def _named_in(content: bytes) -> Identifying[str] | None:
+    """Name whom a file that can't be used is about, from what of it can be read; None when that says nothing."""
+    try:
+        data_set = open_data_set(content)
+    except Malformed:
+        return None
+    elements = readable_elements(data_set.buffer, data_set.start, len(data_set.buffer), data_set.encoding)
+    found = {element.tag: element for element in elements}
+    return patient_of(data_set, found) if found.keys() & {PATIENT_ID, STUDY} else None

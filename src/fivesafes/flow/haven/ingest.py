@@ -14,6 +14,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from fivesafes.core.errors import Refused
+from fivesafes.core.event import Event
 from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Progress
 from fivesafes.data.header.inspect import SetAside
@@ -47,9 +48,19 @@ DEED_BYTES: Final = BATCH_BYTES
 LARGEST_ASIDE: Final = 2**30
 """A stray file larger than this is told and left where it is."""
 UID_BYTES: Final = 16
+_WITHDREW: Final = "data.participant.withdrawn"
 ASIDE_FILES: Final = 200
 """Files that one deed tells of as set aside."""
-_NOT_KEPT: Final = {"data.file.link", "data.file.special", "data.file.folder", "data.file.duplicate"}
+_NOT_KEPT: Final = frozenset(
+    {
+        _WITHDREW,
+        "data.file.link",
+        "data.file.special",
+        "data.file.folder",
+        "data.file.duplicate",
+        "data.file.dicomdir",  # it names everybody on the medium: no one withdrawal could take it away
+    }
+)
 
 
 class Fate(StrEnum):
@@ -110,7 +121,7 @@ def ingest(kept: KeptProject, received: Received, intake: Intake) -> IngestRepor
     people, newcomers = _people(received, kept, intake)
     consents = intake.books.consents(kept.id)
     done: list[Ingested] = []
-    aside: list[SetAside] = list(received.set_aside)
+    aside = [_of_who_withdrew(one, people) for one in received.set_aside]
     intake.progress.begin("seal", total=len(received.series), unit="series")
     for group in _deeds(received.series):
         batch = _Batch(intake.vault)
@@ -122,15 +133,19 @@ def ingest(kept: KeptProject, received: Received, intake: Intake) -> IngestRepor
         aside += [file for one in prepared for file in one.contradicting]
         intake.progress.advance("seal", len(group))
     intake.progress.end("seal")
-    _keep_aside(kept, aside, intake)
+    _keep_aside(kept, aside, people, intake)
     return IngestReport(series=tuple(done), set_aside=tuple(aside), newcomers=newcomers)
 
 
 def _people(
     received: Received, kept: KeptProject, intake: Intake
 ) -> tuple[Mapping[Identifying[str], KeptParticipant], int]:
-    """Give every participant's row; who is new gets a key first, then a row, told in the trail."""
-    ids = list(dict.fromkeys(series.participant for series in received.series))
+    """Give every participant's row; who is new gets a key first, then a row, told in the trail.
+
+    Whoever only a file that is set aside names is a participant too: what is held of them must be theirs to take back.
+    """
+    named = [one.patient for one in received.set_aside if one.patient is not None and _worth_keeping(one)]
+    ids = list(dict.fromkeys([*(series.participant for series in received.series), *named]))
     keyed = {id_: intake.addresser.participant(id_) for id_ in ids}
     known = {one.id: one for one in intake.books.participants(kept.id)}
     new = [id_ for id_ in ids if keyed[id_] not in known]
@@ -267,11 +282,11 @@ def _sorted_out(
             hand_over(content)
             fresh.append(KeptInstance(address=address, uid=name, bytes=len(content)))
         elif address != known[name]:
-            contradicting.append(_contradicts(path, seen[-1], len(content)))
+            contradicting.append(_contradicts(series, path, seen[-1], len(content)))
     return fresh, tuple(contradicting), hashlib.sha256("\0".join(sorted(seen)).encode()).hexdigest()
 
 
-def _contradicts(path: Identifying[Path], sha256: str, size: int) -> SetAside:
+def _contradicts(series: ReceivedSeries, path: Identifying[Path], sha256: str, size: int) -> SetAside:
     return SetAside(
         path=path,
         status=FileStatus.REVIEW,
@@ -279,6 +294,7 @@ def _contradicts(path: Identifying[Path], sha256: str, size: int) -> SetAside:
         why="a file with this SOPInstanceUID and other content is sealed already: which is right, a person must say",
         sha256=sha256,
         bytes=size,
+        patient=series.participant,
     )
 
 
@@ -308,37 +324,66 @@ def _write(row: KeptSeries, instances: Sequence[KeptInstance], project: str, int
     intake.books.add_series(evolve(row, trail_n=intake.books.tell(event)), instances)
 
 
-def _keep_aside(kept: KeptProject, files: Sequence[SetAside], intake: Intake) -> None:
-    """Seal what was set aside to the project's own recipient, with its reason; links and copies have no content."""
-    worth = [one for one in files if one.code not in _NOT_KEPT and 0 < one.bytes <= LARGEST_ASIDE]
+def _worth_keeping(file: SetAside) -> bool:
+    """Tell whether a file's content is kept: links and copies have none, and a huge stray stays where it lies."""
+    return file.code not in _NOT_KEPT and 0 < file.bytes <= LARGEST_ASIDE
+
+
+def _of_who_withdrew(file: SetAside, people: Mapping[Identifying[str], KeptParticipant]) -> SetAside:
+    """Say of a file whose participant takes part no more that it was not taken in."""
+    person = None if file.patient is None else people.get(file.patient)
+    if person is None or person.state is ParticipantState.ACTIVE:
+        return file
+    why = "the participant has withdrawn: the file was not taken in"
+    return evolve(file, status=FileStatus.REFUSED, code=_WITHDREW, why=why)
+
+
+def _keep_aside(
+    kept: KeptProject, files: Sequence[SetAside], people: Mapping[Identifying[str], KeptParticipant], intake: Intake
+) -> None:
+    """Seal what was set aside, with its reason: to whom it names, or to the project when it names nobody."""
+    worth = [one for one in files if _worth_keeping(one)]
     known = {one.address for one in intake.books.asides(kept.id)}
     intake.progress.begin("set aside", total=len(worth), unit="files")
     for start in range(0, len(worth), ASIDE_FILES):
-        rows = [row for one in worth[start : start + ASIDE_FILES] if (row := _aside(one, kept, intake)) is not None]
-        rows = [row for row in rows if row.address not in known]
-        if rows:
-            with intake.books.deed():
-                intake.books.add_aside(rows)
-                intake.books.tell(
-                    *(
-                        intake.author.event(
-                            "quarantine", f"file {row.address.hex()}", row.code, project=kept.id, bytes=row.bytes
-                        )
-                        for row in rows
-                    )
-                )
-        intake.progress.advance("set aside", len(worth[start : start + ASIDE_FILES]))
+        some = worth[start : start + ASIDE_FILES]
+        rows = [row for one in some if (row := _aside(one, kept, people, intake)) is not None]
+        _enter_aside([row for row in rows if row.address not in known], intake)
+        intake.progress.advance("set aside", len(some))
     intake.progress.end("set aside")
 
 
-def _aside(file: SetAside, kept: KeptProject, intake: Intake) -> KeptAside | None:
+def _enter_aside(rows: Sequence[KeptAside], intake: Intake) -> None:
+    """Write down what was set aside, but for those who withdrew a moment ago: what was sealed to them is shredded."""
+    if not rows:
+        return
+    with intake.books.deed():
+        people = {one.participant: intake.books.participant(one.participant) for one in rows if one.participant}
+        takes_part = {id_ for id_, person in people.items() if person and person.state is ParticipantState.ACTIVE}
+        entered = [one for one in rows if one.participant is None or one.participant in takes_part]
+        intake.books.add_aside(entered)
+        intake.books.tell(*(_told_aside(row, intake) for row in entered))
+
+
+def _told_aside(row: KeptAside, intake: Intake) -> Event:
+    whose = {} if row.participant is None else {"participant": row.participant}
+    return intake.author.event(
+        "quarantine", f"file {row.address.hex()}", row.code, project=row.project, bytes=row.bytes, **whose
+    )
+
+
+def _aside(
+    file: SetAside, kept: KeptProject, people: Mapping[Identifying[str], KeptParticipant], intake: Intake
+) -> KeptAside | None:
+    person = None if file.patient is None else people[file.patient]
     try:
         content = file.path.reveal().read_bytes()
     except OSError:
         return None  # it is told as unreadable, and lies where it lay
-    sealed = intake.vault.keep([content], recipient=kept.recipient)[0]
+    sealed = intake.vault.keep([content], recipient=kept.recipient if person is None else person.recipient)[0]
     return KeptAside(
         project=kept.id,
+        participant=None if person is None else person.id,
         address=sealed.address,
         bytes=sealed.bytes,
         status=file.status.value,

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from fivesafes.data.bids.rules import Rule
 from fivesafes.output.airlock import Review
-from fivesafes.people.model import Recipient
+from fivesafes.people.model import Recipient, Reviewer
 from fivesafes.project.model import Consent, Project
 from fivesafes.setting.model import Attestation
 
@@ -45,13 +45,14 @@ class JobState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-    QUARANTINED = "quarantined"  # three attempts, and each ended its worker or could not be done at the time
+    QUARANTINED = "quarantined"  # its worker died of it three times, or three times it could not be done at the time
     CANCELLED = "cancelled"  # nobody may do it any more; queued again only when it is asked for anew
 
 
 class ReleaseState(StrEnum):
     """Whether a release still stands."""
 
+    GOING = "going"  # begun: some of it, or all, may be outside
     OUT = "out"
     RECALLED = "recalled"
 
@@ -73,6 +74,7 @@ class KeptProject:
     recipients: tuple[Recipient, ...] = ()
     attestations: tuple[Attestation, ...] = ()
     reviews: tuple[Review, ...] = ()
+    reviewers: tuple[Reviewer, ...] = ()
     rules: tuple[Rule, ...] = ()
     state: ProjectState = ProjectState.OPEN
     recipient: str
@@ -140,9 +142,10 @@ class KeptSeries:
 
 @frozen(kw_only=True)
 class KeptAside:
-    """A file that was set aside and sealed, with its reason."""
+    """A file that was set aside and sealed, with its reason: to its participant, where it says whose it is."""
 
     project: str
+    participant: str | None = None
     address: bytes
     bytes: int
     status: str
@@ -168,7 +171,10 @@ class KeptStep:
 
 @frozen(kw_only=True)
 class KeptRelease:
-    """One release: manifest digest, destination, who received it, whose data it holds (participants' keyed ids)."""
+    """One release: manifest digest, destination, who received it, whose data it holds (participants' keyed ids).
+
+    ``part`` names a folder beside the destination in which an unfinished copy may lie; empty when there is none.
+    """
 
     id: str
     project: str
@@ -179,16 +185,18 @@ class KeptRelease:
     state: ReleaseState
     released_at: datetime
     compare: tuple[str, ...] = ()
+    part: str = ""
 
 
 @frozen(kw_only=True)
 class KeptWithdrawal:
-    """A withdrawal: asked for, and done once it has its receipt."""
+    """A withdrawal: asked for, and done once it has its receipt; ``by`` is who entered it."""
 
     id: int
     participant: str
     project: str
     kind: WithdrawalKind
+    by: str = ""
     requested_at: datetime
     done_at: datetime | None = None
     receipt: Mapping[str, object] | None = None
@@ -196,7 +204,11 @@ class KeptWithdrawal:
 
 @frozen(kw_only=True)
 class Job:
-    """One piece of work, by ids only.  ``attempts`` counts how often it was claimed."""
+    """One piece of work, by ids only.
+
+    ``attempts`` counts how often it was begun, ``deaths`` how often its worker died while it was at work on it.  A job
+    that is held and not begun has no ``begun_at``; ``changed_at`` is when it entered its state or stage.
+    """
 
     id: int
     project: str
@@ -205,8 +217,11 @@ class Job:
     state: JobState
     inputs: str = ""
     attempts: int = 0
+    deaths: int = 0
     worker: str = ""
     stage: str = ""
+    begun_at: datetime | None = None
     lease_until: datetime | None = None
     why: str = ""
+    fix: str = ""
     changed_at: datetime

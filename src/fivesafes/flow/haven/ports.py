@@ -1,6 +1,6 @@
 """What the haven's flows need from outside: the books (state and trail in one transaction) and the job table."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -86,8 +86,11 @@ class Books(Protocol):
     def consent_history(self, participant: str) -> Sequence[KeptConsent]:
         """Give all consents of a participant, oldest first."""
 
-    def add_withdrawal(self, participant: str, kind: WithdrawalKind, *, at: datetime) -> KeptWithdrawal:
-        """Record that a participant takes back consent."""
+    def add_withdrawal(self, participant: str, kind: WithdrawalKind, *, at: datetime, by: str = "") -> KeptWithdrawal:
+        """Record that a participant takes back consent, and who entered it."""
+
+    def appointed(self, *, on: date) -> Sequence[str]:
+        """Give the active participants whose consent, as recorded last, ends by withdrawal on that day or before."""
 
     def withdrawals(self, *, project: str | None = None, open_only: bool = False) -> Sequence[KeptWithdrawal]:
         """Give withdrawals, oldest first; ``open_only``: those that still have no receipt."""
@@ -118,8 +121,11 @@ class Books(Protocol):
     def add_aside(self, files: Iterable[KeptAside]) -> None:
         """Keep what was set aside; the same content again is no second row."""
 
-    def asides(self, project: str) -> Sequence[KeptAside]:
-        """Give what was set aside for a project, oldest first."""
+    def asides(self, project: str, *, participant: str | None = None) -> Sequence[KeptAside]:
+        """Give what was set aside for a project, or of one participant of it, oldest first."""
+
+    def remove_asides(self, project: str, addresses: Iterable[bytes]) -> None:
+        """Remove what is said of files that were set aside; their objects are the caller's to remove."""
 
     def addresses(self, project: str | None = None) -> Iterator[bytes]:
         """Give every vault address that a row names: instances, sheets and what was set aside."""
@@ -144,8 +150,17 @@ class Books(Protocol):
     def releases(self, project: str | None = None, *, participant: str | None = None) -> Sequence[KeptRelease]:
         """Give releases, oldest first; of one project, or those that hold one participant."""
 
+    def deliveries(self) -> Sequence[KeptRelease]:
+        """Give the releases of which an unfinished part may lie outside, oldest first."""
+
     def set_release_state(self, id_: str, state: ReleaseState) -> None:
-        """Mark a release as recalled."""
+        """Mark a release as out or recalled."""
+
+    def set_release_part(self, id_: str, part: str) -> None:
+        """Say in which folder an unfinished part may lie; empty: in none any more."""
+
+    def drop_release(self, id_: str) -> None:
+        """Remove a release that never left; the trail keeps that it was begun."""
 
 
 class Jobs(Protocol):
@@ -154,32 +169,44 @@ class Jobs(Protocol):
     Payloads are ids, never identifying values.
     """
 
-    def add(self, project: str, kind: str, objects: Mapping[str, str], *, at: datetime) -> int:
-        """Queue a job per object (id → digest of inputs): callers name what they miss, so what is done is done again.
+    def add(
+        self, project: str, kind: str, objects: Mapping[str, str], *, at: datetime, again: Collection[str] = ()
+    ) -> int:
+        """Queue a job per object (id → digest of inputs), unless one ended with the same inputs; one that runs stays.
 
-        A failed or quarantined job with other inputs than before is queued again, a cancelled one always; one that
-        runs is left alone.  Gives how many of these objects are queued now.
+        A cancelled one is queued in any case.  One that is done is queued ``again`` where the caller has seen that it
+        is done and misses its result: it may be done by another worker since the caller looked.  Gives how many of
+        these objects are queued now.
         """
 
     def claim(
         self, worker: str, *, at: datetime, lease: timedelta, project: str | None = None, limit: int = 1
     ) -> Sequence[Job]:
-        """Take jobs that are queued, or whose lease has ended; attempts count up.
+        """Take jobs that are queued, or whose lease has ended, or whose worker's process is known to be gone.
 
-        A job whose lease ended on its third attempt is quarantined instead, with the reason.
+        A job that was at work at the third death of its worker is quarantined instead, with the reason.
+        """
+
+    def begin(self, id_: int, worker: str, *, at: datetime) -> bool:
+        """Mark, durably, that the work itself begins: it counts as an attempt, once for each claim.
+
+        False when the job is no longer this worker's: then it must not begin.
         """
 
     def heartbeat(self, ids: Iterable[int], worker: str, *, at: datetime, lease: timedelta, stage: str = "") -> int:
-        """Prolong leases that this worker still holds; give how many it holds."""
+        """Prolong leases that this worker still holds; give how many it holds.
 
-    def finish(self, id_: int, worker: str, state: JobState, *, at: datetime, why: str = "") -> bool:
+        ``stage`` says which step they have entered now; empty: they are in the one they were in.
+        """
+
+    def finish(self, id_: int, worker: str, state: JobState, *, at: datetime, why: str = "", fix: str = "") -> bool:
         """End a job that this worker holds; False when it is no longer this worker's.  Within a deed it is part of it.
 
         ``QUEUED`` says that it could not be done at the time: it waits a minute for each attempt it has had.
         """
 
     def give_back(self, ids: Iterable[int], worker: str, *, at: datetime) -> None:
-        """Queue jobs again that were claimed and not begun; the attempt does not count."""
+        """Queue jobs again that were claimed and not finished; an attempt that was begun does not count."""
 
     def cancel(self, objects: Iterable[str], *, at: datetime, why: str) -> None:
         """End every job about these objects that is not done, whoever holds it."""
@@ -189,6 +216,12 @@ class Jobs(Protocol):
 
     def jobs(self, project: str | None = None, *states: JobState) -> Sequence[Job]:
         """Give jobs, oldest first."""
+
+    def done_last(self, project: str, *, limit: int) -> Sequence[Job]:
+        """Give the jobs that were done last, the newest first: how long they took tells how long others will."""
+
+    def put_off(self, project: str) -> Sequence[Job]:
+        """Give the queued jobs that were tried before, oldest first; each says why it could not be done."""
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
         """Count jobs by project and state."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from fivesafes.flow.haven.model import KeptParticipant, KeptProject, KeptRelease, KeptSeries, KeptWithdrawal
+from fivesafes.flow.haven.model import KeptAside, KeptParticipant, KeptProject, KeptRelease, KeptSeries, KeptWithdrawal
 from fivesafes.flow.haven.recall import Document
 from fivesafes.flow.haven.shredding import VERIFIED
 
@@ -26,12 +26,14 @@ _MEANS: Final = {
 class Ended:
     """What a withdrawal ended: series whose originals are gone, releases recalled with their notices, files unknown.
 
-    ``unattributed``: files set aside in the project of which nobody knows whose they are.
+    ``set_aside``: files that had been set aside and were known to be the participant's, gone too.
+    ``unattributed``: how many files set aside in the project don't say whose they are.
     """
 
     series: Sequence[KeptSeries]
     releases: Sequence[KeptRelease]
     notices: Sequence[Document]
+    set_aside: Sequence[KeptAside]
     unattributed: int
 
 
@@ -48,6 +50,7 @@ def make_receipt(
         "participant": person.id,
         "subject": f"sub-{person.subject}" if person.subject else None,
         "asked_at": withdrawal.requested_at.isoformat(),
+        "entered_by": withdrawal.by,
         "done_at": at.isoformat(),
         "done_by": by,
         "destroyed": {
@@ -57,6 +60,7 @@ def make_receipt(
             "files": sum(one.files for one in ended.series),
             "bytes": sum(one.bytes for one in ended.series),
             "series_digests": sorted(one.digest for one in ended.series),
+            "files_set_aside": len(ended.set_aside),
         },
         "recalled": [
             {
@@ -88,7 +92,7 @@ def receipt_text(receipt: Mapping[str, Any]) -> str:
         f"Participant:  {receipt['subject'] or 'no pseudonym was given yet'}",
         f"              keyed id {receipt['participant']}",
         f"Kind:         {receipt['kind']}",
-        f"Asked for:    {receipt['asked_at']}",
+        f"Asked for:    {receipt['asked_at']}, entered by {receipt['entered_by'] or 'nobody who was noted'}",
         f"Done:         {receipt['done_at']} by {receipt['done_by']}",
         "",
         receipt["means"],
@@ -100,12 +104,14 @@ def receipt_text(receipt: Mapping[str, Any]) -> str:
             f"  the originals of {gone['series']} series ({gone['files']} files, {gone['bytes']} bytes), by digest:",
             *(f"  {digest}" for digest in gone["series_digests"]),
         ]
+    if gone["files_set_aside"]:
+        lines.append(f"  and {gone['files_set_aside']} files that had been set aside.")
     lines += [f"Recalled: {one['release']}, sent to {one['destination']}" for one in receipt["recalled"]]
     lines += [f"  told by {one['name']} (SHA-256 {one['sha256']})" for one in receipt["notices"]]
     if receipt["files_set_aside_of_unknown_people"]:
         lines.append(
-            f"Not attributed: {receipt['files_set_aside_of_unknown_people']} files of the project were set aside as "
-            "unreadable; nobody knows whose they are, and a custodian must look."
+            f"Not attributed: {receipt['files_set_aside_of_unknown_people']} files of the project were set aside and "
+            "don't say whose they are: a custodian must look (fivesafes vault asides)."
         )
     lines += ["", f"Verified: {receipt['verified']}.", ""]
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from fivesafes.flow.haven.author import Author
 from fivesafes.flow.haven.model import KeptParticipant
 from fivesafes.flow.haven.ports import Books, Jobs
 from fivesafes.flow.haven.recall import Outbox
+from fivesafes.flow.ports import Deliveries
 
 VERIFIED: Final = "every place was swept a second time, and nothing was found"
 STILL_WRITING: Final = "something came back between two sweeps: a worker was still writing"
@@ -43,6 +44,9 @@ class Keys(Protocol):
     def destroy_project(self, project: str) -> Sweep:
         """Destroy a project's own keys: pseudonyms, and what opens the files that were set aside."""
 
+    def bury(self) -> Sweep:
+        """Write down beside each backup of the keys what was taken back, so that no restore brings it back."""
+
 
 class Shredder(Protocol):
     """The sealed originals."""
@@ -66,14 +70,19 @@ class Workspaces(Protocol):
 
 @frozen(kw_only=True)
 class Means:
-    """All that a withdrawal or a disposal works with."""
+    """All that a withdrawal or a disposal works with.
+
+    ``traces`` removes what the database keeps of rows that are gone; it raises TryAgain while somebody reads them.
+    """
 
     books: Books
     jobs: Jobs
     keys: Keys
     originals: Shredder
     workspaces: Workspaces
+    deliveries: Deliveries
     outbox: Outbox
+    traces: Callable[[], None]
     author: Author
 
 
@@ -103,3 +112,12 @@ def _run(name: str, sweep: Callable[[], Sweep | int]) -> tuple[int, list[str]]:
     if isinstance(done, Sweep):
         return done.found, [f"{name}: {place} can't be reached" for place in done.unreachable]
     return done, []
+
+
+def untraced(means: Means, what: str) -> tuple[str, ...]:
+    """Leave no trace of rows that are gone; give what keeps that from being done: empty when nothing does."""
+    try:
+        means.traces()
+    except TryAgain as fault:
+        return (f"{what}: {fault.what}",)
+    return ()

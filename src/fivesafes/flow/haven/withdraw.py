@@ -12,6 +12,7 @@ from attrs import frozen
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.flow.haven.consent import narrowed, row_digest
+from fivesafes.flow.haven.deliveries import Cleaner, sweep_deliveries
 from fivesafes.flow.haven.model import (
     KeptConsent,
     KeptParticipant,
@@ -25,7 +26,7 @@ from fivesafes.flow.haven.model import (
 )
 from fivesafes.flow.haven.recall import Document, recall_notices
 from fivesafes.flow.haven.receipt import Ended, digest_of, make_receipt
-from fivesafes.flow.haven.shredding import Means, Reach, Sweep, swept_twice
+from fivesafes.flow.haven.shredding import Means, Reach, Sweep, swept_twice, untraced
 from fivesafes.project.model import Tier
 
 _MADE_MEANWHILE: Final = "a release was made meanwhile"
@@ -69,7 +70,7 @@ def begin_withdrawal(means: Means, participant: str, kind: WithdrawalKind) -> Ke
         if (asked := _asked_before(means, person, kind)) is not None:
             return asked
         at = author.clock()
-        asked = books.add_withdrawal(person.id, kind, at=at)
+        asked = books.add_withdrawal(person.id, kind, at=at, by=author.name)
         if kind is WithdrawalKind.FULL:
             books.set_participant_state(person.id, ParticipantState.WITHDRAWING)
         newest = books.consents(person.project).get(person.id)
@@ -106,9 +107,11 @@ def _carry_on(means: Means, asked: KeptWithdrawal) -> Withdrawn:
     person, kept = means.books.participant(asked.participant), means.books.project(asked.project)
     assert person is not None  # noqa: S101 - a withdrawal names a participant
     assert kept is not None  # noqa: S101 - and a participant a project
-    if waits_for := swept_twice(_sweeps(means, kept, person, asked)):
+    if waits_for := swept_twice((("tombstones", means.keys.bury), *_sweeps(means, kept, person, asked))):
         return Withdrawn(withdrawal=asked, waits_for=waits_for)
-    releases = _concerned(means, kept, asked)
+    if asked.kind is WithdrawalKind.FULL and (waits_for := _forget_name(means, person)):
+        return Withdrawn(withdrawal=asked, waits_for=waits_for)
+    releases = concerned(means, kept, asked)
     notices = [
         notice for release in releases for notice in recall_notices(kept, release, asked, subject=person.subject)
     ]
@@ -116,28 +119,42 @@ def _carry_on(means: Means, asked: KeptWithdrawal) -> Withdrawn:
     return _finish(means, kept, asked, releases, notices)
 
 
+def _forget_name(means: Means, person: KeptParticipant) -> tuple[str, ...]:
+    """Remove the sealed name, and then what the database may keep of it; say what is waited for."""
+    if person.state is not ParticipantState.WITHDRAWN:
+        with means.books.deed():
+            means.books.set_participant_state(person.id, ParticipantState.WITHDRAWN)
+            means.books.tell(means.author.event("withdraw", person.id, "name removed", project=person.project))
+    return untraced(means, "traces of the name")
+
+
 def _sweeps(
     means: Means, kept: KeptProject, person: KeptParticipant, asked: KeptWithdrawal
 ) -> Sequence[tuple[str, Callable[[], Sweep | int]]]:
     """Say what is to be swept (nothing where work may go on); keys first: without them nothing opens any more."""
     series = [one.id for one in means.books.series_of(person.id)]
+    cleaner = Cleaner(books=means.books, deliveries=means.deliveries, author=means.author)
+    going = ("a release on its way", lambda: sweep_deliveries(cleaner, participant=person.id))
 
-    def forget(reach: Reach) -> Callable[[], int]:
-        return lambda: means.workspaces.forget(kept.id, subject=person.subject, series=series, reach=reach)
+    def forget(reach: Reach) -> tuple[str, Callable[[], int]]:
+        return "derived work", lambda: means.workspaces.forget(
+            kept.id, subject=person.subject, series=series, reach=reach
+        )
 
     match asked.kind:
         case WithdrawalKind.FULL:
             return (
                 ("keys", lambda: means.keys.destroy([person])),
                 ("originals", lambda: means.originals.shred([person.recipient])),
-                ("derived work", forget(Reach.ALL)),
+                forget(Reach.ALL),
+                going,
             )
         case WithdrawalKind.NO_FUTURE_USE:
-            return (("derived work", forget(Reach.UNRELEASED)),)
+            return (forget(Reach.UNRELEASED), going)
         case WithdrawalKind.NO_FACE:
-            return (("derived work", forget(Reach.ALL)),) if _face_was_kept(means, kept, person.id) else ()
+            return (forget(Reach.ALL), going) if _face_was_kept(means, kept, person.id) else ()
         case WithdrawalKind.NO_PUBLIC:
-            return (("derived work", forget(Reach.UNRELEASED)),) if kept.project.shared_with is Tier.T0 else ()
+            return (forget(Reach.UNRELEASED), going) if kept.project.shared_with is Tier.T0 else ()
 
 
 def _face_was_kept(means: Means, kept: KeptProject, participant: str) -> bool:
@@ -145,7 +162,7 @@ def _face_was_kept(means: Means, kept: KeptProject, participant: str) -> bool:
     return kept.project.keep_face and any(one.consent.face for one in means.books.consent_history(participant))
 
 
-def _concerned(means: Means, kept: KeptProject, asked: KeptWithdrawal) -> tuple[KeptRelease, ...]:
+def concerned(means: Means, kept: KeptProject, asked: KeptWithdrawal) -> tuple[KeptRelease, ...]:
     """Name the releases that must come back; one recalled before for somebody else's sake is recalled anew."""
     releases = tuple(means.books.releases(participant=asked.participant))
     match asked.kind:
@@ -173,7 +190,7 @@ def _finish(
         now = next(one for one in books.withdrawals(project=kept.id) if one.id == asked.id)
         if now.done_at is not None:
             return Withdrawn(withdrawal=now)
-        if [one.id for one in _concerned(means, kept, asked)] != [one.id for one in releases]:
+        if [one.id for one in concerned(means, kept, asked)] != [one.id for one in releases]:
             return Withdrawn(withdrawal=asked, waits_for=(_MADE_MEANWHILE,))
         person = books.participant(asked.participant)
         assert person is not None  # noqa: S101 - rows of participants stay
@@ -183,13 +200,15 @@ def _finish(
             series=series,
             releases=releases,
             notices=notices,
-            unattributed=len(books.asides(kept.id)) if full else 0,
+            set_aside=books.asides(kept.id, participant=person.id) if full else (),
+            unattributed=sum(one.participant is None for one in books.asides(kept.id)) if full else 0,
         )
         receipt = make_receipt(kept, person, asked, ended, by=means.author.name, at=at)
         if full:
             books.set_series_state(
                 [one.id for one in series], SeriesState.SHREDDED, why="the participant has withdrawn"
             )
+            books.remove_asides(kept.id, [one.address for one in ended.set_aside])
             books.set_participant_state(person.id, ParticipantState.WITHDRAWN)
         for release in releases:
             books.set_release_state(release.id, ReleaseState.RECALLED)
@@ -215,7 +234,8 @@ def _tell_end(means: Means, asked: KeptWithdrawal, ended: Ended, receipt: dict[s
         series=len(ended.series),
         files=sum(one.files for one in ended.series),
         bytes=sum(one.bytes for one in ended.series),
-        originals=digest_of(one.digest for one in ended.series),
+        originals=digest_of([*(one.digest for one in ended.series), *(one.address.hex() for one in ended.set_aside)]),
+        set_aside=len(ended.set_aside),
         releases=len(ended.releases),
         receipt=Document(project=asked.project, name="receipt", text="", data=receipt).digest,
     )

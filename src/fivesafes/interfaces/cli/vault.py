@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from fivesafes.core.errors import InvalidInput, UsageMistake
-from fivesafes.interfaces.cli.at_haven import haven_option, json_option
+from fivesafes.core.errors import EXIT_OK, InvalidInput, NeedsReview, UsageMistake
+from fivesafes.interfaces.cli import asides
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option, witnessed
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
 if TYPE_CHECKING:
@@ -39,15 +40,17 @@ def command() -> None:
     """Say who can open what is sealed; verify it, hand it back, print how to recover it."""
 
 
+command.add_command(asides.command)
+
+
 @command.command("custodians")
 @haven_option
 @json_option
 def list_custodians(haven: Path | None, *, as_json: bool) -> None:
     """List who can open what is sealed."""
     from fivesafes.wiring.custodians import custodians  # noqa: PLC0415 - loaded when called: help stays quick
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
 
-    with opened_haven(haven):
+    with witnessed(haven):
         there = custodians()
     if as_json:
         rows = [{"name": one.name, "recipient": one.recipient, "standing": one.standing.value} for one in there]
@@ -132,16 +135,16 @@ def verify(
 ) -> None:
     """Look whether every object is there, and open some: each must be what was received.
 
-    Exit codes: 0 all is well, 3 something is damaged or missing, 6 there is something that no row names.
+    Exit codes: 0 all is well, 3 something is damaged or missing, 6 there is something that no row names, 75 with
+    --clean, while scans are taken in.
     """
     from fivesafes.wiring import custodians  # noqa: PLC0415 - loaded when called: help stays quick
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
 
     if everything and sample is not None:
         message = "all of them, or a sample?"
         raise UsageMistake(message, fix="give --all or --sample N")
     number = None if everything else _SAMPLE if sample is None else sample
-    with opened_haven(haven) as opened, shown_progress(quiet=as_json) as progress:
+    with witnessed(haven) as opened, shown_progress(quiet=as_json) as progress:
         found = custodians.verify(opened, identity=identity, sample=number, progress=progress)
         if clean:
             found = custodians.clean_vault(opened, found)
@@ -155,9 +158,8 @@ def verify(
 def stats(haven: Path | None, *, as_json: bool) -> None:
     """Count what the vault holds."""
     from fivesafes.wiring.custodians import vault_stats  # noqa: PLC0415 - loaded when called: help stays quick
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
 
-    with opened_haven(haven) as opened:
+    with witnessed(haven) as opened:
         held = vault_stats(opened)
     if as_json:
         emit_json({"objects": held.objects, "bytes": held.bytes, "recipients": held.recipients})
@@ -188,13 +190,15 @@ def get(  # noqa: PLR0913 - click hands over one argument per option
     as_json: bool,
 ) -> None:
     """Hand the originals of SERIES (its keyed id) back to a custodian; the trail tells of it first."""
+    from fivesafes.wiring.consent import carry_on  # noqa: PLC0415 - loaded when called
     from fivesafes.wiring.custodians import hand_back, to_hand_back  # noqa: PLC0415 - loaded when called
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
 
     if not reason.strip():
         message = "the reason is empty"
         raise UsageMistake(message, fix="say in a few words what the originals are needed for")
-    with opened_haven(haven) as opened:
+    with witnessed(haven) as opened:
+        if not dry_run:
+            carry_on(opened)  # of somebody whose withdrawal is due today nothing is handed out
         asked = to_hand_back(opened, project, series, to=to, identity=identity)
         if not dry_run:
             hand_back(opened, asked, reason=reason.strip(), by=by)
@@ -215,12 +219,11 @@ def get(  # noqa: PLR0913 - click hands over one argument per option
 def recover(page: Path, *, dry_run: bool, haven: Path | None, as_json: bool) -> None:
     """Write the page to print: how originals come back with the age program alone, and its manifest."""
     from fivesafes.wiring.custodians import recovery_of, write_recovery  # noqa: PLC0415 - loaded when called
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
 
     if not page.absolute().parent.is_dir():
         message = "there is no such folder to write the page into"
         raise InvalidInput(message, fix="make the folder first")
-    with opened_haven(haven) as opened:
+    with witnessed(haven) as opened:
         made = recovery_of(opened, page)
     if not dry_run:
         write_recovery(made, page)
@@ -235,10 +238,9 @@ def _change(haven: Path | None, change: "Change", *, identity: Path, by: str, dr
     from fivesafes.flow.custody import carry_out, check  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.stores.keyring_files import read_identity  # noqa: PLC0415 - as above
     from fivesafes.wiring.custodians import custody_of  # noqa: PLC0415 - as above
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
 
     opens = (read_identity(identity),)
-    with opened_haven(haven) as opened, shown_progress(quiet=as_json) as progress:
+    with witnessed(haven) as opened, shown_progress(quiet=as_json) as progress:
         custody = custody_of(opened, by=by, progress=progress)
         if dry_run:
             check(custody, change, by=opens)
@@ -250,9 +252,8 @@ def _change(haven: Path | None, change: "Change", *, identity: Path, by: str, dr
 
 def _rotate_worker(haven: Path | None, *, identity: Path | None, by: str, dry_run: bool, as_json: bool) -> None:
     from fivesafes.wiring.custodians import custody_of, rotate_worker  # noqa: PLC0415 - loaded when called
-    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
 
-    with opened_haven(haven) as opened, shown_progress(quiet=as_json) as progress:
+    with witnessed(haven) as opened, shown_progress(quiet=as_json) as progress:
         custody = custody_of(opened, by=by, progress=progress)
         keys = len(list(custody.ring.names())) if dry_run else rotate_worker(opened, custody, identity=identity)
     _tell_rewrapped(keys, dry_run=dry_run, as_json=as_json)
@@ -296,4 +297,6 @@ def _tell_checked(found: "Checked", *, as_json: bool) -> None:
 
 def _exit_of(found: "Checked") -> int:
     verdict = found.verdict()
-    return EXIT_DAMAGED if verdict.refuses else 6 if verdict.gravity.word == "review" else 0
+    if verdict.refuses:
+        return EXIT_DAMAGED
+    return NeedsReview.exit_code if verdict.gravity.word == "review" else EXIT_OK

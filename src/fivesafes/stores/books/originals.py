@@ -80,15 +80,29 @@ class Originals(Deeds):
             check_changed(changed, wanted=len(group))
 
     def add_aside(self, files: Iterable[KeptAside]) -> None:
-        """Keep what was set aside; the same content again is no second row."""
+        """Keep what was set aside; the same content again is no second row.
+
+        Raises Refused when it is of a participant who takes part no more.
+        """
         check_deed()
         new = list(files)
         check_open(one.project for one in new)
+        for participant in {one.participant for one in new if one.participant is not None}:
+            _check_takes_part(participant)
         Quarantined.objects.bulk_create([_aside_row(one) for one in new], ignore_conflicts=True)
 
-    def asides(self, project: str) -> Sequence[KeptAside]:
-        """Give what was set aside for a project, oldest first."""
-        return [_aside(row) for row in Quarantined.objects.filter(project_id=project).order_by("id")]
+    def asides(self, project: str, *, participant: str | None = None) -> Sequence[KeptAside]:
+        """Give what was set aside for a project, or of one participant of it, oldest first."""
+        rows = Quarantined.objects.filter(project_id=project)
+        if participant is not None:
+            rows = rows.filter(participant_id=participant)
+        return [_aside(row) for row in rows.order_by("id")]
+
+    def remove_asides(self, project: str, addresses: Iterable[bytes]) -> None:
+        """Remove what is said of files that were set aside; their objects are the caller's to remove."""
+        check_deed()
+        for group in groups(dict.fromkeys(addresses)):
+            Quarantined.objects.filter(project_id=project, address__in=group).delete()
 
     def addresses(self, project: str | None = None) -> Iterator[bytes]:
         """Give every vault address that a row names: instances, sheets and what was set aside.
@@ -153,6 +167,7 @@ def _series(row: Series) -> KeptSeries:
 def _aside_row(one: KeptAside) -> Quarantined:
     return Quarantined(
         project_id=one.project,
+        participant_id=one.participant,
         address=one.address,
         bytes=one.bytes,
         status=one.status,
@@ -165,6 +180,7 @@ def _aside_row(one: KeptAside) -> Quarantined:
 def _aside(row: Quarantined) -> KeptAside:
     return KeptAside(
         project=row.project_id,
+        participant=row.participant_id,
         address=bytes(row.address),
         bytes=row.bytes,
         status=row.status,

@@ -1,7 +1,7 @@
 """Participants, their consents and their withdrawals in the books; by keyed ids only."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from django.db import IntegrityError
@@ -107,10 +107,10 @@ class Participants(Deeds):
         """Give all consents of a participant, oldest first."""
         return [_consent(row) for row in Consent.objects.filter(participant_id=participant).order_by("id")]
 
-    def add_withdrawal(self, participant: str, kind: WithdrawalKind, *, at: datetime) -> KeptWithdrawal:
-        """Record that a participant takes back consent."""
+    def add_withdrawal(self, participant: str, kind: WithdrawalKind, *, at: datetime, by: str = "") -> KeptWithdrawal:
+        """Record that a participant takes back consent, and who entered it."""
         check_deed()
-        row = Withdrawal.objects.create(participant_id=participant, kind=kind.value, requested_at=at)
+        row = Withdrawal.objects.create(participant_id=participant, kind=kind.value, by=by, requested_at=at)
         return _withdrawal(Withdrawal.objects.select_related("participant").get(pk=row.pk))
 
     def withdrawals(self, *, project: str | None = None, open_only: bool = False) -> Sequence[KeptWithdrawal]:
@@ -121,6 +121,13 @@ class Participants(Deeds):
         if open_only:
             rows = rows.filter(done_at=None)
         return [_withdrawal(row) for row in rows]
+
+    def appointed(self, *, on: date) -> Sequence[str]:
+        """Give the active participants whose consent, as recorded last, ends by withdrawal on that day or before."""
+        ends = Consent.objects.filter(withdrawn_on__lte=on, participant__state=ParticipantState.ACTIVE.value)
+        ids = dict(ends.order_by().values_list("participant_id").annotate(newest=Max("id")))
+        newest = Consent.objects.filter(participant_id__in=ids).order_by().values_list("participant_id")
+        return sorted(id_ for id_, last in newest.annotate(newest=Max("id")) if ids[id_] == last)
 
     def finish_withdrawal(self, id_: int, receipt: Mapping[str, object], *, at: datetime) -> None:
         """Write the receipt, once (LookupError when there is one already)."""
@@ -171,6 +178,7 @@ def _withdrawal(row: Withdrawal) -> KeptWithdrawal:
         participant=row.participant_id,
         project=row.participant.project_id,
         kind=WithdrawalKind(row.kind),
+        by=row.by,
         requested_at=row.requested_at,
         done_at=row.done_at,
         receipt=row.receipt,

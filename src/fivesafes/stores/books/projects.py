@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from fivesafes.flow.haven.model import KeptProject, ProjectState
-from fivesafes.people.model import Recipient
+from fivesafes.people.model import Recipient, Reviewer
 from fivesafes.project.model import Approval as ApprovalValue
 from fivesafes.stores.books.deed import Deeds, check_changed, check_deed
 from fivesafes.stores.books.wire import Form, digest, from_json, to_json
@@ -26,6 +26,7 @@ class Projects(Deeds):
                 recipients=kept.recipients,
                 attestations=kept.attestations,
                 reviews=kept.reviews,
+                reviewers=kept.reviewers,
                 rules=kept.rules,
             )
         )
@@ -72,6 +73,7 @@ def _project(row: Project) -> KeptProject:
         recipients=form.recipients,
         attestations=form.attestations,
         reviews=form.reviews,
+        reviewers=form.reviewers,
         rules=form.rules,
         state=ProjectState(row.state),
         recipient=row.recipient,
@@ -95,6 +97,7 @@ def _keep_approval(project: str, approval: ApprovalValue, at: datetime) -> None:
 def _keep_members(kept: KeptProject, at: datetime) -> None:
     """End the memberships that the form no longer says, add those that are new."""
     wanted = [_member(kept.id, one, at) for one in kept.recipients]
+    wanted += [_reviewer(kept.id, one, at) for one in kept.reviewers]
     investigator = {"name": kept.project.investigator, "institution": kept.project.institution}
     wanted.append(
         Membership(
@@ -120,6 +123,19 @@ def _member(project: str, one: Recipient, at: datetime) -> Membership:
         account=one.account,
         role="recipient",
         valid_from=one.agreement_signed,
+        details=to_json(one),
+        recorded_at=at,
+    )
+
+
+def _reviewer(project: str, one: Reviewer, at: datetime) -> Membership:
+    return Membership(
+        project_id=project,
+        name=one.name,
+        account=one.account,
+        role="reviewer",
+        valid_from=one.valid_from,
+        valid_until=one.valid_until,
         details=to_json(one),
         recorded_at=at,
     )

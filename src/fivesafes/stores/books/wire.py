@@ -19,7 +19,7 @@ from fivesafes.core.errors import InvalidInput, Refused
 from fivesafes.data.bids.rules import Rule
 from fivesafes.data.model import BidsName
 from fivesafes.output.airlock import Review
-from fivesafes.people.model import Recipient
+from fivesafes.people.model import Recipient, Reviewer
 from fivesafes.project.model import Project
 from fivesafes.setting.model import Attestation
 
@@ -35,6 +35,7 @@ class Form:
     recipients: tuple[Recipient, ...]
     attestations: tuple[Attestation, ...]
     reviews: tuple[Review, ...]
+    reviewers: tuple[Reviewer, ...]
     rules: tuple[Rule, ...]
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from django.db.models import QuerySet
+
 from fivesafes.core.errors import Refused
 from fivesafes.core.verdict import Finding as FindingValue
 from fivesafes.core.verdict import Gravity, Verdict
@@ -14,7 +16,9 @@ from fivesafes.stores.books.wire import to_json
 from fivesafes.stores.models import Evidence, Finding, Release, ReleaseMember, Series, Step
 
 _DONE: Final = ("status", "input_digest", "output_digest", "engines", "seconds", "done_at")
-_RELEASE: Final = ("id", "project_id", "digest", "destination", "recipients", "state", "released_at", "compare")
+_RELEASE: Final = (
+    "id", "project_id", "digest", "destination", "recipients", "state", "released_at", "compare", "part",
+)  # fmt: skip
 
 
 class Work(Deeds):
@@ -103,6 +107,7 @@ class Work(Deeds):
             recipients=list(release.recipients),
             state=release.state.value,
             compare=list(release.compare),
+            part=release.part,
             released_at=release.released_at,
         )
         ReleaseMember.objects.bulk_create(
@@ -111,22 +116,33 @@ class Work(Deeds):
 
     def releases(self, project: str | None = None, *, participant: str | None = None) -> Sequence[KeptRelease]:
         """Give releases, oldest first; of one project, or those that hold one participant."""
-        rows = Release.objects.order_by("released_at", "id", "members__id")
+        rows = Release.objects.all()
         if project is not None:
             rows = rows.filter(project_id=project)
         if participant is not None:
             rows = rows.filter(id__in=ReleaseMember.objects.filter(participant_id=participant).values("release_id"))
-        found: dict[str, dict[str, Any]] = {}
-        for row in rows.values(*_RELEASE, "members__participant_id"):
-            members = found.setdefault(row["id"], {**row, "participants": []})["participants"]
-            if row["members__participant_id"] is not None:
-                members.append(row["members__participant_id"])
-        return [_release(row) for row in found.values()]
+        return _releases(rows)
+
+    def deliveries(self) -> Sequence[KeptRelease]:
+        """Give the releases of which an unfinished part may lie outside, oldest first."""
+        return _releases(Release.objects.exclude(part=""))
 
     def set_release_state(self, id_: str, state: ReleaseState) -> None:
-        """Mark a release as recalled."""
+        """Mark a release as out or recalled."""
         check_deed()
         check_changed(Release.objects.filter(id=id_).update(state=state.value))
+
+    def set_release_part(self, id_: str, part: str) -> None:
+        """Say in which folder an unfinished part may lie; empty: in none any more."""
+        check_deed()
+        check_changed(Release.objects.filter(id=id_).update(part=part))
+
+    def drop_release(self, id_: str) -> None:
+        """Remove a release that never left.  Raises LookupError for one that did."""
+        check_deed()
+        going = Release.objects.filter(id=id_, state=ReleaseState.GOING.value)
+        check_changed(going.count())
+        going.delete()
 
 
 def _check_take_part(series: set[str]) -> None:
@@ -166,6 +182,16 @@ def _finding(row: Finding) -> FindingValue:
     )
 
 
+def _releases(rows: QuerySet[Release]) -> list[KeptRelease]:
+    """Read releases with their members, oldest first."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows.order_by("released_at", "id", "members__id").values(*_RELEASE, "members__participant_id"):
+        members = found.setdefault(row["id"], {**row, "participants": []})["participants"]
+        if row["members__participant_id"] is not None:
+            members.append(row["members__participant_id"])
+    return [_release(row) for row in found.values()]
+
+
 def _release(row: Mapping[str, Any]) -> KeptRelease:
     return KeptRelease(
         id=row["id"],
@@ -177,4 +203,5 @@ def _release(row: Mapping[str, Any]) -> KeptRelease:
         state=ReleaseState(row["state"]),
         released_at=row["released_at"],
         compare=tuple(row["compare"]),
+        part=row["part"],
     )

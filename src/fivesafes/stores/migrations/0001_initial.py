@@ -155,10 +155,13 @@ class Migration(migrations.Migration):
                 ("state", models.CharField(max_length=20)),
                 ("inputs", models.CharField(default="", max_length=64)),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
-                ("worker", models.CharField(default="", max_length=60)),
+                ("deaths", models.PositiveSmallIntegerField(default=0)),
+                ("worker", models.CharField(default="", max_length=120)),
                 ("stage", models.CharField(default="", max_length=40)),
+                ("begun_at", models.DateTimeField(null=True)),
                 ("lease_until", models.DateTimeField(null=True)),
                 ("why", models.TextField(default="")),
+                ("fix", models.TextField(default="")),
                 ("created_at", models.DateTimeField()),
                 ("changed_at", models.DateTimeField()),
                 (
@@ -209,6 +212,15 @@ class Migration(migrations.Migration):
                         to="haven.project",
                     ),
                 ),
+                (
+                    "participant",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="quarantined",
+                        to="haven.participant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
@@ -219,6 +231,7 @@ class Migration(migrations.Migration):
                 ("destination", models.TextField()),
                 ("recipients", models.JSONField(default=list)),
                 ("state", models.CharField(max_length=20)),
+                ("part", models.TextField(default="")),
                 ("compare", models.JSONField(default=list)),
                 ("released_at", models.DateTimeField()),
                 (
@@ -369,6 +382,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("kind", models.CharField(max_length=30)),
+                ("by", models.TextField(default="")),
                 ("requested_at", models.DateTimeField()),
                 ("done_at", models.DateTimeField(null=True)),
                 ("receipt", models.JSONField(null=True)),
