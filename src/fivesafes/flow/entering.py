@@ -1,73 +1,112 @@
-"""A release enters the books before it leaves: one that nobody knows of could never be recalled."""
+"""A release enters the books before its first byte leaves: one that nobody knows of could never be recalled."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
-from fivesafes.core.errors import TryAgain
-from fivesafes.core.ids import SeriesId
-from fivesafes.flow.haven.consent import judge_participant
-from fivesafes.flow.haven.model import KeptRelease, KeptSeries, ReleaseState
-from fivesafes.flow.haven.recall import releases_to_compare
-from fivesafes.flow.haven.retention import judge_work
+from attrs import define, evolve
+
+from fivesafes.core.event import Event
+from fivesafes.flow.haven.deliveries import write_end
+from fivesafes.flow.haven.model import KeptRelease, ReleaseState
+from fivesafes.flow.haven.recall import to_compare
 from fivesafes.flow.run import Runner, RunState
+from fivesafes.flow.still_agreed import changed_meanwhile, still_agreed
 
 
-def enter(runner: Runner, state: RunState, series: Collection[str], digest: str) -> None:
-    """Judge once more, and write the release down, in one deed.
+@define(kw_only=True)
+class Leaving:
+    """One release on its way out, as ``flow.ports.Passage``: each stage is one deed with its event.
 
-    Raises TryAgain when anybody's consent or state, or the project's approval, is no longer what was judged.
+    ``series`` are those that it holds, ``digest`` is its candidate's.
     """
-    rows = [row for id_ in sorted(series) if (row := runner.books.one_series(id_)) is not None]
-    destination = str(runner.place.release)
-    with runner.books.deed():
-        _check_still_agreed(runner, state, rows)
-        people = sorted({row.participant for row in rows})
-        now = runner.clock()
-        release = KeptRelease(
-            id=hashlib.sha256(f"{digest} {destination} {now.isoformat()}".encode()).hexdigest()[:16],
+
+    runner: Runner
+    state: RunState
+    series: Collection[str]
+    digest: str
+    _begun: KeptRelease | None = None
+
+    def begin(self, part: str) -> None:
+        """Judge once more, and write the release down as going, with the folder that will be filled.
+
+        Raises TryAgain when anybody's consent or state, or the project's approval, is no longer what was judged.
+        """
+        books = self.runner.books
+        with books.deed():
+            self._check()
+            new = self._row(part)
+            before = _entered_before(self.runner, new)
+            self._begun = new if before is None else evolve(before, part=part)
+            if before is None:
+                books.add_release(new)
+            else:
+                books.set_release_part(before.id, part)
+            outcome = "begun" if before is None else "begun again"
+            books.tell(self._event(outcome, candidate=self.digest, people=len(new.participants)))
+
+    def leave(self) -> None:
+        """Judge in the last moment before it appears.  Raises TryAgain as ``begin`` does."""
+        with self.runner.books.deed():
+            self._check()
+            self.runner.books.tell(self._event("leaving"))
+
+    def arrived(self) -> None:
+        """Write down that it is out."""
+        self._end("out", stands=True)
+
+    def stopped(self) -> None:
+        """Write down that it did not leave."""
+        self._end("stopped", stands=False)
+
+    def _end(self, outcome: str, *, stands: bool) -> None:
+        if self._begun is None:  # nothing was written down
+            return
+        with self.runner.books.deed():
+            write_end(self.runner.books, self._begun, self._event(outcome), stands=stands)
+
+    def _check(self) -> None:
+        if not still_agreed(self.runner, self.state, self.series):
+            raise changed_meanwhile()
+
+    def _row(self, part: str) -> KeptRelease:
+        runner, destination, now = self.runner, str(self.runner.place.release), self.runner.clock()
+        people = participants_of(runner, self.series)
+        return KeptRelease(
+            id=hashlib.sha256(f"{self.digest} {destination} {now.isoformat()}".encode()).hexdigest()[:16],
             project=runner.project,
-            digest=digest,
+            digest=self.digest,
             destination=destination,
-            recipients=tuple(f"{one.name}, {one.institution}" for one in state.request.recipients),
-            participants=tuple(people),
-            state=ReleaseState.OUT,
+            recipients=tuple(f"{one.name}, {one.institution}" for one in self.state.request.recipients),
+            participants=people,
+            state=ReleaseState.GOING,
             released_at=now,
-            compare=releases_to_compare(runner.books, runner.project, people),
-        )
-        entered = _entered_before(runner, release)
-        if entered is None:
-            runner.books.add_release(release)
-        id_, outcome = (release.id, "begun") if entered is None else (entered.id, "begun again")
-        runner.books.tell(
-            runner.event("export", f"release {id_}", outcome, state.plan, candidate=digest, people=len(people))
+            compare=tuple(one.release.id for one in to_compare(runner.books, runner.project, people)),
+            part=part,
         )
 
+    def _event(self, outcome: str, **facts: str | int) -> Event:
+        id_ = self._begun.id if self._begun is not None else ""
+        return self.runner.event("export", f"release {id_}", outcome, self.state.plan, **facts)
 
-def _check_still_agreed(runner: Runner, state: RunState, rows: Sequence[KeptSeries]) -> None:
-    """Judge project and participants in the deed that lets out: minutes have passed since the survey."""
-    assert state.gated is not None  # noqa: S101 - what leaves was gated
-    today, project = runner.clock().date(), state.request.project
-    kept, consents = runner.books.project(runner.project), runner.books.consents(runner.project)
-    moved = kept is None or judge_work(kept, on=today).refuses
-    for row in rows:
-        person, newest = runner.books.participant(row.participant), consents.get(row.participant)
-        judged = state.gated.admitted[SeriesId(row.id)].consent
-        if (
-            person is None
-            or newest is None
-            or newest.consent != judged
-            or judge_participant(person, newest, project.use, on=today, place=project.shared_with).refuses
-        ):
-            moved = True
-    if moved:
-        message = "a consent or the approval has changed meanwhile: nothing was released"
-        raise TryAgain(message, fix="run the same command again: it goes on with what holds now")
+
+def participants_of(runner: Runner, series: Collection[str]) -> tuple[str, ...]:
+    """Name the participants whose series these are, by keyed id, in order."""
+    wanted = set(series)
+    return tuple(sorted({one.participant for one in runner.books.series(runner.project) if one.id in wanted}))
 
 
 def _entered_before(runner: Runner, release: KeptRelease) -> KeptRelease | None:
-    """Find the row of this very release: killed between entering it and its leaving, it leaves under that row."""
+    """Find the row of this very release: taken away since, or never arrived, it leaves again under that row."""
 
     def told(one: KeptRelease) -> tuple[object, ...]:
-        return one.digest, one.destination, one.recipients, one.participants, one.state
+        return one.digest, one.destination, one.recipients, one.participants
 
-    return next((one for one in runner.books.releases(runner.project) if told(one) == told(release)), None)
+    known = runner.books.releases(runner.project)
+    return next(
+        (
+            one
+            for one in known
+            if told(one) == told(release) and not one.part and one.state is not ReleaseState.RECALLED
+        ),
+        None,
+    )

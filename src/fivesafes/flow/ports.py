@@ -1,6 +1,7 @@
 """What the journey needs from outside: somebody to do the work, and somewhere to put the result."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -28,11 +29,19 @@ class Executor(Protocol):
         """
 
     def run_with(
-        self, context: C, work: Callable[[C, J], R], jobs: Sequence[J]
+        self,
+        context: C,
+        work: Callable[[C, J], R],
+        jobs: Sequence[J],
+        *,
+        starting: Callable[[J], bool] | None = None,
     ) -> Iterator[tuple[J, R | FiveSafesError]]:
         """Do the same with a context that each worker is given once, when it starts.
 
         What identifies travels in the context, through a pipe of this machine; jobs hold ids and digests only.
+        ``starting`` is called here just before a job begins, and then no more jobs are handed over than can begin at
+        once; where it says no, the job is left out and nothing is yielded for it.  A job that is tried again after its
+        neighbour broke the pool is told of again.
         """
 
 
@@ -70,18 +79,53 @@ class Reporter(Protocol):
         """Write one self-contained page; ``leaving`` says that it goes out with the release: no picture of a face."""
 
 
+class Passage(Protocol):
+    """What the books are told while a release leaves.  What ``begin`` and ``leave`` raise keeps it from leaving."""
+
+    def begin(self, part: str) -> None:
+        """Judge, and write the release down, durably, before the first byte is outside.
+
+        ``part`` names the folder beside the destination that will be filled; it is empty where nothing lies outside
+        before the release does.
+        """
+
+    def leave(self) -> None:
+        """Judge once more, just before the release appears."""
+
+    def arrived(self) -> None:
+        """Write down that it stands at its destination."""
+
+    def stopped(self) -> None:
+        """Write down that it did not leave, and that nothing of it is outside."""
+
+
+class Left(StrEnum):
+    """What a delivery that was begun has left beside its destination."""
+
+    SWEPT = "swept"  # a part was there, and is removed
+    NOTHING = "nothing"  # the place was seen, and no part is there
+    AWAY = "away"  # the place can't be seen from here
+    WRITING = "writing"  # a process delivers there just now
+
+
 class Destination(Protocol):
     """Takes a finished release; complete or absent.  ``keeps``: whether what it took stays ours to exchange."""
 
     name: ClassVar[str]
     keeps: ClassVar[bool]
 
-    def release(self, candidate: Path, *, to: Path, aside: Path, entered: Callable[[], None]) -> None:
+    def release(self, candidate: Path, *, to: Path, aside: Path, passage: Passage) -> None:
         """Put ``candidate`` where ``to`` says; what stood there before goes by way of ``aside`` and is removed.
 
-        ``entered`` writes the release into the books: it is called when all that can fail is done, just before the
-        release appears.  What it raises leaves nothing there.
+        It tells ``passage`` of each stage.  What is raised before the release appears leaves nothing there.
         """
 
     def withdraw(self, release: Path, *, into: Path) -> bool:
         """Take a release out of sight, so that nobody takes it for one that holds; tell whether there was one."""
+
+
+class Deliveries(Protocol):
+    """Cleans up after deliveries that were killed."""
+
+    def settle(self, to: Path, part: str, *, settled: Callable[[Left], None]) -> Left:
+        """Remove a part folder beside ``to``; call ``settled`` once nothing of it is left: not for AWAY and WRITING."""

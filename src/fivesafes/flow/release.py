@@ -26,11 +26,13 @@ from fivesafes.flow.assess import (
 )
 from fivesafes.flow.candidate import build, output_path, people_of
 from fivesafes.flow.controls import policy_texts
-from fivesafes.flow.entering import enter
+from fivesafes.flow.entering import Leaving, participants_of
+from fivesafes.flow.haven.recall import Compared, to_compare
 from fivesafes.flow.holdings import claim
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.flow.run import Runner, RunState, StudyRequest
 from fivesafes.flow.sign_off import EVIDENCE, MANIFEST, RECORD, signed_record, stands_already
+from fivesafes.flow.still_agreed import admitted_of, changed_meanwhile, heeding_withdrawals, still_agreed
 from fivesafes.flow.telling import contract_of, gravest, outcome_of, record_of, set_aside_count
 from fivesafes.output.airlock import after_looking, judge_evidence, judge_reviews
 from fivesafes.output.manifest import manifest_of
@@ -40,6 +42,8 @@ from fivesafes.project.policy import consents_of
 
 CANDIDATE: Final = "candidate"
 """Where, in the private part, a candidate waits for the people who must look at it."""
+
+REPORTS: Final = ("report.html", "report.json")
 
 
 @frozen(kw_only=True)
@@ -68,7 +72,11 @@ def conclude(runner: Runner, request: StudyRequest, *, door: Door = Door.OPEN) -
     """
     claim(runner.place, project=request.project.id, key=runner.engines.pseudonyms.name("key", ""), record=RECORD)
     state = runner.process(request)
-    state = _hold_clashes(state)
+    with heeding_withdrawals(runner, state):
+        return _judge(runner, _hold_clashes(state), door)
+
+
+def _judge(runner: Runner, state: RunState, door: Door) -> Conclusion:
     ready = tuple(o for o in state.outcomes if o.status is SeriesStatus.READY)
     if not ready or state.postponed:
         state = state.adding("output", _not_judged())
@@ -262,7 +270,10 @@ def _release(runner: Runner, state: RunState, candidate: Candidate, assessed: As
     signed = signed_record(runner, state, assessed, digest, folder / MANIFEST)
     (folder / RECORD).write_text(json.dumps(signed, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     runner.engines.destination.release(
-        folder, to=target, aside=runner.place.withheld, entered=lambda: enter(runner, state, ids, digest)
+        folder,
+        to=target,
+        aside=runner.place.withheld,
+        passage=Leaving(runner=runner, state=state, series=ids, digest=digest),
     )
     _set_out_candidate(runner)
     return _tell(runner, state, assessed=assessed, recoding=candidate.recoding, candidate=digest, release=target)
@@ -293,7 +304,16 @@ def _record(
         candidate=candidate,
         outcome=outcome_of(state, candidate=candidate, released=released),
         versions=runner.engines.versions(),
+        compare=_compared(runner, state),
     )
+
+
+def _compared(runner: Runner, state: RunState) -> tuple[Compared, ...]:
+    """Give the earlier releases that what would leave, or has left, must be compared with."""
+    leaving = [one.id for one in state.outcomes if one.status in {SeriesStatus.READY, SeriesStatus.RELEASED}]
+    if not leaving:
+        return ()
+    return to_compare(runner.books, runner.project, participants_of(runner, leaving))
 
 
 def _tell(
@@ -313,18 +333,34 @@ def _tell(
     runner.engines.reporter.write(record, pictures=runner.place.finished, into=runner.place.private, leaving=False)
     name = release.name if release is not None else None
     sentence = record["outcome"]["sentence"]
-    runner.tell(
-        runner.event(
-            "release", state.request.project.id, record["outcome"]["kind"], state.plan, candidate=candidate or ""
-        )
-    )
+    _tell_end(runner, state, record["outcome"]["kind"], candidate)
     return Conclusion(
         state=state,
-        contract=contract_of(state, release=name),
+        contract=contract_of(state, release=name, compare=_compared(runner, state)),
         release=name,
         exit_code=_exit_code(state, passed=record["outcome"]["kind"] in {"released", "ready"}),
         sentence=sentence,
     )
+
+
+def _tell_end(runner: Runner, state: RunState, kind: str, candidate: str | None) -> None:
+    """Write the trail's last line of this run, unless somebody whom its report tells of has withdrawn meanwhile.
+
+    A withdrawal that begins after this deed finds report and candidate itself; one that began before may have looked
+    for them too early.  What is released already is the withdrawal's to recall.  Raises TryAgain.
+    """
+    about = state.request.project.id
+    with runner.books.deed():
+        agreed = state.gated is None or still_agreed(runner, state, admitted_of(state))
+        outcome = kind if agreed or kind == "released" else "stopped"
+        runner.books.tell(runner.event("release", about, outcome, state.plan, candidate=candidate or ""))
+    if agreed:
+        return
+    for name in REPORTS:
+        (runner.place.private / name).unlink(missing_ok=True)
+    _set_out_candidate(runner)
+    if kind != "released":
+        raise changed_meanwhile()
 
 
 def _exit_code(state: RunState, *, passed: bool) -> int:

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -22,14 +22,14 @@ from fivesafes.data.model import FaceMode
 from fivesafes.data.ports import BidsValidator, Converter, Defacer
 from fivesafes.flow.gate import Admitted, Gated, gate, nobody
 from fivesafes.flow.haven.ports import Books, Jobs
-from fivesafes.flow.haven.work import Desk
+from fivesafes.flow.haven.work import LEASE, Desk
 from fivesafes.flow.holdings import forget
 from fivesafes.flow.plan import Plan, make_plan
 from fivesafes.flow.ports import Destination, Executor, Reporter, Signer, Workplace
 from fivesafes.flow.receive import Received, Source
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.flow.series import SeriesContext
-from fivesafes.flow.series_jobs import Shift, do_series
+from fivesafes.flow.series_jobs import Done, Shift, do_series
 from fivesafes.flow.steps import Drawer, FacePlan
 from fivesafes.output.airlock import Review
 from fivesafes.people.model import Recipient
@@ -108,9 +108,8 @@ def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Pr
     """Judge project and people, receive and gate: all that can be known without writing anything."""
     plan = make_plan(request.project, request.consents.values(), on=today)
     state = RunState(request=request, plan=plan, today=today, verdicts=dict.fromkeys(SAFES, Verdict()))
-    state = state.adding("project", judge_approval(request.project.approval, on=today) + plan.verdict)
-    state = state.adding("project", _judge_wish(request.project, plan))
-    state = state.adding("people", judge_recipients(request.recipients, plan.controls.people, on=today))
+    project, people = judge_form(request.project, request.recipients, plan, on=today)
+    state = state.adding("project", project).adding("people", people)
     if state.refuses:
         return _not_judged(state)
     received = request.source.receive(
@@ -132,6 +131,12 @@ def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Pr
     if received.withheld and not received.series:
         state = state.adding("project", nobody())
     return evolve(state, received=received, gated=gated, outcomes=stopped).adding("project", gated.verdict)
+
+
+def judge_form(project: Project, recipients: Sequence[Recipient], plan: Plan, *, on: date) -> tuple[Verdict, Verdict]:
+    """Judge what the form says of project and people; neither scans nor keys are needed for it."""
+    agreed = judge_approval(project.approval, on=on) + plan.verdict + _judge_wish(project, plan)
+    return agreed, judge_recipients(recipients, plan.controls.people, on=on)
 
 
 def _not_judged(state: RunState) -> RunState:
@@ -187,6 +192,8 @@ class Runner:
     project: str
     actor: str
     worker: str
+    lease: timedelta = LEASE
+    series: Callable[[Shift, SeriesContext, Sequence[SeriesId]], Done] = do_series
 
     def process(self, request: StudyRequest) -> RunState:
         """Take each admitted series through its steps; what an earlier run finished from the same inputs stays.
@@ -218,7 +225,7 @@ class Runner:
                 "process", what, outcome, state.plan, why=why, **facts
             ),
         )
-        done = do_series(shift, self._context(state, admitted), wanted)
+        done = self.series(shift, self._context(state, admitted), wanted)
         outcomes = (*state.outcomes, *done.outcomes)
         return evolve(state, outcomes=outcomes, postponed=done.postponed).adding("data", _judge_series(done.outcomes))
 
@@ -231,6 +238,7 @@ class Runner:
             progress=self.progress,
             worker=self.worker,
             project=self.project,
+            lease=self.lease,
         )
 
     def _context(self, state: RunState, admitted: Mapping[SeriesId, Admitted]) -> SeriesContext:

@@ -47,6 +47,7 @@ def signed_record(runner: Runner, state: RunState, assessed: Assessed, digest: s
         "shared_with": project.shared_with.label,
         "tier_measured": assessed.decision.tier.label if assessed.decision.tier is not None else None,
         "reviewed_by": sorted(r.by for r in state.request.reviews if r.candidate == digest),
+        "reviewers_known": sorted({r.known for r in state.request.reviews if r.candidate == digest}),
         "verdicts": {safe: verdict.gravity.word for safe, verdict in state.verdicts.items()},
         "candidate": digest,
         "manifest_sha256": digest_of(manifest),

@@ -1,17 +1,26 @@
 """The record of a run as reports, JSON and the release's signed record tell it.  Pseudonyms, keywords, counts."""
 
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
+from attrs import asdict
+
 from fivesafes.core.verdict import Gravity
+from fivesafes.data.bids.rules import Rule
 from fivesafes.data.model import FileStatus, Severity
 from fivesafes.flow.assess import Assessed
 from fivesafes.flow.candidate import output_path
+from fivesafes.flow.haven.recall import Compared
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus, plain, told
 from fivesafes.flow.run import SAFES, RunState
 from fivesafes.output.recode import Recoding
-from fivesafes.project.model import TierDecision
+from fivesafes.project.model import Project, TierDecision
+
+RELEASED: Final = "Released: every planned step left its evidence."
 
 QUESTIONS: Final = {
     "project": "Is this use appropriate, is the risk justified?",
@@ -34,7 +43,7 @@ def series_for_contract(outcome: SeriesOutcome) -> dict[str, Any]:
     }
 
 
-def contract_of(state: RunState, *, release: str | None) -> dict[str, Any]:
+def contract_of(state: RunState, *, release: str | None, compare: Sequence[Compared] = ()) -> dict[str, Any]:
     """Tell of the whole run as docs/reference/json.md has it."""
     tier = state.plan.decision.tier
     return {
@@ -43,7 +52,31 @@ def contract_of(state: RunState, *, release: str | None) -> dict[str, Any]:
         "verdicts": {safe: told(state.verdicts[safe]) for safe in SAFES},
         "series": [series_for_contract(outcome) for outcome in state.outcomes],
         "release": release,
+        "compare": [compared(one) for one in compare],
     }
+
+
+def compared(one: Compared) -> dict[str, Any]:
+    """Tell of an earlier release that must be compared with this one before it leaves."""
+    return {
+        "release": one.release.id,
+        "destination": one.release.destination,
+        "released_on": one.release.released_at.date().isoformat(),
+        "manifest_sha256": one.release.digest,
+        "people": one.missing,
+        "withdrawn": one.withdrawn,
+        "why": one.why,
+    }
+
+
+def form_digest(project: Project, rules: Sequence[Rule]) -> str:
+    """Digest what a project's form says of the work: another form makes another candidate."""
+
+    def plainly(value: object) -> object:
+        return sorted(map(str, value)) if isinstance(value, AbstractSet) else str(value)
+
+    said = [asdict(project), [asdict(one) for one in rules]]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=plainly).encode()).hexdigest()
 
 
 def outcome_of(state: RunState, *, candidate: str | None, released: bool) -> dict[str, str]:
@@ -52,8 +85,7 @@ def outcome_of(state: RunState, *, candidate: str | None, released: bool) -> dic
         o for o in state.outcomes if o.status in {SeriesStatus.REFUSED, SeriesStatus.HELD, SeriesStatus.NEEDS_REVIEW}
     ]
     if released:
-        rest = f" {len(left)} series did not leave; each says why." if left else ""
-        return {"kind": "released", "sentence": f"Released: every planned step left its evidence.{rest}"}
+        return {"kind": "released", "sentence": f"{RELEASED}{_left_out(len(left))}"}
     if state.postponed:
         return {"kind": "review", "sentence": f"Not finished: {len(state.postponed)} series must be tried again."}
     if candidate is not None and gravest(state) is Gravity.NOTE:
@@ -61,6 +93,16 @@ def outcome_of(state: RunState, *, candidate: str | None, released: bool) -> dic
     if gravest(state) is Gravity.REVIEW:
         return {"kind": "review", "sentence": "Not released: a person must look first. See what says 'review' below."}
     return {"kind": "refused", "sentence": "Not released: a gate says no. See what says 'refuse' below."}
+
+
+def _left_out(series: int) -> str:
+    """Say how many series did not leave, and what to do about that; no word when all did."""
+    if not series:
+        return ""
+    return (
+        f" {series} series did not leave; each says why in the report.  Mend what it names, "
+        "and release again: into a new folder where the first was handed over."
+    )
 
 
 def record_of(
@@ -71,6 +113,7 @@ def record_of(
     candidate: str | None,
     outcome: Mapping[str, str],
     versions: Mapping[str, str],
+    compare: Sequence[Compared] = (),
 ) -> dict[str, Any]:
     """Compose the record that reports are written from."""
     project = state.request.project
@@ -107,8 +150,10 @@ def record_of(
         "bids": _bids(assessed, versions),
         "linkage": _linkage(state, assessed, recoding),
         "candidate": candidate,
+        "compare": [compared(one) for one in compare],
         "versions": dict(versions),
         "policy_digest": state.plan.controls.policy_digest,
+        "form": form_digest(project, state.request.rules),
     }
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from tests.engines.destinations.passages import Stages
+
 from fivesafes.engines.destinations.folder import FolderDestination
 
 
@@ -12,7 +14,7 @@ def test_a_release_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
         candidate = tmp_path / f"candidate{number}"
         candidate.mkdir()
         (candidate / f"{number}.txt").write_text("x")
-        FolderDestination().release(candidate, to=target, aside=aside, entered=lambda: None)
+        FolderDestination().release(candidate, to=target, aside=aside, passage=Stages())
     assert [path.name for path in target.iterdir()] == ["2.txt"]
     assert not aside.exists()
 

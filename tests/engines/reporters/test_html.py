@@ -60,8 +60,19 @@ RECORD = {
     "bids": {"validator": "v", "errors": 0, "warnings": 0, "issues": []},
     "linkage": None,
     "candidate": None,
+    "compare": [],
     "versions": {"fivesafes": "0"},
     "policy_digest": "d",
+}
+
+COMPARED = {
+    "release": "0123456789abcdef",
+    "destination": "/gone/first",
+    "released_on": "2026-05-01",
+    "manifest_sha256": "d",
+    "people": 1,
+    "withdrawn": 1,
+    "why": "it holds 1 participant whom this one does not, 1 of them withdrawn",
 }
 
 
@@ -104,7 +115,20 @@ def test_the_copy_that_leaves_says_nothing_of_who_was_left_out() -> None:
     told = [{**finding, "about": about} for about in ("sub-gone", "series t", "sub-gone_ses-01_T1w", "README")]
     verdicts = {"project": {"gravity": "note", "findings": told}}
     people = {"received": 2, "refused": 1, "released": 1}
-    left = for_leaving({**RECORD, "series": [*series, absent], "verdicts": verdicts, "participants": people})
+    record = {**RECORD, "series": [*series, absent], "verdicts": verdicts, "participants": people}
+    record["outcome"] = {"kind": "released", "sentence": "Released: all of it.  1 series did not leave, it is gone."}
+    record["compare"] = [COMPARED]
+    left = for_leaving(record)
     assert "gone" not in json.dumps(left)
     assert [f["about"] for f in left["verdicts"]["project"]["findings"]] == ["README"]
     assert left["participants"] == {"received": 1, "refused": 0, "released": 1}
+    assert left["outcome"] == {"kind": "released", "sentence": "Released: all of it."}
+    assert left["compare"] == []
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_who_checks_the_output_sees_what_to_compare_with(tmp_path: Path, pictures: Path, leaving: bool) -> None:
+    """In the private report alone: outside it would tell that somebody is missing."""
+    HtmlReporter().write({**RECORD, "compare": [COMPARED]}, pictures=pictures, into=tmp_path, leaving=leaving)
+    for name in ("report.html", "report.json"):
+        assert ("0123456789abcdef" in (tmp_path / name).read_text(encoding="utf-8")) is not leaving

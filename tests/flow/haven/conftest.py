@@ -73,6 +73,7 @@ class Under:
         "asides",
         "consent_history",
         "consents",
+        "deliveries",
         "instances",
         "one_series",
         "participant",
@@ -271,12 +272,12 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
             real = means_of(haven, by="data manager")
             under = {
                 port: Under(getattr(real, port), blade)
-                for port in ("books", "jobs", "keys", "originals", "workspaces", "outbox")
+                for port in ("books", "jobs", "keys", "originals", "workspaces", "deliveries", "outbox")
             }
             author = Author(name="data manager", clock=watch, policy_digest="p" * 64)
             world = World(
                 haven=haven,
-                means=Means(author=author, **under),
+                means=Means(author=author, traces=real.traces, **under),
                 blade=blade,
                 watch=watch,
                 custodian=custodians[0],

@@ -8,7 +8,8 @@ from attrs import evolve
 
 from fivesafes.core.errors import InvalidInput, TryAgain
 from fivesafes.flow.haven.model import KeptWithdrawal, WithdrawalKind
-from fivesafes.flow.haven.recall import Document, recall_notices, releases_to_compare
+from fivesafes.flow.haven.recall import Document, recall_notices, to_compare
+from fivesafes.flow.haven.withdraw import withdraw
 
 if TYPE_CHECKING:
     from tests.flow.haven.conftest import World
@@ -32,13 +33,24 @@ def test_a_notice_names_the_pseudonym_and_what_to_do(world: "World", kind: Withd
 
 
 def test_a_new_release_is_compared_with_each_that_holds_somebody_it_does_not(world: "World") -> None:
-    """The difference of the two would be that person."""
+    """The difference of the two would be that person; it is told how many, and how many of them have withdrawn."""
     one, two = world.admit("A", subject="aaaaaaaa"), world.admit("B", subject="bbbbbbbb")
     world.release("both", [one, two])
     world.release("first", [one])
-    assert releases_to_compare(world.books, PROJECT, [one.id]) == ("both",)
-    assert releases_to_compare(world.books, PROJECT, [one.id, two.id]) == ()
-    assert releases_to_compare(world.books, PROJECT, [two.id]) == ("both", "first")
+
+    def compared(*people: str) -> list[tuple[str, int, int]]:
+        found = to_compare(world.books, PROJECT, people)
+        return [(each.release.id, each.missing, each.withdrawn) for each in found]
+
+    assert compared(one.id) == [("both", 1, 0)]
+    assert compared(one.id, two.id) == []
+    assert compared(two.id) == [("both", 1, 0), ("first", 1, 0)]
+    withdraw(world.means, one.id, WithdrawalKind.FULL)
+    assert compared(two.id) == [("both", 1, 1), ("first", 1, 1)]
+    assert compared() == [("both", 2, 1), ("first", 1, 1)]
+    both, first = to_compare(world.books, PROJECT, [])
+    assert both.why.startswith("it holds 2 participants whom this one does not, 1 of them withdrawn:")
+    assert first.why.startswith("it holds 1 participant whom this one does not, 1 of them withdrawn:")
 
 
 def test_a_document_is_written_whole_or_not_at_all(world: "World", monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def test_a_forced_disposal_tells_reason_and_custodians(world: "World") -> None:
     peopled(world)
     done = dispose(world.means, PROJECT, custodians=CUSTODIANS, force=FORCE)
     assert done.certificate is not None
-    assert "the committee asks for it (custodian 1, custodian 2)" in done.certificate.text
+    assert "the committee asks for it (custodian 1, custodian 2, proved by their keys)" in done.certificate.text
     number = next(n for n, event in enumerate(world.events()) if event == ("dispose", "done"))
     assert world.books.told(number).purpose == FORCE.reason
 
@@ -144,6 +144,9 @@ def test_a_place_that_is_away_keeps_the_disposal_open(world: "World") -> None:
             return evolve(found, unreachable=("backup 1",))
 
         def destroy_project(self, project: str) -> Sweep:
+            return Sweep()
+
+        def bury(self) -> Sweep:
             return Sweep()
 
     waiting = dispose(evolve(world.means, keys=Away(world.means.keys)), PROJECT, custodians=CUSTODIANS, force=FORCE)

@@ -133,7 +133,12 @@ def test_the_receipt_counts_what_is_gone_and_names_nobody(world: "World") -> Non
     assert "Recalled: release1" in text
     assert "swept a second time" in text
     assert "DOE" not in text + str(receipt)
-    assert world.events()[-3:] == [("withdraw", "begun"), ("recall", "recalled"), ("withdraw", "done")]
+    assert world.events()[-4:] == [
+        ("withdraw", "begun"),
+        ("withdraw", "name removed"),
+        ("recall", "recalled"),
+        ("withdraw", "done"),
+    ]
 
 
 def test_releases_are_recalled_with_a_notice_for_each_recipient(world: "World") -> None:
@@ -191,6 +196,9 @@ class _Away:
     def destroy_project(self, project: str) -> Sweep:
         return Sweep()
 
+    def bury(self) -> Sweep:
+        return Sweep(unreachable=("backup 1",)) if self.away else Sweep()
+
 
 class _Full:
     """A store that can't be reached."""
@@ -207,7 +215,7 @@ def test_a_backup_that_is_away_keeps_it_open_until_it_is_back(world: "World") ->
     means = evolve(world.means, keys=keys)
     waiting = withdraw(means, jane.id, FULL)
     assert not waiting.done
-    assert waiting.waits_for == ("keys: backup 1 can't be reached",)
+    assert waiting.waits_for == ("tombstones: backup 1 can't be reached", "keys: backup 1 can't be reached")
     assert not opens(world, jane, "5e1e5a")
     assert not list(world.haven.keyring.names(f"participants/{jane.id}"))
     assert world.books.participant(jane.id).state is ParticipantState.WITHDRAWING
@@ -215,6 +223,19 @@ def test_a_backup_that_is_away_keeps_it_open_until_it_is_back(world: "World") ->
     keys.away = False
     assert [one.done for one in resume_withdrawals(means)] == [True]
     assert resume_withdrawals(means) == ()
+
+
+@pytest.mark.parametrize("kind", WithdrawalKind)
+def test_what_cannot_be_written_down_beside_every_copy_of_the_keys_is_not_done(
+    world: "World", kind: WithdrawalKind
+) -> None:
+    """An older backup of the data would undo it, also when nothing else is to be swept."""
+    jane, _ = peopled(world)
+    keys = _Away(world.means.keys)
+    means = evolve(world.means, keys=keys)
+    assert "tombstones: backup 1 can't be reached" in withdraw(means, jane.id, kind).waits_for
+    keys.away = False
+    assert withdraw(means, jane.id, kind).done
 
 
 def test_a_store_that_does_not_answer_keeps_it_open_and_the_key_is_gone_all_the_same(world: "World") -> None:

@@ -1,9 +1,10 @@
 """A release as a folder on this machine: complete or absent."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
+
+from fivesafes.flow.ports import Passage
 
 
 class FolderDestination:
@@ -12,11 +13,13 @@ class FolderDestination:
     name: ClassVar[str] = "folder"
     keeps: ClassVar[bool] = True
 
-    def release(self, candidate: Path, *, to: Path, aside: Path, entered: Callable[[], None]) -> None:
+    def release(self, candidate: Path, *, to: Path, aside: Path, passage: Passage) -> None:
         """Put ``candidate`` where ``to`` says; what stood there before goes by way of ``aside`` and is removed."""
-        entered()
+        passage.begin("")
+        passage.leave()
         self.withdraw(to, into=aside)
         candidate.replace(to)
+        passage.arrived()
         shutil.rmtree(aside, ignore_errors=True)
 
     def withdraw(self, release: Path, *, into: Path) -> bool:

@@ -57,7 +57,16 @@ def for_leaving(record: Mapping[str, Any]) -> dict[str, Any]:
     }
     people = {"received": len({one["subject"] for one in series}), "refused": 0}
     participants = {**people, "released": people["received"]}
-    return {**record, "series": series, "verdicts": verdicts, "participants": participants, "received": []}
+    outcome = {**record["outcome"], "sentence": record["outcome"]["sentence"].partition(".")[0] + "."}
+    return {
+        **record,
+        "outcome": outcome,
+        "series": series,
+        "verdicts": verdicts,
+        "participants": participants,
+        "received": [],
+        "compare": [],
+    }
 
 
 def _embedded(path: Path) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from attrs import field, frozen
@@ -91,6 +92,7 @@ def _notice(
         "release": release.id,
         "manifest_sha256": release.digest,
         "destination": release.destination,
+        "unfinished": str(Path(release.destination).with_name(release.part)) if release.part else None,
         "released_at": _moment(release.released_at),
         "recipient": recipient,
         "subjects": [f"sub-{subject}"] if subject else [],
@@ -105,7 +107,7 @@ To:        {recipient}
 Project:   {kept.project.title} ({kept.id})
 Release:   {release.id}, of {_moment(release.released_at)}
            manifest SHA-256 {release.digest}
-           went to {release.destination}
+           went to {release.destination}{_unfinished(release)}
 Concerns:  {who}
 Asked for: {_moment(withdrawal.requested_at)}
 
@@ -119,14 +121,47 @@ Answer to {kept.project.contact}: what you deleted, where, and on which day.
     return Document(project=kept.id, name=name, text=text, data=data)
 
 
-def releases_to_compare(books: Books, project: str, members: Sequence[str]) -> tuple[str, ...]:
-    """Name the earlier releases that hold somebody whom a new one, of these participants, does not.
+def _unfinished(release: KeptRelease) -> str:
+    """Name the folder in which a delivery that was cut short may have left a part: nobody could look there."""
+    if not release.part:
+        return ""
+    part = Path(release.destination).with_name(release.part)
+    return f"\n           an unfinished copy may lie in {part}: delete it whole"
 
-    Their difference to the new one is that person's data (output checks call it differencing), so they are written
-    into ``KeptRelease.compare`` and a ``Differencing`` must judge each pair.
+
+@frozen(kw_only=True)
+class Compared:
+    """An earlier release that a new one must be compared with, and how many people it holds whom the new one lacks.
+
+    ``withdrawn`` of them have taken back their consent, all of it or a part.
+    """
+
+    release: KeptRelease
+    missing: int
+    withdrawn: int
+
+    @property
+    def why(self) -> str:
+        """Say it in one sentence, without naming anybody."""
+        people = "1 participant" if self.missing == 1 else f"{self.missing} participants"
+        since = f", {self.withdrawn} of them withdrawn" if self.withdrawn else ""
+        return f"it holds {people} whom this one does not{since}: the difference of the two is their data"
+
+
+def to_compare(books: Books, project: str, members: Sequence[str]) -> tuple[Compared, ...]:
+    """Give the earlier releases that hold somebody whom a new one, of these participants, does not.
+
+    Their difference to the new one is that person's data (output checks call it differencing), so they are told to
+    who checks the output, written into ``KeptRelease.compare``, and a ``Differencing`` must judge each pair.
     """
     staying = set(members)
-    return tuple(one.id for one in books.releases(project) if set(one.participants) - staying)
+    withdrawn = {one.participant for one in books.withdrawals(project=project)}
+    missing = {one: set(one.participants) - staying for one in books.releases(project)}
+    return tuple(
+        Compared(release=one, missing=len(gone), withdrawn=len(gone & withdrawn))
+        for one, gone in missing.items()
+        if gone
+    )
 
 
 def _moment(when: datetime) -> str:

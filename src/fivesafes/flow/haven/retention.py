@@ -12,23 +12,28 @@ from attrs import field, frozen
 from fivesafes.core.errors import Refused, UsageMistake
 from fivesafes.core.event import Fact
 from fivesafes.core.verdict import Verdict, note, refuse
+from fivesafes.flow.haven.deliveries import Cleaner, sweep_deliveries
 from fivesafes.flow.haven.model import (
     KeptParticipant,
     KeptProject,
     KeptSeries,
     ParticipantState,
     ProjectState,
+    ReleaseState,
     SeriesState,
+    WithdrawalKind,
 )
 from fivesafes.flow.haven.ports import Books
 from fivesafes.flow.haven.recall import Document
 from fivesafes.flow.haven.receipt import digest_of
-from fivesafes.flow.haven.shredding import VERIFIED, Means, Sweep, swept_twice
+from fivesafes.flow.haven.shredding import VERIFIED, Means, Sweep, swept_twice, untraced
 from fivesafes.flow.haven.withdraw import resume_withdrawals
 from fivesafes.project.policy import judge_approval
 
 CUSTODIANS: Final = 2
 """How many custodians must stand behind a disposal before its day."""
+PROVED: Final = "by their keys"
+"""How custodians behind a forced disposal are known: each opened something that the keyring has sealed to them."""
 _SOURCE: Final = "Australian Code for the Responsible Conduct of Research 2018; ISO/IEC 27001:2022 A.8.10"
 _WHY: Final = "the project was disposed of"
 _TOLD: Final = ("participants", "series", "files", "bytes", "originals")
@@ -58,7 +63,7 @@ class Due:
 
 @frozen(kw_only=True)
 class Force:
-    """A disposal before its day: the reason, and the custodians who stand behind it."""
+    """A disposal before its day: the reason, and the custodians who proved by their keys that they stand behind it."""
 
     reason: str
     custodians: tuple[str, ...]
@@ -114,7 +119,7 @@ def judge_disposal(kept: KeptProject, *, on: date, custodians: frozenset[str], f
         return refuse(
             "project.retention",
             why=f"the project's originals are {until}",
-            fix="wait; or give a reason and two custodians who stand behind it",
+            fix="wait; or give a reason and the keys of two custodians who stand behind it (--identity, twice)",
             source=_SOURCE,
         )
     if not force.reason.strip():
@@ -126,7 +131,7 @@ def judge_disposal(kept: KeptProject, *, on: date, custodians: frozenset[str], f
         return refuse(
             "project.retention",
             why=f"a disposal before its day needs {CUSTODIANS} different custodians in force",
-            fix="name them as `fivesafes vault custodians` lists them",
+            fix="give the identity files of two of those whom `fivesafes vault custodians` lists",
             source=_SOURCE,
         )
     return note("project.retention.forced", why=f"disposed of although {until}: {force.reason}", source=_SOURCE)
@@ -150,6 +155,8 @@ def dispose(means: Means, project: str, *, custodians: frozenset[str], force: Fo
     _begin(means, kept, force)
     people = means.books.participants(project)
     if waits_for := swept_twice(_sweeps(means, kept, people)):
+        return Disposal(waits_for=waits_for)
+    if waits_for := _forget_names(means, people):
         return Disposal(waits_for=waits_for)
     certificate = _certificate(means, kept, people, force)
     means.outbox.put([certificate])
@@ -177,6 +184,7 @@ def _begin(means: Means, kept: KeptProject, force: Force | None) -> None:
             purpose=force.reason if force else "",
             participants=len(active),
             custodians=", ".join(sorted(set(force.custodians))) if force else "",
+            proved=PROVED if force else "",
         )
         books.tell(event)
 
@@ -185,12 +193,29 @@ def _sweeps(
     means: Means, kept: KeptProject, people: Sequence[KeptParticipant]
 ) -> Sequence[tuple[str, Callable[[], Sweep | int]]]:
     recipients = [*(one.recipient for one in people), kept.recipient]
+    cleaner = Cleaner(books=means.books, deliveries=means.deliveries, author=means.author)
     return (
         ("keys", lambda: means.keys.destroy(people)),
         ("the project's keys", lambda: means.keys.destroy_project(kept.id)),
         ("originals", lambda: means.originals.shred(recipients)),
         ("derived work", lambda: means.workspaces.forget_project(kept.id)),
+        ("deliveries", lambda: sweep_deliveries(cleaner, project=kept.id)),
     )
+
+
+def _forget_names(means: Means, people: Sequence[KeptParticipant]) -> tuple[str, ...]:
+    """Remove the sealed names, and then what the database may keep of them; say what is waited for.
+
+    The state WITHDRAWN is what removes a sealed name; the project's state says why.
+    """
+    named = [one for one in people if one.state is not ParticipantState.WITHDRAWN]
+    if named:
+        with means.books.deed():
+            for person in named:
+                means.books.set_participant_state(person.id, ParticipantState.WITHDRAWN)
+            project = named[0].project
+            means.books.tell(means.author.event("dispose", project, "names removed", project=project))
+    return untraced(means, "traces of the names")
 
 
 def _left(books: Books, project: str) -> list[KeptSeries]:
@@ -199,6 +224,8 @@ def _left(books: Books, project: str) -> list[KeptSeries]:
 
 def _certificate(means: Means, kept: KeptProject, people: Sequence[KeptParticipant], force: Force | None) -> Document:
     """Write what was destroyed: counts and digests; it names no participant, not even by keyed id."""
+    asked = means.books.withdrawals(project=kept.id)
+    withdrawn = {one.participant for one in asked if one.kind is WithdrawalKind.FULL and one.done_at is not None}
     series, asides = _left(means.books, kept.id), means.books.asides(kept.id)
     approval = kept.project.approval
     data: dict[str, Any] = {
@@ -212,12 +239,14 @@ def _certificate(means: Means, kept: KeptProject, people: Sequence[KeptParticipa
         "disposed_at": _moment(means.author.clock()),
         "disposed_by": means.author.name,
         "participants": len(people),
-        "withdrawn_before": sum(one.state is ParticipantState.WITHDRAWN for one in people),
+        "withdrawn_before": len(withdrawn),
         "series": len(series),
         "files": sum(one.files for one in series) + len(asides),
         "bytes": sum(one.bytes for one in series) + sum(one.bytes for one in asides),
         "originals": digest_of([*(one.digest for one in series), *(one.address.hex() for one in asides)]),
-        "releases_still_out": [one.id for one in means.books.releases(kept.id) if one.state.value == "out"],
+        "releases_still_out": [
+            one.id for one in means.books.releases(kept.id) if one.state is not ReleaseState.RECALLED
+        ],
         "kept": ["the trail", "this certificate", "the records of releases"],
         "verified": VERIFIED,
     }
@@ -234,7 +263,11 @@ def certificate_text(data: dict[str, Any]) -> str:
         f"Approval:   {data['approval']['number']} of {data['approval']['committee']}",
         f"Kept until: {data['retain_until'] or 'no date was set'}",
         f"Disposed:   {data['disposed_at']} by {data['disposed_by']}",
-        *([f"Before its day: {forced['reason']} ({', '.join(forced['custodians'])})"] if forced else []),
+        *(
+            [f"Before its day: {forced['reason']} ({', '.join(forced['custodians'])}, proved {PROVED})"]
+            if forced
+            else []
+        ),
         "",
         f"Destroyed: the keys of {data['participants']} participants and of the project, wherever they lay;",
         f"  the sealed originals of {data['series']} series, {data['files']} files, {data['bytes']} bytes;",
@@ -249,16 +282,13 @@ def certificate_text(data: dict[str, Any]) -> str:
 
 
 def _finish(means: Means, kept: KeptProject, certificate: Document, force: Force | None) -> None:
-    """Write the end in one deed.  The state WITHDRAWN is what removes a sealed name; the project's state says why."""
+    """Write the end in one deed."""
     books, at = means.books, means.author.clock()
     with books.deed():
         now = books.project(kept.id)
         if now is not None and now.state is ProjectState.DISPOSED:
             return
         books.set_series_state([one.id for one in _left(books, kept.id)], SeriesState.SHREDDED, why=_WHY)
-        for person in books.participants(kept.id):
-            if person.state is not ParticipantState.WITHDRAWN:
-                books.set_participant_state(person.id, ParticipantState.WITHDRAWN)
         books.set_project_state(kept.id, ProjectState.DISPOSED, at=at)
         event = means.author.event(
             "dispose",

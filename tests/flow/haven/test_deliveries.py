@@ -1,0 +1,125 @@
+"""Deliveries that were begun: the books say of each what is outside, and a withdrawal waits for who writes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import evolve, frozen
+
+from fivesafes.core.errors import TryAgain
+from fivesafes.flow.haven.deliveries import _RECORD, Cleaner, settle_deliveries, sweep_deliveries, write_end
+from fivesafes.flow.haven.model import KeptParticipant, KeptRelease, ReleaseState, WithdrawalKind
+from fivesafes.flow.haven.withdraw import resume_withdrawals, withdraw
+from fivesafes.flow.ports import Left
+from fivesafes.flow.sign_off import RECORD
+
+if TYPE_CHECKING:
+    from tests.flow.haven.conftest import World
+
+PART = ".there.0123.part"
+
+
+@frozen
+class Finds:
+    """A place outside in which the given is found."""
+
+    left: Left
+
+    def settle(self, to: Path, part: str, *, settled: Callable[[Left], None]) -> Left:
+        """Find it."""
+        assert (to.name, part) == ("there", PART)
+        if self.left in {Left.SWEPT, Left.NOTHING}:
+            settled(self.left)
+        return self.left
+
+
+def going(world: "World", tmp_path: Path) -> KeptParticipant:
+    """Begin a delivery of one person's data."""
+    person: KeptParticipant = world.admit("DOE^JANE", subject="aaaaaaaa")
+    world.release("r1", [person])
+    with world.books.deed():
+        (row,) = world.books.releases()
+        world.books.set_release_state(row.id, ReleaseState.GOING)
+        world.books.drop_release(row.id)
+        there = str(tmp_path / "outside" / "there")
+        world.books.add_release(evolve(row, state=ReleaseState.GOING, destination=there, part=PART))
+    return person
+
+
+def cleaner(world: "World", left: Left) -> Cleaner:
+    """Clean where this is found."""
+    return Cleaner(books=world.books, deliveries=Finds(left), author=world.means.author)
+
+
+def row(world: "World") -> KeptRelease | None:
+    """Give the one release, or None."""
+    return next(iter(world.books.releases()), None)
+
+
+def test_the_record_is_looked_for_where_releases_have_it() -> None:
+    """Two names of one file."""
+    assert _RECORD == RECORD
+
+
+@pytest.mark.parametrize("left", [Left.SWEPT, Left.NOTHING])
+def test_what_never_left_has_no_row_and_the_trail_says_so(world: "World", tmp_path: Path, left: Left) -> None:
+    """A recall of it would alarm somebody who has nothing."""
+    going(world, tmp_path)
+    assert settle_deliveries(cleaner(world, left)) == {"r1": left}
+    assert row(world) is None
+    assert world.events()[-1] == ("export", "stopped")
+    assert settle_deliveries(cleaner(world, left)) == {}
+
+
+@pytest.mark.parametrize("left", [Left.AWAY, Left.WRITING])
+def test_what_cannot_be_known_stays_as_it_is(world: "World", tmp_path: Path, left: Left) -> None:
+    """Neither out nor stopped."""
+    going(world, tmp_path)
+    before, events = row(world), world.events()
+    settle_deliveries(cleaner(world, left))
+    assert (row(world), world.events()) == (before, events)
+
+
+@pytest.mark.parametrize("left", [Left.NOTHING, Left.AWAY])
+def test_what_stands_at_its_destination_is_out(world: "World", tmp_path: Path, left: Left) -> None:
+    """Its own record says that it is this release; another candidate's does not."""
+    going(world, tmp_path)
+    record = tmp_path / "outside" / "there" / RECORD
+    record.parent.mkdir(parents=True)
+    record.write_text('{"candidate": "other"}')
+    settle_deliveries(cleaner(world, Left.AWAY))
+    assert row(world).state is ReleaseState.GOING  # type: ignore[union-attr] # it is there
+    record.write_text('{"candidate": "%s"}' % ("d" * 64))
+    settle_deliveries(cleaner(world, left))
+    assert (row(world).state, row(world).part) == (ReleaseState.OUT, "")  # type: ignore[union-attr] # as above
+    assert world.events()[-1] == ("export", "out")
+
+
+def test_a_withdrawal_waits_for_a_release_that_is_being_written(world: "World", tmp_path: Path) -> None:
+    """It is done when that has stopped; what was swept is not recalled."""
+    person = going(world, tmp_path)
+    other = world.admit("ROE^RICHARD", subject="bbbbbbbb")
+    with pytest.raises(TryAgain, match="being written"):
+        sweep_deliveries(cleaner(world, Left.WRITING), participant=person.id)
+    assert sweep_deliveries(cleaner(world, Left.WRITING), participant=other.id) == 0
+    means = evolve(world.means, deliveries=Finds(Left.WRITING))
+    waits = withdraw(means, person.id, WithdrawalKind.FULL)
+    assert not waits.done
+    assert "being written" in waits.waits_for[0]
+    (done,) = resume_withdrawals(evolve(means, deliveries=Finds(Left.SWEPT)))
+    assert done.done
+    assert row(world) is None
+
+
+def test_what_was_recalled_while_it_left_stays_recalled(world: "World", tmp_path: Path) -> None:
+    """Its place could not be seen from where the withdrawal was done."""
+    person = going(world, tmp_path)
+    assert withdraw(evolve(world.means, deliveries=Finds(Left.AWAY)), person.id, WithdrawalKind.FULL).done
+    begun = row(world)
+    assert begun is not None
+    assert begun.state is ReleaseState.RECALLED
+    with world.books.deed():
+        told = world.means.author.event("export", "release r1", "out", project=begun.project)
+        write_end(world.books, begun, told, stands=True)
+    assert (row(world).state, row(world).part) == (ReleaseState.RECALLED, "")  # type: ignore[union-attr] # it is there

@@ -1,0 +1,156 @@
+"""A release on its way out is in the books before its first byte is outside, and never stays half there."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.wiring.conftest import Place
+from tests.wiring.releases.releasing import Killed, release, released_rows, withdrawn
+
+from fivesafes.core.errors import TryAgain
+from fivesafes.flow.haven.model import ReleaseState
+from fivesafes.flow.sign_off import RECORD
+from fivesafes.wiring.consent import carry_on
+
+
+def killed(*_args: object, **_kwargs: object) -> None:
+    """Stand for kill -9: nothing of ours runs afterwards."""
+    raise Killed
+
+
+def kill_at(patch: pytest.MonkeyPatch, name: str) -> None:
+    """Kill at a moment of the delivery, so that not even its own cleaning comes."""
+    module = "fivesafes.engines.destinations.delivery"
+    patch.setattr(f"{module}.{name}", killed)
+    patch.setattr(f"{module}.removed", killed)
+
+
+def beside(to: Path) -> list[str]:
+    """Name what lies where the release goes, but for the release itself."""
+    return sorted(one.name for one in to.parent.iterdir() if one != to) if to.parent.exists() else []
+
+
+def test_a_delivery_stands_in_the_books_before_its_first_byte_is_outside(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while it copies: the row says where the part lies, by its random name; the next command sweeps it."""
+    with ready.open() as haven:
+        with monkeypatch.context() as patch:
+            kill_at(patch, "durable")
+            with pytest.raises(Killed):
+                release(haven, to)
+        (row,) = released_rows(haven)
+        assert row.state is ReleaseState.GOING
+        assert (to.parent / row.part / "dataset_description.json").exists()
+        assert not to.exists()
+        carry_on(haven)
+        assert released_rows(haven) == []
+        assert beside(to) == []
+
+
+def test_a_delivery_killed_when_it_stands_is_out(ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the renaming and the books: the next command sees that it arrived."""
+    with ready.open() as haven:
+        with monkeypatch.context() as patch:
+            patch.setattr("fivesafes.flow.entering.Leaving.arrived", killed)
+            patch.setattr("fivesafes.flow.entering.Leaving.stopped", killed)
+            with pytest.raises(Killed):
+                release(haven, to)
+        assert (to / RECORD).exists()
+        assert [one.state for one in released_rows(haven)] == [ReleaseState.GOING]
+        carry_on(haven)
+        (row,) = released_rows(haven)
+        assert (row.state, row.part) == (ReleaseState.OUT, "")
+        assert beside(to) == []
+
+
+def test_a_withdrawal_removes_the_part_of_a_killed_delivery(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lay outside is gone before the receipt is written, and no release is recalled that nobody has."""
+    with ready.open() as haven:
+        with monkeypatch.context() as patch:
+            kill_at(patch, "durable")
+            with pytest.raises(Killed):
+                release(haven, to)
+        done = withdrawn(haven)
+        assert done.done
+        assert beside(to) == []
+        assert done.withdrawal.receipt is not None
+        assert done.withdrawal.receipt["recalled"] == []
+
+
+def test_a_withdrawal_names_the_part_that_it_cannot_reach(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is away: the notice says where the part lies; when the disk is back the part goes all the same."""
+    with ready.open() as haven:
+        with monkeypatch.context() as patch:
+            kill_at(patch, "durable")
+            with pytest.raises(Killed):
+                release(haven, to)
+        (row,) = released_rows(haven)
+        away = to.parent.rename(to.parent.with_name("unplugged"))
+        assert withdrawn(haven).done
+        (notice,) = (haven.path / "documents" / "journey").glob("recall-*.txt")
+        assert row.part in notice.read_text(encoding="utf-8")
+        assert [one.state for one in released_rows(haven)] == [ReleaseState.RECALLED]
+        away.rename(to.parent)
+        carry_on(haven)
+        assert beside(to) == []
+        assert [(one.state, one.part) for one in released_rows(haven)] == [(ReleaseState.RECALLED, "")]
+
+
+def test_a_part_that_cannot_be_seen_is_not_taken_for_gone(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another disk at the same path, or another machine: the row stays until somebody can look."""
+    with ready.open() as haven:
+        with monkeypatch.context() as patch:
+            kill_at(patch, "durable")
+            with pytest.raises(Killed):
+                release(haven, to)
+        away = to.parent.rename(to.parent.with_name("unplugged"))
+        to.parent.mkdir()
+        carry_on(haven)
+        assert [one.state for one in released_rows(haven)] == [ReleaseState.GOING]
+        shutil.rmtree(away)
+
+
+def test_a_second_release_to_one_destination_is_refused_while_the_first_is_written(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither mixed nor swept: the first ends as if nobody else had come."""
+    from fivesafes.engines.destinations import delivery  # noqa: PLC0415 - beside what it looks into
+
+    said: list[str] = []
+    real = delivery.durable
+
+    def meanwhile(folder: Path) -> None:
+        if not said:
+            with pytest.raises(TryAgain, match="being written to this destination") as refusal:
+                delivery.DeliveryDestination().release(folder, to=to, aside=to.parent / "aside", passage=_Unasked())
+            said.append(refusal.value.fix)
+            carry_on(haven)  # nor does another command of the haven take it for dead
+        real(folder)
+
+    with ready.open() as haven:
+        monkeypatch.setattr(delivery, "durable", meanwhile)
+        assert release(haven, to).release == to.name
+        assert said
+        assert [one.state for one in released_rows(haven)] == [ReleaseState.OUT]
+        assert beside(to) == []
+
+
+class _Unasked:
+    """A passage that nobody may begin."""
+
+    def begin(self, part: str) -> None:
+        """Fail."""
+        raise AssertionError(part)
+
+    def leave(self) -> None:
+        """Fail."""
+        raise AssertionError
+
+    arrived = stopped = leave
