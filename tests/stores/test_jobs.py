@@ -3,9 +3,11 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +28,8 @@ from hypothesis.stateful import (
 from tests.databases import HavenDatabase
 from tests.stores.conftest import NOW, make_project
 
-from fivesafes.flow.haven.model import JobState
+from fivesafes.flow.haven.model import Job, JobState
+from fivesafes.flow.haven.owner import Standing
 from fivesafes.stores.books import DjangoBooks
 from fivesafes.stores.database import current_database
 from fivesafes.stores.jobs import PAUSE, DjangoJobs
@@ -55,16 +58,27 @@ def test_jobs_are_claimed_in_the_order_of_creation_and_by_project(jobs: DjangoJo
     assert jobs.add("p2", "series", {"b": "1"}, at=NOW) == 1
     first = jobs.claim("w1", at=NOW, lease=LEASE, limit=2)
     assert [(job.object, job.attempts, job.worker, job.lease_until) for job in first] == [
-        ("c", 1, "w1", NOW + LEASE),
-        ("a", 1, "w1", NOW + LEASE),
+        ("c", 0, "w1", NOW + LEASE),
+        ("a", 0, "w1", NOW + LEASE),
     ]
     assert jobs.claim("w2", at=NOW, lease=LEASE, project="p1", limit=5) == []
     assert [job.object for job in jobs.claim("w2", at=NOW, lease=LEASE, project="p2", limit=5)] == ["b"]
     assert jobs.counts() == {"p1": {"running": 2}, "p2": {"running": 1}}
 
 
+def test_what_another_has_done_since_somebody_looked_is_not_done_again(jobs: DjangoJobs) -> None:
+    """Done from the same inputs it stays done, unless its result is known to be missing."""
+    jobs.add("p1", "series", {"a": "1"}, at=NOW)
+    (job,) = jobs.claim("w", at=NOW, lease=LEASE)
+    assert jobs.finish(job.id, "w", JobState.DONE, at=NOW)
+    assert jobs.add("p1", "series", {"a": "1"}, at=NOW) == 0
+    assert states(jobs) == {"a": JobState.DONE}
+    assert jobs.add("p1", "series", {"a": "1"}, at=NOW, again=["a"]) == 1
+    assert states(jobs) == {"a": JobState.QUEUED}
+
+
 def test_what_is_asked_for_again_is_done_again_unless_it_runs(jobs: DjangoJobs) -> None:
-    """Who adds names what is missing, so a done one is queued again; a running one is left alone."""
+    """With other inputs a done one is queued again; a running one is left alone."""
     jobs.add("p1", "series", {"a": "1", "b": "1"}, at=NOW)
     for job in jobs.claim("w", at=NOW, lease=LEASE, limit=1):
         assert jobs.finish(job.id, "w", JobState.DONE, at=NOW)
@@ -73,7 +87,7 @@ def test_what_is_asked_for_again_is_done_again_unless_it_runs(jobs: DjangoJobs) 
     assert states(jobs) == {"a": JobState.DONE, "b": JobState.RUNNING}
     assert jobs.add("p1", "series", {"a": "2"}, at=NOW) == 1
     again = jobs.claim("w", at=NOW, lease=LEASE, limit=5)
-    assert [(job.object, job.inputs, job.attempts) for job in again] == [("a", "2", 1)]
+    assert [(job.object, job.inputs, job.attempts) for job in again] == [("a", "2", 0)]
     assert jobs.add("p1", "release", {"a": "1"}, at=NOW) == 1  # another kind of work is another job
 
 
@@ -82,23 +96,26 @@ def test_what_stopped_waits_for_other_inputs_or_a_person(jobs: DjangoJobs, state
     """The same inputs would stop again; other inputs or a person's wish begin anew."""
     jobs.add("p1", "series", {"a": "1", "b": "1"}, at=NOW)
     for job in jobs.claim("w", at=NOW, lease=LEASE, limit=2):
-        jobs.finish(job.id, "w", state, at=NOW, why="it broke")
+        jobs.finish(job.id, "w", state, at=NOW, why="it broke", fix="mend it")
     assert jobs.add("p1", "series", {"a": "1", "b": "2"}, at=NOW) == 1
     assert states(jobs) == {"a": state, "b": JobState.QUEUED}
+    assert [(job.why, job.fix) for job in jobs.jobs("p1", state)] == [("it broke", "mend it")]
     assert jobs.retry("p1", at=NOW) == 1
     assert jobs.retry("p2", at=NOW) == 0
-    assert [(job.attempts, job.why) for job in jobs.jobs("p1", JobState.QUEUED)] == [(0, ""), (0, "")]
+    assert [(job.attempts, job.why, job.fix) for job in jobs.jobs("p1", JobState.QUEUED)] == [(0, "", ""), (0, "", "")]
 
 
 def test_a_job_whose_lease_ended_goes_to_another_and_the_first_is_told(jobs: DjangoJobs) -> None:
     """A heartbeat keeps it; silence loses it, and then neither heartbeat nor result counts."""
     jobs.add("p1", "series", {"a": "1"}, at=NOW)
     (job,) = jobs.claim("w1", at=NOW, lease=LEASE)
+    assert jobs.begin(job.id, "w1", at=NOW)
     assert jobs.heartbeat([job.id], "w1", at=NOW + 4 * MINUTE, lease=LEASE, stage="deface") == 1
     assert jobs.claim("w2", at=NOW + 8 * MINUTE, lease=LEASE) == []
     assert [one.stage for one in jobs.jobs()] == ["deface"]
     (taken,) = jobs.claim("w2", at=NOW + 9 * MINUTE, lease=LEASE)
-    assert (taken.id, taken.attempts, taken.worker) == (job.id, 2, "w2")
+    assert (taken.id, taken.attempts, taken.worker, taken.stage) == (job.id, 1, "w2", "")
+    assert not jobs.begin(job.id, "w1", at=NOW + 9 * MINUTE)
     assert jobs.heartbeat([job.id], "w1", at=NOW + 9 * MINUTE, lease=LEASE) == 0
     assert not jobs.finish(job.id, "w1", JobState.DONE, at=NOW + 9 * MINUTE)
     assert jobs.finish(job.id, "w2", JobState.DONE, at=NOW + 9 * MINUTE)
@@ -118,17 +135,98 @@ def test_a_lease_from_a_clock_that_was_a_year_ahead_holds_nobody_up(jobs: Django
 
 
 def test_a_job_that_kills_its_worker_three_times_is_quarantined(jobs: DjangoJobs) -> None:
-    """The third lease that ends is the last, and the reason says so."""
+    """The third death while it was at work is the last; the reason says so, and what to do."""
     jobs.add("p1", "series", {"a": "1", "b": "1"}, at=NOW)
     at = NOW
     for attempt in (1, 2, 3):
         (job,) = jobs.claim("w", at=at, lease=LEASE)
-        assert (job.object, job.attempts) == ("a", attempt)
+        assert (job.object, job.attempts, job.deaths) == ("a", attempt - 1, attempt - 1)
+        assert jobs.begin(job.id, "w", at=at)
         at += LEASE
     (other,) = jobs.claim("w", at=at, lease=LEASE)
     assert other.object == "b"
     (stopped,) = jobs.jobs("p1", JobState.QUARANTINED)
     assert (stopped.object, stopped.why, stopped.worker) == ("a", "killed its worker three times", "")
+    assert "process p1 --retry" in stopped.fix
+
+
+def test_what_was_held_and_not_begun_is_not_blamed_for_its_workers_death(jobs: DjangoJobs) -> None:
+    """Its worker may die as often as it likes: only what was at work is counted."""
+    jobs.add("p1", "series", {"killer": "1", "innocent": "1"}, at=NOW)
+    at = NOW
+    for _ in range(3):
+        held = {job.object: job for job in jobs.claim("w", at=at, lease=LEASE, limit=2)}
+        assert jobs.begin(held["killer"].id, "w", at=at)
+        assert (held["innocent"].attempts, held["innocent"].deaths) == (0, 0)
+        at += LEASE
+    (innocent,) = jobs.claim("w", at=at, lease=LEASE, limit=2)
+    assert (innocent.object, innocent.attempts, innocent.deaths) == ("innocent", 0, 0)
+    assert states(jobs) == {"killer": JobState.QUARANTINED, "innocent": JobState.RUNNING}
+
+
+def test_a_beginning_counts_once_for_each_claim_and_only_for_its_holder(jobs: DjangoJobs) -> None:
+    """Tried again within one claim it is one attempt; what was cancelled meanwhile does not begin."""
+    jobs.add("p1", "series", {"a": "1", "b": "1"}, at=NOW)
+    a, b = jobs.claim("w", at=NOW, lease=LEASE, limit=2)
+    assert jobs.begin(a.id, "w", at=NOW)
+    assert jobs.begin(a.id, "w", at=NOW + MINUTE)
+    assert not jobs.begin(b.id, "another", at=NOW)
+    jobs.cancel(["b"], at=NOW, why="withdrawn")
+    assert not jobs.begin(b.id, "w", at=NOW)
+    assert [(job.object, job.attempts, job.begun_at) for job in jobs.jobs()] == [("a", 1, NOW), ("b", 0, None)]
+
+
+def test_a_heartbeat_prolongs_and_only_a_new_stage_is_a_change(jobs: DjangoJobs) -> None:
+    """So that it can be told since when a job is in its stage."""
+    jobs.add("p1", "series", {"a": "1"}, at=NOW)
+    (job,) = jobs.claim("w", at=NOW, lease=LEASE)
+    jobs.begin(job.id, "w", at=NOW)
+    jobs.heartbeat([job.id], "w", at=NOW + MINUTE, lease=LEASE, stage="convert")
+    jobs.heartbeat([job.id], "w", at=NOW + 3 * MINUTE, lease=LEASE)
+    (job,) = jobs.jobs()
+    assert (job.begun_at, job.stage, job.changed_at) == (NOW, "convert", NOW + MINUTE)
+    assert job.lease_until == NOW + 3 * MINUTE + LEASE
+
+
+STANDINGS = {"dead": Standing.GONE, "alive": Standing.ALIVE}
+
+
+def test_what_a_dead_process_of_this_machine_held_is_free_at_once(books: DjangoBooks) -> None:
+    """The living one's and the far one's stay theirs until their leases end."""
+    assert books.project("p1")
+    jobs = DjangoJobs(standing=lambda worker: STANDINGS.get(worker, Standing.UNKNOWN))
+    jobs.add("p1", "series", {"a": "1", "b": "1", "c": "1"}, at=NOW)
+    for worker in ("dead", "alive", "far away"):
+        (job,) = held_by(worker)
+        assert jobs.begin(job.id, worker, at=NOW)
+    (taken,) = jobs.claim("next", at=NOW, lease=LEASE, limit=5)
+    assert (taken.object, taken.deaths) == ("a", 1)
+    both = jobs.claim("next", at=NOW + LEASE, lease=LEASE, limit=5)
+    assert [(job.object, job.deaths) for job in both if job.object != "a"] == [("b", 0), ("c", 1)]
+
+
+def held_by(worker: str) -> Sequence[Job]:
+    """Let a worker hold the next job while nobody is known to be dead."""
+    return DjangoJobs(standing=lambda _: Standing.UNKNOWN).claim(worker, at=NOW, lease=LEASE)
+
+
+def test_a_real_process_that_was_killed_loses_its_jobs_to_the_next_claim(jobs: DjangoJobs) -> None:
+    """No lease is waited for on one machine; while it lives nobody gets them."""
+    jobs.add("p1", "series", {"a": "1"}, at=NOW)
+    words = "from fivesafes.flow.haven.owner import Owner; print(Owner.here().name(), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        worker = process.stdout.readline().strip()
+        (job,) = jobs.claim(worker, at=NOW, lease=LEASE)
+        assert jobs.begin(job.id, worker, at=NOW)
+        assert jobs.claim("next", at=NOW, lease=LEASE) == []
+        process.kill()
+        process.wait()
+    (taken,) = jobs.claim("next", at=NOW, lease=LEASE)
+    assert (taken.object, taken.worker, taken.deaths) == ("a", "next", 1)
+    assert taken.why == "its worker died while it was at work on it (1 of 3 times)"
 
 
 def test_what_could_not_be_done_at_the_time_waits_a_little_longer_each_time(jobs: DjangoJobs) -> None:
@@ -137,26 +235,28 @@ def test_what_could_not_be_done_at_the_time_waits_a_little_longer_each_time(jobs
     at = NOW
     for attempt in (1, 2):
         (job,) = jobs.claim("w", at=at, lease=LEASE)
+        jobs.begin(job.id, "w", at=at)
         assert jobs.finish(job.id, "w", JobState.QUEUED, at=at, why="the disk is full")
         pause = attempt * PAUSE
         assert jobs.claim("w", at=at + pause - timedelta(seconds=1), lease=LEASE) == []
         at += pause
     (job,) = jobs.claim("w", at=at, lease=LEASE)
-    assert (job.attempts, job.why) == (3, "the disk is full")
+    assert (job.attempts, job.why) == (2, "the disk is full")
     jobs.finish(job.id, "w", JobState.QUEUED, at=at)
     assert jobs.add("p1", "series", {"a": "1"}, at=at) == 1
     assert len(jobs.claim("w", at=at, lease=LEASE)) == 1
 
 
-def test_what_was_not_begun_is_given_back_without_an_attempt(jobs: DjangoJobs) -> None:
-    """Only its holder can give a job back."""
-    jobs.add("p1", "series", {"a": "1"}, at=NOW)
-    (job,) = jobs.claim("w", at=NOW, lease=LEASE)
-    jobs.give_back([job.id], "another", at=NOW)
-    assert states(jobs) == {"a": JobState.RUNNING}
-    jobs.give_back([job.id], "w", at=NOW)
-    (job,) = jobs.claim("w2", at=NOW, lease=LEASE)
-    assert (job.attempts, job.worker) == (1, "w2")
+def test_what_is_given_back_has_no_attempt_more(jobs: DjangoJobs) -> None:
+    """Begun or not: somebody stopped it.  Only its holder can give a job back."""
+    jobs.add("p1", "series", {"a": "1", "b": "1"}, at=NOW)
+    a, b = jobs.claim("w", at=NOW, lease=LEASE, limit=2)
+    jobs.begin(a.id, "w", at=NOW)
+    jobs.give_back([a.id, b.id], "another", at=NOW)
+    assert set(states(jobs).values()) == {JobState.RUNNING}
+    jobs.give_back([a.id, b.id], "w", at=NOW)
+    taken = jobs.claim("w2", at=NOW, lease=LEASE, limit=2)
+    assert [(job.attempts, job.deaths, job.begun_at, job.worker) for job in taken] == [(0, 0, None, "w2")] * 2
 
 
 def test_a_cancelled_job_is_nobodys_and_no_retry_revives_it(jobs: DjangoJobs) -> None:
@@ -223,8 +323,16 @@ class Table(RuleBasedStateMachine):
         for job in self.jobs.claim(worker, at=self.at, lease=LEASE, limit=limit):
             if job.id in self.holder:
                 assert self.holder[job.id][1] <= self.at, "claimed while another held it"
-            assert 1 <= job.attempts <= 3
+            assert job.deaths < 3
             self.holder[job.id] = (worker, self.at + LEASE)
+
+    @precondition(lambda self: self.known)
+    @rule(worker=st.sampled_from("uvw"), data=st.data())
+    def begin(self, worker: str, data: st.DataObject) -> None:
+        """Only the holder's job begins."""
+        id_ = data.draw(st.sampled_from(sorted(self.known)))
+        if self.jobs.begin(id_, worker, at=self.at):
+            assert self.holder[id_][0] == worker
 
     @rule(worker=st.sampled_from("uvw"))
     def beat(self, worker: str) -> None:
@@ -261,6 +369,8 @@ class Table(RuleBasedStateMachine):
         assert all(number <= 1 for number in self.ended.values())
         for job in rows:
             assert bool(job.worker) == (job.state is JobState.RUNNING)
+            assert (job.state is JobState.QUARANTINED) or job.deaths < 3
+            assert job.deaths <= job.attempts
             assert (job.state is JobState.DONE) == (self.ended[job.id] == 1)
             if job.state is JobState.RUNNING:
                 assert self.holder[job.id][0] == job.worker
@@ -356,9 +466,10 @@ def test_who_works_alone_takes_back_what_the_dead_held(jobs: DjangoJobs) -> None
     """No lease is waited for; the attempt counts, and other projects' jobs stay with who holds them."""
     jobs.add("p1", "series", {"a": "1"}, at=NOW)
     jobs.add("p2", "series", {"b": "1"}, at=NOW)
-    jobs.claim("dead", at=NOW, lease=LEASE, limit=5)
+    for job in jobs.claim("dead", at=NOW, lease=LEASE, limit=5):
+        jobs.begin(job.id, "dead", at=NOW)
     assert jobs.take_back("p1", at=NOW) == 1
     (again,) = jobs.claim("alive", at=NOW, lease=LEASE, limit=5)
-    assert (again.object, again.attempts, again.worker) == ("a", 2, "alive")
+    assert (again.object, again.attempts, again.deaths, again.worker) == ("a", 1, 1, "alive")
     (other,) = jobs.jobs("p2")
     assert other.worker == "dead"

@@ -7,9 +7,9 @@ are, for the person who reviews, and its originals are where they were.
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -35,9 +35,14 @@ from fivesafes.flow.steps import Drawer, FacePlan, convert_scan, deface_scan, de
 from fivesafes.output.manifest import digest_of, files_below
 from fivesafes.setting.vault.seal import seal
 
+V = TypeVar("V")
+
 OUTCOME: Final = "outcome.json"
 KEPT: Final = "kept"
 """Where, in a series' scratch, lies what may stay."""
+STEPS: Final = ("deidentify", "convert", "deface")
+_STEP: Final = "step"
+"""Where, in a series' scratch, stands the name of the step it is in."""
 
 
 @frozen(kw_only=True)
@@ -56,6 +61,20 @@ class SeriesContext:
     draw: Drawer
     recipients: Mapping[SeriesId, str] = field(factory=dict)
     """To whom pictures of a face are sealed, by series; where nobody is named they stay in clear beside the scans."""
+
+    def narrowed(self, series: Collection[str]) -> "SeriesContext":
+        """Leave out all other series: a worker process is given what it works on, and no more."""
+        return evolve(
+            self,
+            scans=_only(self.scans, series),
+            inputs=_only(self.inputs, series),
+            faces=_only(self.faces, series),
+            recipients=_only(self.recipients, series),
+        )
+
+
+def _only(what: Mapping[SeriesId, V], series: Collection[str]) -> dict[SeriesId, V]:
+    return {SeriesId(one): what[SeriesId(one)] for one in series if one in what}
 
 
 def finished_before(context: SeriesContext, series: SeriesId) -> SeriesOutcome | None:
@@ -112,6 +131,20 @@ def publish_series(place: Workplace, series: SeriesId) -> None:
     shutil.rmtree(place.scratch / series, ignore_errors=True)
 
 
+def drop_series(place: Workplace, series: SeriesId) -> None:
+    """Remove what a step has left of a series that is not to be published from here; what another published stays."""
+    shutil.rmtree(place.scratch / series, ignore_errors=True)
+
+
+def step_of(place: Workplace, series: SeriesId) -> str:
+    """Name the step that a series is in, or nothing; never anything but a step's name, whatever a step wrote there."""
+    try:
+        told = (place.scratch / series / _STEP).read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    return told if told in STEPS else ""
+
+
 def discard_series(place: Workplace, series: SeriesId) -> None:
     """Remove what was made of a series that may no longer be touched."""
     for folder in (place.scratch, place.finished):
@@ -133,16 +166,22 @@ def _through_steps(context: SeriesContext, scan: Scan, scratch: Path) -> SeriesO
         now = time.perf_counter()
         seconds[step], clock = round(now - clock, 3), now
 
+    def enter(step: str) -> None:
+        (scratch / _STEP).write_text(step, encoding="ascii")
+
+    enter("deidentify")
     deidentified, header_verdict = deidentify_scan(
         scan, into=scratch / "dicom", profile=load_profile(context.profile), pseudonyms=context.pseudonyms
     )
     lap("deidentify")
+    enter("convert")
     bids, bids_verdict = convert_scan(
         deidentified, into=scratch / "bids", converter=context.converter, sidecar=context.sidecar
     )
     described = describe(deidentified.folder)
     shutil.rmtree(scratch / "dicom")
     lap("convert")
+    enter("deface")
     plan = context.faces[scan.id]
     defaced, face_verdict = deface_scan(
         bids, into=scratch / "faces", defacer=context.defacer, plan=plan, draw=context.draw

@@ -10,13 +10,15 @@ from fivesafes.core.ids import SeriesId
 from fivesafes.core.verdict import Verdict, refuse
 from fivesafes.flow.haven.model import Job, JobState, ParticipantState
 from fivesafes.flow.haven.outcomes import output_digest, steps_of
-from fivesafes.flow.haven.work import Desk, drain
+from fivesafes.flow.haven.work import Desk, NotAsked, Task, drain
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.flow.series import (
     SeriesContext,
     discard_series,
+    drop_series,
     finished_before,
     publish_series,
+    step_of,
     stopped_outcome,
     work_series,
 )
@@ -43,7 +45,10 @@ class Done:
 
 
 def do_series(shift: Shift, context: SeriesContext, wanted: Sequence[SeriesId]) -> Done:
-    """Do what is not finished from the same inputs, in the order given; tell of every series how it stands now."""
+    """Do what is not finished from the same inputs, in the order given; tell of every series how it stands now.
+
+    What was finished before is read whole, to see that it is what was written; what failed is tried anew.
+    """
     written = _written_down(shift)
     finished: dict[str, SeriesOutcome] = {}
     for series in wanted:
@@ -52,20 +57,67 @@ def do_series(shift: Shift, context: SeriesContext, wanted: Sequence[SeriesId]) 
             finished[series] = before
     todo: dict[str, str] = {series: context.inputs[series] for series in wanted if series not in finished}
     results: dict[str, SeriesOutcome] = dict(finished)
+
+    def came(outcome: SeriesOutcome) -> None:
+        results[outcome.id] = outcome
+
     if todo:
-        shift.desk.jobs.add(shift.project, KIND, todo, at=shift.desk.clock())
-
-        def keep(job: Job, outcome: SeriesOutcome) -> None:
-            results[job.object] = _keep(shift, context, outcome)
-
-        def tell(job: Job, error: FiveSafesError, state: JobState) -> None:
-            shift.desk.books.tell(shift.event(f"series {job.object}", state.value, error.what))
-
-        drain(shift.desk, context, do=_do, keep=keep, tell=tell)
+        _work(shift, context, todo, written, came)
     left = [series for series in wanted if series not in results]
     outcomes, postponed = _looked_up(shift, context, left)
     ordered = sorted([*results.values(), *outcomes], key=lambda one: one.id)  # finishing first must not show
     return Done(outcomes=tuple(ordered), postponed=tuple(postponed))
+
+
+def do_waiting(shift: Shift, context: SeriesContext, wanted: Sequence[SeriesId]) -> Done:
+    """Do what nobody has done from the same inputs, and leave telling how it stands to who does all of it.
+
+    For workers, which look again and again: what is done is neither read nor held in memory nor, where it failed,
+    tried anew.
+    """
+    written = _written_down(shift)
+    todo: dict[str, str] = {
+        series: context.inputs[series]
+        for series in wanted
+        if written.get(series) != context.inputs[series] or not (context.place.finished / series).exists()
+    }
+    if todo:
+        _work(shift, context, todo, written, lambda _: None)
+    jobs = {job.object: job for job in shift.desk.jobs.jobs(shift.project) if job.kind == KIND}
+    over = {JobState.DONE, JobState.FAILED, JobState.QUARANTINED}
+    left = (jobs.get(series) for series in todo)
+    return Done(outcomes=(), postponed=tuple(_postponed(job) for job in left if job is None or job.state not in over))
+
+
+def _work(
+    shift: Shift,
+    context: SeriesContext,
+    todo: Mapping[str, str],
+    written: Mapping[str, str],
+    came: Callable[[SeriesOutcome], None],
+) -> None:
+    missed = [series for series in todo if written.get(series) == todo[series]]  # done, and its result is not here
+    shift.desk.jobs.add(shift.project, KIND, todo, at=shift.desk.clock(), again=missed)
+    drain(shift.desk, _task(shift, context, came))
+
+
+def _task(
+    shift: Shift, context: SeriesContext, came: Callable[[SeriesOutcome], None]
+) -> Task[SeriesContext, SeriesOutcome]:
+    def keep(_job: Job, outcome: SeriesOutcome) -> None:
+        came(_keep(shift, context, outcome))
+
+    def tell(job: Job, error: FiveSafesError, state: JobState) -> None:
+        shift.desk.books.tell(shift.event(f"series {job.object}", state.value, error.what))
+
+    return Task(
+        context=lambda jobs: context.narrowed([job.object for job in jobs]),
+        do=_do,
+        keep=keep,
+        tell=tell,
+        drop=lambda job: drop_series(context.place, SeriesId(job.object)),
+        stage=lambda job: step_of(context.place, SeriesId(job.object)),
+    )
 
 
 def _written_down(shift: Shift) -> dict[str, str]:
@@ -75,6 +127,9 @@ def _written_down(shift: Shift) -> dict[str, str]:
 
 
 def _do(context: SeriesContext, job: Job) -> SeriesOutcome:
+    if job.object not in context.scans:  # queued before, by who was allowed more than we are
+        message = "the series is not admitted any more"
+        raise NotAsked(message, fix="see what the gate says of it; once it is admitted it is queued again")
     return work_series(context, SeriesId(job.object))
 
 
@@ -129,9 +184,13 @@ def _looked_up(
         elif job is not None and job.state in {JobState.FAILED, JobState.QUARANTINED}:
             outcomes.append(_given_up(context, series, job))
         else:
-            why = job.why if job is not None and job.why else "another worker has it in hand"
-            postponed.append(TryAgain(why, fix="run the same command again"))
+            postponed.append(_postponed(job))
     return outcomes, postponed
+
+
+def _postponed(job: Job | None) -> TryAgain:
+    why = job.why if job is not None and job.why else "another worker has it in hand"
+    return TryAgain(why, fix="run the same command again")
 
 
 def _given_up(context: SeriesContext, series: SeriesId, job: Job) -> SeriesOutcome:

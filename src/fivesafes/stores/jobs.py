@@ -1,30 +1,38 @@
 """The leased job table: who does what until when.  Payloads are ids and digests; the caller's clock decides.
 
-A job is held by one worker at a time, for as long as its lease; a worker that is silent for longer loses it.  What a
-worker brings back counts only while it holds the job (``finish`` says), so nothing is done twice.
+A job is held by one worker at a time, for as long as its lease; a worker that is silent for longer loses it, and one
+whose process is known to be gone loses it at once.  What a worker brings back counts only while it holds the job
+(``finish`` says), so nothing is done twice.  A death counts only against what was being done when it came (``begin``).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Case, Count, F, Q, QuerySet, When
 
 from fivesafes.flow.haven.model import Job as JobValue
 from fivesafes.flow.haven.model import JobState
+from fivesafes.flow.haven.owner import Standing, standing_of
 from fivesafes.stores.books.rows import groups
 from fivesafes.stores.database import clear_errors
 from fivesafes.stores.models import Job
 
+MOST_DEATHS: Final = 3
 MOST_ATTEMPTS: Final = 3
 PAUSE: Final = timedelta(minutes=1)
 """How long a job that could not be done waits for each attempt it has had, unless somebody asks for it anew."""
 
 _LONGEST: Final = 2
 """Leases that a lease may seem to last: clocks of two machines may differ, by up to one of them."""
+_DIED: Final = "its worker died while it was at work on it ({deaths} of {most} times)"
 _KILLED: Final = "killed its worker three times"
+_AFTER_DEATHS: Final = (
+    "look for what ended it: too little memory? the system's log tells; "
+    "fivesafes process {project} --retry --workers 1 tries again, one series at a time"
+)
 _QUEUED, _RUNNING, _DONE = JobState.QUEUED.value, JobState.RUNNING.value, JobState.DONE.value
 _STOPPED: Final = (JobState.FAILED.value, JobState.QUARANTINED.value)
 
@@ -32,50 +40,72 @@ _STOPPED: Final = (JobState.FAILED.value, JobState.QUARANTINED.value)
 class DjangoJobs:
     """Implements ``flow.haven.ports.Jobs`` on the open database; within a deed it joins the deed's transaction."""
 
-    def add(self, project: str, kind: str, objects: Mapping[str, str], *, at: datetime) -> int:
-        """Queue a job per object (id → digest of inputs): callers name what they miss, so what is done is done again.
+    def __init__(self, *, standing: Callable[[str], Standing] = standing_of) -> None:
+        """Take who tells whether a worker still lives."""
+        self._standing = standing
 
-        A failed or quarantined job is queued again with other inputs than before; one that runs is left alone.  Gives
-        how many of these objects are queued now.
+    def add(
+        self, project: str, kind: str, objects: Mapping[str, str], *, at: datetime, again: Collection[str] = ()
+    ) -> int:
+        """Queue a job per object (id → digest of inputs), unless one ended with the same inputs; one that runs stays.
+
+        What is done is queued ``again`` where the caller misses its result.  Gives how many are queued now.
         """
         with _written():
-            return sum(_add(project, kind, dict(group), at) for group in groups(objects.items()))
+            return sum(_add(project, kind, dict(group), at, again) for group in groups(objects.items()))
 
     def claim(
         self, worker: str, *, at: datetime, lease: timedelta, project: str | None = None, limit: int = 1
     ) -> Sequence[JobValue]:
-        """Take jobs whose lease has ended, then queued ones in the order of creation; attempts count up.
+        """Take queued jobs in the order of creation, also those that a silent or dead worker held.
 
-        A job whose lease ended on its third attempt is quarantined instead, with the reason.  ``worker`` names one
-        process at one time: a name that is used again could take another's job for its own.
+        A job that was at work at the third death of its worker is quarantined instead, with the reason.  ``worker``
+        names one process at one time: a name that is used again could take another's job for its own.
         """
         with _written():
-            left = _free(Job.objects.filter(_over(at, lease), state=_RUNNING), project)
-            for row in left.filter(attempts__gte=MOST_ATTEMPTS):
-                row.state, row.worker, row.lease_until, row.changed_at = JobState.QUARANTINED.value, "", None, at
-                row.why = f"{_KILLED} (before that: {row.why})" if row.why else _KILLED
-                row.save(update_fields=["state", "worker", "lease_until", "changed_at", "why"])
-            taken = [row.pk for row in left.filter(attempts__lt=MOST_ATTEMPTS)[:limit]]
+            self._set_free(project, at=at, lease=lease)
             waited = _over(at, lease) | Q(lease_until=None)
-            queued = _free(Job.objects.filter(waited, state=_QUEUED), project)
-            taken += [row.pk for row in queued[: limit - len(taken)]]
+            taken = [row.pk for row in _free(Job.objects.filter(waited, state=_QUEUED), project)[:limit]]
             Job.objects.filter(id__in=taken).update(
-                state=_RUNNING,
-                worker=worker,
-                stage="",
-                attempts=F("attempts") + 1,
-                lease_until=at + lease,
-                changed_at=at,
+                state=_RUNNING, worker=worker, stage="", begun_at=None, lease_until=at + lease, changed_at=at
             )
             return [_job(row) for row in Job.objects.filter(id__in=taken).order_by("id")]
 
+    def _set_free(self, project: str | None, *, at: datetime, lease: timedelta) -> None:
+        """Queue again what nobody holds any more, or quarantine it."""
+        running = Job.objects.filter(state=_RUNNING)
+        names = running.order_by().values_list("worker", flat=True).distinct()
+        standings = {name: self._standing(name) for name in names}
+        gone = [name for name, standing in standings.items() if standing is Standing.GONE]
+        for row in _free(running.filter(_over(at, lease) | Q(worker__in=gone)), project):
+            # A process that lives was silent, as when its machine slept: that is no death.
+            died = row.begun_at is not None and standings.get(row.worker) is not Standing.ALIVE
+            row.deaths += died
+            row.state = JobState.QUARANTINED.value if died and row.deaths >= MOST_DEATHS else _QUEUED
+            if died:
+                row.why = _KILLED if row.state != _QUEUED else _DIED.format(deaths=row.deaths, most=MOST_DEATHS)
+                row.fix = "" if row.state == _QUEUED else _AFTER_DEATHS.format(project=row.project_id)
+            row.worker, row.stage, row.begun_at, row.lease_until, row.changed_at = "", "", None, None, at
+            row.save()
+
+    def begin(self, id_: int, worker: str, *, at: datetime) -> bool:
+        """Mark that the work itself begins: an attempt more, once for each claim; False when it is not to begin."""
+        with _written():
+            begun = _held([id_], worker).filter(begun_at=None)
+            if begun.update(begun_at=at, changed_at=at, attempts=F("attempts") + 1):
+                return True
+            return _held([id_], worker).exists()
+
     def heartbeat(self, ids: Iterable[int], worker: str, *, at: datetime, lease: timedelta, stage: str = "") -> int:
-        """Prolong leases that this worker still holds; give how many it holds.  ``stage`` is kept when it is empty."""
-        said: dict[str, Any] = {"lease_until": at + lease, "changed_at": at, **({"stage": stage} if stage else {})}
+        """Prolong leases that this worker still holds; give how many it holds.
+
+        With a ``stage`` it says that they entered it now; without one they stay in theirs, since when they were.
+        """
+        said: dict[str, Any] = {"lease_until": at + lease, **({"stage": stage, "changed_at": at} if stage else {})}
         with _written():
             return sum(_held(group, worker).update(**said) for group in groups(ids))
 
-    def finish(self, id_: int, worker: str, state: JobState, *, at: datetime, why: str = "") -> bool:
+    def finish(self, id_: int, worker: str, state: JobState, *, at: datetime, why: str = "", fix: str = "") -> bool:
         """End a job that this worker holds; False when it is no longer this worker's.
 
         ``QUEUED`` says that it could not be done at the time: it waits a minute for each attempt it has had.
@@ -84,23 +114,30 @@ class DjangoJobs:
             row = _locked(_held([id_], worker)).first()
             if row is None:
                 return False
-            row.state, row.why, row.changed_at, row.worker = state.value, why, at, ""
+            row.state, row.why, row.fix, row.changed_at, row.worker = state.value, why, fix, at, ""
             row.lease_until = at + PAUSE * row.attempts if state is JobState.QUEUED else None
-            row.save(update_fields=["state", "why", "changed_at", "worker", "lease_until"])
+            row.save(update_fields=["state", "why", "fix", "changed_at", "worker", "lease_until"])
             return True
 
     def give_back(self, ids: Iterable[int], worker: str, *, at: datetime) -> None:
-        """Queue jobs again that were claimed and not begun; the attempt does not count."""
+        """Queue jobs again that were claimed; an attempt that was begun does not count: somebody stopped it."""
+        attempts = Case(When(begun_at=None, then=F("attempts")), default=F("attempts") - 1)
         with _written():
             for group in groups(ids):
                 _held(group, worker).update(
-                    state=_QUEUED, worker="", stage="", attempts=F("attempts") - 1, lease_until=None, changed_at=at
+                    state=_QUEUED,
+                    worker="",
+                    stage="",
+                    attempts=attempts,
+                    begun_at=None,
+                    lease_until=None,
+                    changed_at=at,
                 )
 
     def take_back(self, project: str, *, at: datetime) -> int:
         """End the leases of a project's running jobs; the attempts that were begun count."""
         with _written():
-            return Job.objects.filter(project_id=project, state=_RUNNING).update(lease_until=at, changed_at=at)
+            return Job.objects.filter(project_id=project, state=_RUNNING).update(lease_until=at)
 
     def cancel(self, objects: Iterable[str], *, at: datetime, why: str) -> None:
         """End every job about these objects that is not done, whoever holds it."""
@@ -116,6 +153,16 @@ class DjangoJobs:
             rows = rows.filter(project_id=project)
         if states:
             rows = rows.filter(state__in=[state.value for state in states])
+        return [_job(row) for row in rows]
+
+    def done_last(self, project: str, *, limit: int) -> Sequence[JobValue]:
+        """Give the jobs that were done last, the newest first."""
+        rows = Job.objects.filter(project_id=project, state=_DONE).order_by("-changed_at", "-id")
+        return [_job(row) for row in rows[:limit]]
+
+    def put_off(self, project: str) -> Sequence[JobValue]:
+        """Give the queued jobs that were tried before, oldest first."""
+        rows = Job.objects.filter(project_id=project, state=_QUEUED).exclude(why="").order_by("id")
         return [_job(row) for row in rows]
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
@@ -146,15 +193,18 @@ def _afresh(at: datetime) -> dict[str, Any]:
     return {
         "state": _QUEUED,
         "attempts": 0,
+        "deaths": 0,
         "worker": "",
         "stage": "",
+        "begun_at": None,
         "why": "",
+        "fix": "",
         "lease_until": None,
         "changed_at": at,
     }
 
 
-def _add(project: str, kind: str, inputs: Mapping[str, str], at: datetime) -> int:
+def _add(project: str, kind: str, inputs: Mapping[str, str], at: datetime, again: Collection[str]) -> int:
     mine = Job.objects.filter(project_id=project, kind=kind, object__in=list(inputs))
     there = {row.object: row for row in _locked(mine)}
     said = {"project_id": project, "kind": kind, "created_at": at, **_afresh(at)}
@@ -163,8 +213,9 @@ def _add(project: str, kind: str, inputs: Mapping[str, str], at: datetime) -> in
     changed = []
     for row in there.values():
         wanted = inputs[row.object]
-        again = row.state in {_DONE, JobState.CANCELLED.value}
-        if again or (row.state in _STOPPED and row.inputs != wanted):
+        ended = row.state in {_DONE, *_STOPPED} and row.inputs != wanted
+        missed = row.state == _DONE and row.object in again
+        if ended or missed or row.state == JobState.CANCELLED.value:
             for name, value in _afresh(at).items():
                 setattr(row, name, value)
         if row.state == _QUEUED:
@@ -203,9 +254,12 @@ def _job(row: Job) -> JobValue:
         state=JobState(row.state),
         inputs=row.inputs,
         attempts=row.attempts,
+        deaths=row.deaths,
         worker=row.worker,
         stage=row.stage,
+        begun_at=row.begun_at,
         lease_until=row.lease_until,
         why=row.why,
+        fix=row.fix,
         changed_at=row.changed_at,
     )

@@ -3,10 +3,10 @@
 from collections import Counter
 from typing import Any
 
-from fivesafes.flow.haven.model import JobState
 from fivesafes.flow.haven.retention import due
 from fivesafes.flow.plan import Plan, make_plan
 from fivesafes.stores.workspaces import load_report
+from fivesafes.wiring.at_work import work_of
 from fivesafes.wiring.haven import OpenHaven
 
 
@@ -46,8 +46,6 @@ def status_of(haven: OpenHaven) -> dict[str, Any]:
     ended = {one.project: one for one in due(haven.books, on=haven.clock().date())}
     projects = []
     for kept in haven.books.projects():
-        stopped = haven.jobs.jobs(kept.id, JobState.FAILED, JobState.QUARANTINED)
-        running = haven.jobs.jobs(kept.id, JobState.RUNNING)
         report = load_report(haven.workspaces.private(kept.id))
         told = ended.get(kept.id)
         projects.append(
@@ -57,13 +55,7 @@ def status_of(haven: OpenHaven) -> dict[str, Any]:
                 "series": dict(Counter(one.state.value for one in haven.books.series(kept.id))),
                 "set_aside": len(haven.books.asides(kept.id)),
                 "jobs": dict(counts.get(kept.id, {})),
-                "running": [
-                    {"object": f"{one.kind} {one.object}", "stage": one.stage, "since": one.changed_at.isoformat()}
-                    for one in running
-                ],
-                "stopped": [
-                    {"object": f"{one.kind} {one.object}", "state": one.state.value, "why": one.why} for one in stopped
-                ],
+                **work_of(haven.jobs, kept.id, counts.get(kept.id, {}), now=haven.clock()),
                 "last": report["outcome"]["sentence"] if report else None,
                 "releases": len(haven.books.releases(kept.id)),
                 "approval_ended": bool(told and told.approval_ended),

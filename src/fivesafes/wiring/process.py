@@ -1,7 +1,9 @@
 """A haven's work: a project's sealed scans through every step, and out through the airlock."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from attrs import frozen
@@ -9,11 +11,12 @@ from attrs import frozen
 from fivesafes.core.errors import UsageMistake
 from fivesafes.core.progress import Progress
 from fivesafes.engines.keepers.client import KeeperClient
-from fivesafes.flow.haven.model import KeptProject
+from fivesafes.flow.haven.model import JobState, KeptProject
 from fivesafes.flow.haven.source import open_project
-from fivesafes.flow.haven.work import new_worker_name
+from fivesafes.flow.haven.work import LEASE, new_worker_name
 from fivesafes.flow.release import Conclusion, Door, conclude
 from fivesafes.flow.run import Engines, Runner, RunState, StudyRequest
+from fivesafes.flow.series_jobs import do_series, do_waiting
 from fivesafes.stores.workshop import Company, opened_bench
 from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
@@ -26,10 +29,14 @@ NOWHERE = "not-released-from-here"
 
 @frozen(kw_only=True)
 class Way:
-    """How the work is to be done: by how many processes, with which defacer."""
+    """How the work is to be done: by how many processes, with which defacer.
+
+    ``lease`` says how long a series stays with a worker that is silent, where nobody can tell whether it lives.
+    """
 
     workers: int | None = None
     defacer: str = "embedded"
+    lease: timedelta = LEASE
 
 
 def process_project(haven: OpenHaven, project: str, way: Way, *, to: Path | None, progress: Progress) -> Conclusion:
@@ -41,7 +48,7 @@ def process_project(haven: OpenHaven, project: str, way: Way, *, to: Path | None
     check_access(haven)
     if to is not None:
         check_exports(haven)
-        _check_outside(haven, to)
+        check_outside(haven, to)
     door = Door.SHUT if to is None else Door.OPEN
     with _opened(haven, project, way, to=to, company=Company.ALONE, progress=progress) as (runner, request):
         haven.jobs.take_back(project, at=haven.clock())  # we hold the bench alone: whoever had them is dead
@@ -50,10 +57,10 @@ def process_project(haven: OpenHaven, project: str, way: Way, *, to: Path | None
     return conclusion
 
 
-def _check_outside(haven: OpenHaven, to: Path) -> None:
+def check_outside(haven: OpenHaven, to: Path) -> None:
     """Refuse to release into the haven, its keys, or a backup of them: backups and sweeps would take it for theirs."""
     target = to.resolve()
-    for place in (haven.path, haven.keys, *haven.config.key_backups):
+    for place in (haven.path, haven.keys, *haven.keyring.places()):
         if target.is_relative_to(place.resolve()):
             message = "the destination lies in the haven, or where its keys are"
             raise UsageMistake(message, fix="name a folder outside")
@@ -67,6 +74,26 @@ def work_on_project(haven: OpenHaven, project: str, way: Way, *, progress: Progr
         return runner.process(request)
 
 
+def what_is_there(haven: OpenHaven, project: str) -> str | None:
+    """Digest all that decides what there is to do, without opening anything; None while jobs wait or run.
+
+    Who has worked on a project need not look at it again while this stays the same: each look is told in the trail.
+    """
+    counts = haven.jobs.counts().get(project, {})
+    if counts.get(JobState.QUEUED.value, 0) or counts.get(JobState.RUNNING.value, 0):
+        return None
+    digest = hashlib.sha256()
+    for part in (
+        haven.clock().date(),
+        haven.project(project),
+        sorted((one.id, one.state.value, one.digest) for one in haven.books.series(project)),
+        sorted((one.id, one.state.value) for one in haven.books.participants(project)),
+        sorted((id_, one.recorded_at) for id_, one in haven.books.consents(project).items()),
+    ):
+        digest.update(repr(part).encode())
+    return digest.hexdigest()
+
+
 @contextmanager
 def _opened(
     haven: OpenHaven, project: str, way: Way, *, to: Path | None, company: Company, progress: Progress
@@ -76,7 +103,8 @@ def _opened(
     target = to.absolute() if to is not None else private / NOWHERE
     with keeper_of(haven.config, haven.keys) as keeper, opened_bench(private, release=target, company=company) as place:
         made = _engines(keeper, kept, way)
-        opened = open_project(kept, haven.books, keeper, pseudonyms=made.pseudonyms, on=haven.clock().date())
+        actor = _actor(to, company)
+        opened = open_project(kept, haven.books, keeper, pseudonyms=made.pseudonyms, author=haven.author(actor))
         request = StudyRequest(
             project=kept.project,
             consents=opened.consents,
@@ -94,10 +122,18 @@ def _opened(
             progress=progress,
             clock=haven.clock,
             project=project,
-            actor="fivesafes process" if to is None else "fivesafes release",
+            actor=actor,
             worker=new_worker_name(),
+            lease=way.lease,
+            series=do_series if company is Company.ALONE else do_waiting,
         )
         yield runner, request
+
+
+def _actor(to: Path | None, company: Company) -> str:
+    if to is not None:
+        return "fivesafes release"
+    return "fivesafes process" if company is Company.ALONE else "fivesafes worker"
 
 
 def _engines(keeper: KeeperClient, kept: KeptProject, way: Way) -> Engines:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +82,68 @@ def test_no_job_is_lost_when_the_pool_breaks_between_two_submits() -> None:
         answered.append(job)
         time.sleep(0.4)
     assert sorted(answered) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def wait_for(folder: Path, number: int) -> int:
+    """Wait until the last of the first pair waits too, then let 2 kill; others are done at once."""
+    (folder / f"begun-{number}").touch()
+    if number in {1, 2}:
+        while len(list(folder.iterdir())) < 2:
+            time.sleep(0.01)
+    return killed(number)
+
+
+def test_each_job_is_told_of_before_it_begins_and_never_more_than_there_are_workers(
+    executor: Executor, tmp_path: Path
+) -> None:
+    """What is told of is at work: none waits in a queue behind it; and what may not begin does not."""
+    told: list[int] = []
+
+    def starting(number: int) -> bool:
+        if number == 4:
+            return False
+        assert len(told) - len(list(tmp_path.iterdir())) < executor.workers
+        told.append(number)
+        return True
+
+    results = dict(executor.run_with(tmp_path, note, [1, 2, 3, 4, 5], starting=starting))
+    assert results == {1: 1, 2: 2, 3: 3, 5: 5}
+    assert sorted(told) == [1, 2, 3, 5]
+
+
+def note(folder: Path, number: int) -> int:
+    """Leave a trace when it is done."""
+    (folder / str(number)).touch()
+    return number
+
+
+def test_only_what_was_at_work_when_the_pool_broke_is_tried_alone(tmp_path: Path) -> None:
+    """The killer and its neighbour; what had not begun goes on side by side, in as many processes as before."""
+    made: Executor = load("executor", "process")(2)
+    told: list[int] = []
+
+    def starting(number: int) -> bool:
+        told.append(number)
+        return True
+
+    results = dict(made.run_with(tmp_path, wait_for, [1, 2, 3, 4, 5, 6], starting=starting))
+    assert isinstance(results.pop(2), TryAgain)
+    assert results == {1: 1, 3: 3, 4: 4, 5: 5, 6: 6}
+    assert told.count(2) == 2
+    assert all(told.count(number) == 1 for number in (3, 4, 5, 6))
+
+
+def test_closing_early_does_not_wait_for_what_is_at_work() -> None:
+    """Who stops a run, or fails, takes no more results: the processes end at once."""
+    made: Executor = load("executor", "process")(2)
+    results = made.run(slow, [0, 60, 60])
+    assert next(results)[1] == 0
+    began = time.monotonic()
+    results.close()  # type: ignore[attr-defined] # a generator
+    assert time.monotonic() - began < 30
+
+
+def slow(seconds: int) -> int:
+    """Take this long."""
+    time.sleep(seconds)
+    return seconds

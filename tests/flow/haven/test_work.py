@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from typing import Any, ClassVar
 
 import pytest
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from tests.databases import HavenDatabase
 from tests.stores.conftest import NOW, make_person, make_project
 
@@ -19,7 +20,7 @@ from fivesafes.core.progress import Silent
 from fivesafes.engines.executors.inline import InlineExecutor
 from fivesafes.engines.executors.process import ProcessExecutor
 from fivesafes.flow.haven.model import Job, JobState
-from fivesafes.flow.haven.work import Desk, Drained, _next_size, drain, new_worker_name
+from fivesafes.flow.haven.work import Desk, Drained, NotAsked, Task, _next_size, drain, new_worker_name
 from fivesafes.stores.books import DjangoBooks
 from fivesafes.stores.database import current_database
 from fivesafes.stores.jobs import DjangoJobs
@@ -54,26 +55,44 @@ def work(context: dict[str, str], job: Job) -> str:
         raise TryAgain("the store is away", fix="wait")
     if job.object.startswith("bad"):
         raise InvalidInput("no image in it", fix="look")
+    if job.object.startswith("stray"):
+        raise NotAsked("nobody asks for it", fix="ask")
     if job.object.startswith("bug"):
         raise ValueError("Jane Doe")
     if job.object.startswith("full"):
         raise OSError(errno.ENOSPC, "no space", "/scans/Jane Doe")
     if job.object.startswith("kill"):
         os.kill(os.getpid(), 9)
+    if job.object.startswith("end all"):
+        os.kill(os.getppid(), 9)
+        time.sleep(30)
+    if job.object.startswith("beside"):
+        time.sleep(1)
     return f"{context['greeting']} {job.object}"
 
 
 @frozen
 class Kept:
-    """What was kept and told, by object."""
+    """What was kept, told and dropped, by object; and for which objects a context was asked."""
 
-    results: dict[str, str]
-    told: dict[str, tuple[str, JobState]]
+    results: dict[str, str] = field(factory=dict)
+    told: dict[str, tuple[str, JobState]] = field(factory=dict)
+    dropped: list[str] = field(factory=list)
+    groups: list[list[str]] = field(factory=list)
 
 
-def run(desk: Desk, do: Callable[[dict[str, str], Job], str] = work) -> tuple[Drained, Kept]:
+def run(
+    desk: Desk,
+    do: Callable[[dict[str, str], Job], str] = work,
+    *,
+    stage: Callable[[Job], str] = lambda _: "",
+) -> tuple[Drained, Kept]:
     """Drain with callbacks that write an event each."""
-    kept = Kept({}, {})
+    kept = Kept()
+
+    def context(jobs: Sequence[Job]) -> dict[str, str]:
+        kept.groups.append([job.object for job in jobs])
+        return {"greeting": "hello"}
 
     def keep(job: Job, result: str) -> None:
         desk.books.tell(event(job, "done"))
@@ -83,7 +102,19 @@ def run(desk: Desk, do: Callable[[dict[str, str], Job], str] = work) -> tuple[Dr
         desk.books.tell(event(job, state.value))
         kept.told[job.object] = (error.what, state)
 
-    return drain(desk, {"greeting": "hello"}, do=do, keep=keep, tell=tell), kept
+    def drop(job: Job) -> None:
+        kept.dropped.append(job.object)
+
+    return drain(desk, Task(context=context, do=do, keep=keep, tell=tell, drop=drop, stage=stage)), kept
+
+
+def task(
+    keep: Callable[[Job, str], None], tell: Callable[[Job, FiveSafesError, JobState], None]
+) -> Task[dict[str, str], str]:
+    """Make a task of the usual work with other callbacks."""
+    return Task(
+        context=lambda _: {"greeting": ""}, do=work, keep=keep, tell=tell, drop=lambda _: None, stage=lambda _: ""
+    )
 
 
 def event(job: Job, outcome: str) -> Event:
@@ -108,9 +139,10 @@ def test_what_was_done_is_kept_with_the_jobs_end_and_its_event(desk: Desk) -> No
 
 def test_each_way_not_to_be_done_has_its_state_and_reason(desk: Desk) -> None:
     """The moment's fault waits, the scan's fails, ours fails without quoting a value; the others go on."""
-    queue(desk, "bug", "bad", "busy", "full", "good")
+    queue(desk, "bug", "bad", "busy", "full", "good", "stray")
     drained, kept = run(desk)
-    assert drained.ended == {JobState.FAILED: 2, JobState.QUEUED: 2, JobState.DONE: 1}
+    assert drained.ended == {JobState.FAILED: 2, JobState.QUEUED: 2, JobState.DONE: 1, JobState.CANCELLED: 1}
+    assert sorted(kept.dropped) == ["bad", "bug", "busy", "full", "stray"]
     assert kept.told["bad"] == ("no image in it", JobState.FAILED)
     assert kept.told["busy"] == ("the store is away", JobState.QUEUED)
     assert kept.told["full"][1] is JobState.QUEUED
@@ -124,7 +156,9 @@ def test_each_way_not_to_be_done_has_its_state_and_reason(desk: Desk) -> None:
         "busy": True,
         "full": True,
         "good": False,
+        "stray": True,
     }
+    assert {job.object: job.fix for job in desk.jobs.jobs()}["bad"] == "look"
 
 
 def test_the_third_attempt_that_can_not_be_done_is_the_last(desk: Desk) -> None:
@@ -153,7 +187,7 @@ def test_what_can_not_be_kept_fails_and_leaves_nothing(desk: Desk) -> None:
     def tell(_job: Job, error: FiveSafesError, state: JobState) -> None:
         told.append(f"{state} {error.what}")
 
-    drain(desk, {"greeting": ""}, do=work, keep=keep, tell=tell)
+    drain(desk, task(keep, tell))
     assert told == ["failed two of one name"]
     assert desk.books.participant("cat") is None
 
@@ -166,7 +200,7 @@ def test_a_bug_while_keeping_is_raised_and_the_others_are_given_back(desk: Desk)
         raise KeyError(job.object)
 
     with pytest.raises(KeyError):
-        drain(desk, {"greeting": ""}, do=work, keep=keep, tell=lambda *_: None)
+        drain(desk, task(keep, lambda *_: None))
     assert states(desk) == {"a": JobState.RUNNING, "b": JobState.QUEUED}
 
 
@@ -175,6 +209,7 @@ def test_what_was_withdrawn_meanwhile_is_dropped(desk: Desk) -> None:
     queue(desk, "a", "b")
     drained, kept = run(desk, lambda context, job: _withdrawn_meanwhile(desk, context, job))
     assert [job.object for job in drained.lost] == ["a"]
+    assert kept.dropped == ["a"]
     assert kept.results == {"b": "hello b"}
     assert states(desk) == {"a": JobState.CANCELLED, "b": JobState.DONE}
     assert TrailEntry.objects.count() == 1
@@ -184,6 +219,104 @@ def _withdrawn_meanwhile(desk: Desk, context: dict[str, str], job: Job) -> str:
     if job.object == "a":
         desk.jobs.cancel(["a"], at=NOW, why="withdrawn")
     return work(context, job)
+
+
+def test_what_was_cancelled_before_its_turn_does_not_begin(desk: Desk) -> None:
+    """A withdrawal between claim and turn: no step touches it, and no attempt is counted."""
+    queue(desk, "a", "b")
+    seen: list[str] = []
+
+    def do(context: dict[str, str], job: Job) -> str:
+        seen.append(job.object)
+        desk.jobs.cancel(["b"], at=NOW, why="withdrawn")
+        return work(context, job)
+
+    drained, _ = run(desk, do)
+    assert seen == ["a"]
+    assert [job.object for job in drained.lost] == ["b"]
+    assert [(job.object, job.attempts) for job in desk.jobs.jobs("p1", JobState.CANCELLED)] == [("b", 0)]
+
+
+def test_a_job_is_marked_as_begun_before_it_is(desk: Desk) -> None:
+    """While it works its row says so; the others are held and not begun."""
+    queue(desk, "a", "b")
+
+    def do(_context: dict[str, str], _job: Job) -> str:
+        return " ".join(f"{one.object}:{one.begun_at is not None}:{one.attempts}" for one in desk.jobs.jobs("p1"))
+
+    _, kept = run(desk, do)
+    assert kept.results == {"a": "a:True:1 b:False:0", "b": "a:True:1 b:True:1"}
+
+
+def test_a_job_tells_its_stage_as_it_enters_it(desk: Desk) -> None:
+    """Within a second or so; nothing is told of stages that did not change."""
+    queue(desk, "a")
+    now = ["convert"]
+
+    def do(_context: dict[str, str], _job: Job) -> str:
+        seen = []
+        for stage in ("convert", "deface"):
+            now[0] = stage
+            for _ in range(400):
+                (row,) = desk.jobs.jobs()
+                if row.stage == stage:
+                    seen.append(row.stage)
+                    break
+                time.sleep(0.02)
+        return " ".join(seen)
+
+    _, kept = run(desk, do, stage=lambda _: now[0])
+    assert kept.results == {"a": "convert deface"}
+
+
+def test_who_was_at_work_at_a_death_is_done_alone_after_the_others(desk: Desk) -> None:
+    """So that a killer kills nobody else's work, and an innocent neighbour is not blamed."""
+    queue(desk, "suspect1", "a", "b", "suspect2")
+    for job in desk.jobs.claim("dead", at=NOW - 2 * desk.lease, lease=desk.lease, limit=4):
+        if job.object.startswith("suspect"):
+            desk.jobs.begin(job.id, "dead", at=NOW - 2 * desk.lease)
+    drained, kept = run(evolve(desk, executor=ProcessExecutor(workers=2)))
+    assert drained.ended == {JobState.DONE: 4}
+    assert kept.groups == [["a", "b"], ["suspect1"], ["suspect2"]]
+
+
+def killed_worker(config: dict[str, Any]) -> None:
+    """Work with two processes until one of the jobs kills this worker."""
+    with current_database(config):
+        books = DjangoBooks()
+        desk = Desk(
+            books=books,
+            jobs=DjangoJobs(),
+            executor=ProcessExecutor(workers=2),
+            clock=lambda: datetime.now(tz=UTC),
+            progress=Silent(),
+            worker=new_worker_name(),
+        )
+        run(desk)
+
+
+def test_a_killer_is_set_aside_after_three_deaths_and_its_neighbours_are_done(haven_database: HavenDatabase) -> None:
+    """Real workers that a series kills; each next one goes on at once, and only the killer is blamed."""
+    with current_database(haven_database.config):
+        books, jobs = DjangoBooks(), DjangoJobs()
+        with books.deed():
+            books.save_project(make_project(), at=NOW)
+        wanted = ["beside 1", "end all", "beside 2", "beside 3", "beside 4"]
+        jobs.add("p1", "series", dict.fromkeys(wanted, "1"), at=datetime.now(tz=UTC))
+    codes = []
+    for _ in range(4):
+        process = get_context("spawn").Process(target=killed_worker, args=(haven_database.config,))
+        process.start()
+        process.join(60)
+        codes.append(process.exitcode)
+    assert codes == [-9, -9, -9, 0]
+    with current_database(haven_database.config):
+        rows = {job.object: job for job in DjangoJobs().jobs()}
+    assert rows["end all"].state is JobState.QUARANTINED
+    assert (rows["end all"].deaths, rows["end all"].why) == (3, "killed its worker three times")
+    others = {job.object: (job.state, job.deaths) for job in rows.values() if job.object != "end all"}
+    assert {state for state, _ in others.values()} == {JobState.DONE}
+    assert max(deaths for _, deaths in others.values()) == 1  # who was beside it at the first death
 
 
 def test_stopped_it_gives_back_what_was_not_finished(desk: Desk) -> None:
@@ -290,7 +423,7 @@ class Crashing:
         """Break."""
         raise RuntimeError("broken")
 
-    def run_with(self, context: Any, work: Any, jobs: Sequence[Any]) -> Iterator[Any]:  # noqa: ANN401 - as above
+    def run_with(self, context: Any, work: Any, jobs: Sequence[Any], *, starting: Any = None) -> Iterator[Any]:  # noqa: ANN401 - as above
         """Break."""
         raise RuntimeError("broken")
 

@@ -21,14 +21,25 @@ class InlineExecutor:
 
     def run(self, work: Callable[[J], R], jobs: Sequence[J]) -> Iterator[tuple[J, R | FiveSafesError]]:
         """Yield each job with its result, in the order given."""
+        return self.run_with(work, _apply, jobs)
+
+    def run_with(
+        self,
+        context: C,
+        work: Callable[[C, J], R],
+        jobs: Sequence[J],
+        *,
+        starting: Callable[[J], bool] | None = None,
+    ) -> Iterator[tuple[J, R | FiveSafesError]]:
+        """Do the same with a context."""
         for job in jobs:
+            if starting is not None and not starting(job):
+                continue
             try:
-                yield job, work(job)
+                yield job, work(context, job)
             except FiveSafesError as error:
                 yield job, error
 
-    def run_with(
-        self, context: C, work: Callable[[C, J], R], jobs: Sequence[J]
-    ) -> Iterator[tuple[J, R | FiveSafesError]]:
-        """Do the same with a context."""
-        return self.run(lambda job: work(context, job), jobs)
+
+def _apply(work: Callable[[J], R], job: J) -> R:
+    return work(job)

@@ -8,12 +8,15 @@ import contextlib
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait as wait_for_any
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+from attrs import frozen
 
 from fivesafes.core.errors import FiveSafesError, TryAgain
 
@@ -36,24 +39,43 @@ class ProcessExecutor:
         return self.run_with(work, _apply, jobs)
 
     def run_with(
-        self, context: C, work: Callable[[C, J], R], jobs: Sequence[J]
+        self,
+        context: C,
+        work: Callable[[C, J], R],
+        jobs: Sequence[J],
+        *,
+        starting: Callable[[J], bool] | None = None,
     ) -> Iterator[tuple[J, R | FiveSafesError]]:
         """Yield each job with its result as it finishes; ``context`` crosses once per worker, not once per job.
 
-        A pool breaks as a whole when one worker is killed and does not tell whose job it was.  What it had not
-        finished is then tried one job at a time, each in a pool of its own, until only the killer is given up.
+        A pool breaks as a whole when one worker is killed and does not tell whose job it was.  What was at work then
+        is tried one job at a time, each in a pool of its own, until only the killer is given up; the rest goes on.
         """
-        workers = min(self.workers, max(len(jobs), 1))
-        unfinished = yield from _pooled(context, work, jobs, workers=workers)
-        for job in unfinished:
-            if (yield from _pooled(context, work, [job], workers=1)):
-                yield (
-                    job,
-                    TryAgain(
-                        "a worker process was killed while it worked on one series (out of memory?)",
-                        fix="run the same command again with --workers 1, or on a machine with more memory",
-                    ),
-                )
+        order = _Order(context=context, work=work, starting=starting)
+        left = list(jobs)
+        while left:
+            suspects, waiting = yield from _pooled(order, left, workers=min(self.workers, len(left)))
+            if waiting and not suspects:  # it broke before anything was at work: go on one by one, so that it ends
+                suspects, waiting = waiting[:1], waiting[1:]
+            for job in suspects:
+                if any((yield from _pooled(order, [job], workers=1))):
+                    yield (
+                        job,
+                        TryAgain(
+                            "a worker process was killed while it worked on one series (out of memory?)",
+                            fix="run the same command again with --workers 1, or on a machine with more memory",
+                        ),
+                    )
+            left = waiting
+
+
+@frozen(kw_only=True)
+class _Order(Generic[C, J, R]):
+    """What is to be done with each job."""
+
+    context: C
+    work: Callable[[C, J], R]
+    starting: Callable[[J], bool] | None
 
 
 def _apply(work: Callable[[J], R], job: J) -> R:
@@ -61,41 +83,72 @@ def _apply(work: Callable[[J], R], job: J) -> R:
 
 
 def _pooled(
-    context: C, work: Callable[[C, J], R], jobs: Sequence[J], *, workers: int
-) -> Generator[tuple[J, R | FiveSafesError], None, list[J]]:
-    """Run the jobs in one pool; return those that it had not finished when it broke.
-
-    At most two jobs per worker are handed over at a time, so that stopping early leaves little to wait for.
-    """
-    queue = list(reversed(jobs))
+    order: _Order[C, J, R], jobs: Sequence[J], *, workers: int
+) -> Generator[tuple[J, R | FiveSafesError], None, tuple[list[J], list[J]]]:
+    """Run the jobs in one pool; when it breaks return those that were handed over, and those that were not."""
+    queue = deque(jobs)
     running: dict[Future[R], J] = {}
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(context,))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(order.context,))
     try:
-        while queue or running:
-            while queue and len(running) < 2 * workers:
-                # A pool can break at any submit: the job leaves the queue only when it was taken.
-                with _interrupts_waiting():
-                    running[pool.submit(_call, work, queue[-1])] = queue[-1]
-                queue.pop()
+        whole = order.starting is None or _ready(pool, workers)
+        whole = whole and _hand_over(pool, order, queue, running, workers)
+        while whole and running:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                error = future.exception()
-                if isinstance(error, BrokenProcessPool):
-                    return [*running.values(), *reversed(queue)]
-                job = running.pop(future)
-                if error is not None and not isinstance(error, FiveSafesError):
-                    raise error
-                yield job, future.result() if error is None else error
-    except KeyboardInterrupt:
+            broken = {future for future in finished if isinstance(future.exception(), BrokenProcessPool)}
+            answers = [(running.pop(future), future) for future in finished - broken]
+            # Handed over before the answers are: who takes one may need a while, and the worker should not wait.
+            whole = not broken and _hand_over(pool, order, queue, running, workers)
+            for job, future in answers:
+                yield job, _answer(future)
+        return list(running.values()), list(queue)
+    except (KeyboardInterrupt, GeneratorExit):
         # Who stops a run does not want to wait for the series at hand; their scratch is cleared by the run.
         for process in list((pool._processes or {}).values()):  # noqa: SLF001 - no public way before Python 3.14
             process.kill()
         raise
-    except BrokenProcessPool:  # submit() to a pool that has just broken
-        return [*running.values(), *reversed(queue)]
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    return []
+
+
+def _answer(future: Future[Any]) -> Any:  # noqa: ANN401 - what the work gave
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, FiveSafesError):
+        return error
+    raise error
+
+
+def _ready(pool: ProcessPoolExecutor, workers: int) -> bool:
+    """Wait until workers have started: what is told of as begun should not be waiting for one; False when it broke."""
+    try:
+        with _interrupts_waiting():
+            started = [pool.submit(os.getpid) for _ in range(workers)]
+        wait(started)
+        return not any(future.exception() for future in started)
+    except BrokenProcessPool:
+        return False
+
+
+def _hand_over(
+    pool: ProcessPoolExecutor, order: _Order[C, J, R], queue: deque[J], running: dict[Future[R], J], workers: int
+) -> bool:
+    """Give the workers what they can take; False when the pool is broken.
+
+    Two jobs each, so that none waits for the next; but one where it is told which ones are at work.
+    """
+    most = workers if order.starting is not None else 2 * workers
+    while queue and len(running) < most:
+        if order.starting is not None and not order.starting(queue[0]):
+            queue.popleft()
+            continue
+        try:  # a pool can break at any submit: the job leaves the queue only when it was taken
+            with _interrupts_waiting():
+                running[pool.submit(_call, order.work, queue[0])] = queue[0]
+        except BrokenProcessPool:
+            return False
+        queue.popleft()
+    return True
 
 
 @contextlib.contextmanager

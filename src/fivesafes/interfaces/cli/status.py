@@ -1,19 +1,29 @@
 """``fivesafes status``: what runs, waits, failed, and why."""
 
+import shutil
+import textwrap
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option
 from fivesafes.interfaces.cli.output import emit_json
 
+_MOST_NAMED: Final = 5
+"""Series that one reason names; the rest is counted, and stands in ``--json``."""
+
 
 @click.command()
 @haven_option
 @json_option
 def command(haven: Path | None, *, as_json: bool) -> None:
-    """Show of each project what is sealed, queued, running, done, given up, and what waits for a person."""
+    """Show of each project what is sealed, queued, running, done, given up, and what waits for a person.
+
+    Of what runs: the step it is in, for how long, how far the work is and how long the rest takes at this rate.
+    """
     from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.wiring.overview import status_of  # noqa: PLC0415 - as above
 
@@ -30,35 +40,99 @@ def command(haven: Path | None, *, as_json: bool) -> None:
 
 def _show(project: dict[str, Any]) -> None:
     click.echo(f"{project['project']} ({project['state']})")
-    click.echo(f"  originals  {_counted(project['series']) or 'none'}; {project['set_aside']} files set aside")
-    click.echo(f"  work       {_progress(project['jobs'])}")
-    for job in project["running"]:
-        click.echo(f"    in hand: {job['object']} since {job['since'][:19]}")
-    for job in project["stopped"]:
-        click.echo(f"    {job['state']}: {job['object']}: {job['why']}")
+    _say("originals", f"{_counted(project['series']) or 'none'}; {project['set_aside']} files set aside")
+    _show_work(project)
     if project["last"]:
-        click.echo(f"  last       {project['last']}")
+        _say("last", project["last"])
     for what, words in (
         ("approval_ended", "the approval has ended: no step works any more"),
         ("disposal_due", "the retention date has passed: dispose of it, or prolong it"),
     ):
         if project[what]:
-            click.echo(f"  due        {words}")
+            _say("due", words)
     if project["consents_ended"]:
-        click.echo(f"  due        the consent of {project['consents_ended']} participants has ended")
+        _say("due", f"the consent of {project['consents_ended']} participants has ended")
     if project["withdrawals_due"]:
-        click.echo(f"  due        {project['withdrawals_due']} withdrawals named a day that has come: consent withdraw")
+        _say("due", f"{project['withdrawals_due']} withdrawals named a day that has come: consent withdraw")
     if project["withdrawals_open"]:
-        click.echo(f"  due        {project['withdrawals_open']} withdrawals go on with the next command")
+        _say("due", f"{project['withdrawals_open']} withdrawals go on with the next command")
+
+
+def _show_work(project: dict[str, Any]) -> None:
+    _say("work", _how_far(project))
+    for job in project["running"]:
+        _say("", _at_work(job))
+    for reason, ids in _by_reason(project["put_off"], "why").items():
+        _say("put off", f"{reason[0]}: {_named(ids)}")
+    for (state, why, fix), ids in _by_reason(project["stopped"], "state", "why", "fix").items():
+        _say(state, f"{why}: {_named(ids)}")
+        _say("", f"do: {fix}" if fix else "do: see what the report says of it")
+    if project["stopped"]:
+        _say("", f"when its cause is mended: fivesafes process {project['project']} --retry")
+
+
+def _how_far(project: Mapping[str, Any]) -> str:
+    progress = project["progress"]
+    if not progress["total"]:
+        return "nothing was queued yet"
+    counts = dict(project["jobs"])
+    waiting = counts.pop("queued", 0) + project["held"]
+    parts = [f"{progress['done']} of {progress['total']} series done"]
+    parts += [f"{len(project['running'])} running"] if project["running"] else []
+    parts += [f"{waiting} waiting"] if waiting else []
+    parts += [f"{counts[state]} {state}" for state in ("failed", "quarantined") if counts.get(state)]
+    told = ", ".join(parts)
+    if progress["seconds_left"] is not None:
+        return f"{told}; about {_span(progress['seconds_left'])} to go"
+    if waiting and not project["workers"]:
+        told += f"; nobody is at work: fivesafes process {project['project']}, or fivesafes worker"
+    return told
+
+
+def _at_work(job: Mapping[str, Any]) -> str:
+    stage = job["stage"] or "begins"
+    told = f"{job['object']}: {stage} {_span(job['stage_seconds'])} (in all {_span(job['seconds'])})"
+    if job["worker"] == "gone":
+        return f"{told}; its worker has died: the next process or worker goes on with it"
+    if job["worker"] == "silent":
+        return f"{told}; its worker on {job['machine'] or 'another machine'} is silent: the next one goes on with it"
+    return told if job["worker"] == "alive" else f"{told} on {job['machine'] or 'another machine'}"
+
+
+def _by_reason(jobs: Sequence[Mapping[str, Any]], *what: str) -> dict[tuple[str, ...], list[str]]:
+    ids: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for job in jobs:
+        ids[tuple(job[one] for one in what)].append(job["object"])
+    return ids
+
+
+def _named(objects: Sequence[str]) -> str:
+    kind = objects[0].split(" ")[0]
+    rest = len(objects) - _MOST_NAMED
+    ids = ", ".join(one.removeprefix(f"{kind} ") for one in objects[:_MOST_NAMED])
+    return f"{kind} {ids}" + (f" and {rest} more (--json names them)" if rest > 0 else "")
+
+
+def _say(label: str, text: str) -> None:
+    """Write a line under its label; what does not fit goes on below it."""
+    width = max(shutil.get_terminal_size().columns, 60)
+    begin = f"  {label:<11} "
+    wrapped = textwrap.wrap(text, width - len(begin), break_long_words=False, break_on_hyphens=False)
+    click.echo(begin + f"\n{' ' * len(begin)}".join(wrapped))
+
+
+def _span(seconds: float) -> str:
+    """Say how long, in the two largest units that matter."""
+    whole = round(seconds)
+    minutes, hours = divmod(whole, 60), divmod(whole // 60, 60)
+    if whole < 60:  # noqa: PLR2004 - a minute
+        return f"{whole} s"
+    if whole < 3600:  # noqa: PLR2004 - an hour
+        return f"{minutes[0]} min {minutes[1]:02} s"
+    if hours[0] < 48:  # noqa: PLR2004 - two days
+        return f"{hours[0]} h {hours[1]:02} min"
+    return f"{hours[0] // 24} days {hours[0] % 24} h"
 
 
 def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} series {word}" for word, count in sorted(counts.items()))
-
-
-def _progress(jobs: dict[str, int]) -> str:
-    total = sum(count for word, count in jobs.items() if word != "cancelled")
-    if not total:
-        return "nothing was queued yet"
-    rest = ", ".join(f"{count} {word}" for word, count in sorted(jobs.items()) if word not in {"done", "cancelled"})
-    return f"{jobs.get('done', 0)} of {total} series done" + (f"; {rest}" if rest else "")

@@ -35,20 +35,25 @@ def command(  # noqa: PLR0913 - a command's options
     A worker de-identifies, converts and defaces; assessing and releasing are left to ``process`` and ``release``.
     """
     from fivesafes.flow.haven.model import ProjectState  # noqa: PLC0415 - loaded when called: help stays quick
-    from fivesafes.wiring.process import Way, work_on_project  # noqa: PLC0415 - as above
+    from fivesafes.wiring.process import Way, what_is_there, work_on_project  # noqa: PLC0415 - as above
 
     way = Way(workers=workers, defacer=defacer)
     code = EXIT_OK
+    done: dict[str, str | None] = {}  # what was there when all of it was done
     while True:
         with shown_progress(quiet=quiet) as progress, tended(haven) as opened:
             running = [one.id for one in opened.books.projects() if one.state is ProjectState.OPEN]
             for project in projects or running:
                 try:
+                    there = what_is_there(opened, project)
+                    if there is not None and done.get(project) == there:
+                        continue
                     state = work_on_project(opened, project, way, progress=progress)
                 except FiveSafesError as stopped:  # one project's trouble is not the others'
                     click.echo(f"{project}: {stopped.what}", err=True)
                     code = stopped.exit_code
                     continue
+                done[project] = None if state.postponed else there
                 if state.postponed:
                     code = PartlyDone.exit_code
         if once:
