@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from fivesafes.core.errors import InvalidInput, PartlyDone, PolicyInvalid, TryAgain
+from fivesafes.core.errors import InvalidInput, PolicyInvalid, TryAgain
 from fivesafes.setting.vault.keys import KeyGone, Openers, add_identity, not_opened_by, participant_key, rewrap
 from fivesafes.setting.vault.seal import AGE_MAGIC, Identity, seal
 from fivesafes.stores.keyring_files import (
     WORKER,
     FileKeyRing,
+    PlaceAway,
     next_worker,
     publish_worker,
     read_identity,
@@ -109,12 +110,64 @@ def test_a_backup_that_is_away_leaves_the_destruction_open(tmp_path: Path) -> No
     """Here it is done; the rest is told, and can be tried again."""
     ring = FileKeyRing(tmp_path / "keyring", backups=[tmp_path / "away"])
     ring.add(NAME, KEY)
-    with pytest.raises(PartlyDone, match="1 backups"):
+    with pytest.raises(PlaceAway, match="backup forget") as told:
         ring.destroy(NAME)
+    assert told.value.places == (tmp_path / "away",)
     with pytest.raises(KeyGone):
         ring.get(NAME)
     (tmp_path / "away").mkdir()
     assert ring.destroy(NAME) == 0
+
+
+def test_half_a_copy_in_a_backup_is_destroyed_with_the_key(tmp_path: Path) -> None:
+    """What a killed backup had begun to write holds the key as well."""
+    half = tmp_path / "backup" / "keyring" / "participants" / f".{Path(NAME).name}.new"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(KEY)
+    with half.open("rb") as former:
+        assert FileKeyRing(tmp_path / "keyring", backups=[tmp_path / "backup"]).destroy(NAME) == 1
+        assert former.read() == bytes(len(KEY))
+    assert not half.exists()
+
+
+def test_a_place_that_is_written_down_is_reached_by_who_was_at_work_before(ring: FileKeyRing, tmp_path: Path) -> None:
+    """Destroying looks at the list when it holds the ring, not when it was opened."""
+    place = tmp_path / "copies"
+    (place / "participants").mkdir(parents=True)
+    ring.add(NAME, KEY)
+    FileKeyRing(tmp_path / "keyring").record_place(place)
+    (place / NAME).write_bytes(KEY)
+    assert ring.places() == (place,)
+    assert ring.destroy(NAME) == 2
+    (place / "participants").rmdir()
+    place.rmdir()
+    with pytest.raises(PlaceAway):
+        ring.destroy(NAME)
+    assert ring.forget_place(place)
+    assert not ring.forget_place(place)
+    assert ring.destroy(NAME) == 0
+
+
+def test_places_are_written_down_once_and_not_below_one_that_is_known(ring: FileKeyRing, tmp_path: Path) -> None:
+    """By whatever link they are named."""
+    named = FileKeyRing(tmp_path / "keyring", backups=[tmp_path / "named"])
+    named.record_place(tmp_path / "named" / "2026")
+    assert ring.places() == ()
+    (tmp_path / "link").symlink_to(tmp_path / "copies")
+    for place in ("copies", "link", "copies/2026", "other"):
+        named.record_place(tmp_path / place)
+    assert ring.places() == (tmp_path / "copies", tmp_path / "other")
+    assert list(ring.names()) == []
+
+
+def test_a_list_of_places_that_cannot_be_read_is_not_taken_for_an_empty_one(ring: FileKeyRing, tmp_path: Path) -> None:
+    """Keys might lie anywhere."""
+    ring.record_place(tmp_path / "copies")
+    (tmp_path / "keyring" / "places.json").write_text("[")
+    with pytest.raises(InvalidInput, match=r"places\.json"):
+        ring.destroy(NAME)
+    with pytest.raises(InvalidInput, match=r"places\.json"):
+        ring.record_place(tmp_path / "more")
 
 
 def test_what_a_killed_process_left_aside_goes_with_the_next_destruction(ring: FileKeyRing, tmp_path: Path) -> None:

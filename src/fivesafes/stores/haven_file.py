@@ -10,6 +10,7 @@ from attrs import frozen
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fivesafes.core.errors import InvalidInput, UsageMistake
+from fivesafes.stores.blobs import sync_folder
 from fivesafes.stores.database import postgresql_config, sqlite_config
 
 FILE: Final = "haven.toml"
@@ -119,7 +120,7 @@ def read_haven_file(path: Path) -> HavenFile:
 
 
 def write_haven_file(path: Path, *, id_: str, origin: str, database: str, store: str, tier: str) -> None:
-    """Write a new haven's description, commented for the person who will extend it."""
+    """Write a new haven's description, commented for the person who will extend it; durable when it returns."""
     text = f"""\
 # What this haven is and where its parts lie.  No secrets belong here.
 schema = 1
@@ -136,5 +137,9 @@ key_backups = []           # folders that hold a copy of keyring/: withdrawals d
 # path = "/mnt/another-machine/checkpoints.txt"
 """
     aside = path / f".{FILE}.new"
-    aside.write_text(text, encoding="utf-8")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     aside.replace(path / FILE)
+    sync_folder(path)

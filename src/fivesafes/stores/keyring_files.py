@@ -6,6 +6,7 @@ know yet.
 """
 
 import fcntl
+import json
 import os
 import re
 import secrets
@@ -24,10 +25,26 @@ WORKER: Final = "worker.agekey"
 _NEXT: Final = "worker.agekey.next"
 _NAME: Final = re.compile(r"(participants/|projects/|)[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.age")
 _ASIDE: Final = "aside"
+_PLACES: Final = "places.json"
+
+
+class PlaceAway(PartlyDone):
+    """A key is destroyed here, and not in the ``places`` that could not be reached."""
+
+    places: tuple[Path, ...] = ()
+
+
+def unfinished(name: str) -> str:
+    """Name the file to which a backup writes first what is to stand under a name."""
+    return f".{name}.new"
 
 
 class FileKeyRing:
-    """Keeps sealed keys in ``folder``; destroys them there and in each of ``backups``, which may hold dated copies."""
+    """Keeps sealed keys in ``folder``; destroys them there and in each of ``backups``, which may hold dated copies.
+
+    A folder to which keys were copied without being among ``backups`` is written down beside the keys
+    (``record_place``), and is one of them from then on.
+    """
 
     def __init__(self, folder: Path, *, backups: Sequence[Path] = ()) -> None:
         """Take the folder, which is made at the first adding, and the folders that hold copies of it."""
@@ -102,25 +119,68 @@ class FileKeyRing:
         """Overwrite and remove a key here and in each backup.  Tells in how many places it was.
 
         A disk may keep what was overwritten (flash, copy on write, snapshots): short-lived backups and disk encryption
-        are what answers that.  Raises PartlyDone when a backup can't be reached; run it again when it is there.
+        are what answers that.  Raises PlaceAway when a backup can't be reached; run it again when it is there.
         """
         _checked(name)
         try:
             with self._locked("lock", fcntl.LOCK_EX):
                 self._sweep()
-                places = _destroyed(self._folder / name)
+                found = _destroyed(self._folder / name)
+                places = self.places()  # as they are when nobody copies: also one that came since we began
         except OSError as error:
             raise refused_by_disk(error, "the key can't be destroyed") from None
-        away = 0
-        for backup in self._backups:
+        away = []
+        for place in places:
             try:
-                places += sum(map(_destroyed, _copies(backup, name)))
+                found += sum(map(_destroyed, _copies(place, name)))
             except OSError:
-                away += 1
+                away.append(place)
         if away:
-            message = f"the key is destroyed here, but {away} backups of the keyring can't be reached"
-            raise PartlyDone(message, fix="make them reachable (key_backups in haven.toml), then run it again")
-        return places
+            raise _away(away)
+        return found
+
+    def places(self) -> tuple[Path, ...]:
+        """Name the folders that hold copies of keys.  Raises InvalidInput when the list of them can't be read."""
+        return tuple(dict.fromkeys((*self._backups, *self._recorded())))
+
+    def record_place(self, folder: Path) -> None:
+        """Write down that copies of keys lie in a folder, unless a place that is known holds it; durable at return."""
+        place = folder.resolve()
+        try:
+            with self._locked("lock", fcntl.LOCK_EX):
+                if not any(place.is_relative_to(known.resolve()) for known in self.places()):
+                    self._write_places([*self._recorded(), place])
+        except OSError as error:
+            raise refused_by_disk(error, "the keyring can't be written to") from None
+
+    def forget_place(self, folder: Path) -> bool:
+        """Take a folder that was destroyed with all its keys off the list; False when it was not recorded."""
+        place = folder.resolve()
+        try:
+            with self._locked("lock", fcntl.LOCK_EX):
+                recorded = self._recorded()
+                if place in recorded:
+                    self._write_places([one for one in recorded if one != place])
+                return place in recorded
+        except OSError as error:
+            raise refused_by_disk(error, "the keyring can't be written to") from None
+
+    def _recorded(self) -> list[Path]:
+        try:
+            return [Path(str(one)) for one in json.loads((self._folder / _PLACES).read_text(encoding="utf-8"))]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError):
+            message = f"the list of folders that hold copies of the keys ({_PLACES} in the keyring) can't be read"
+            raise InvalidInput(
+                message, fix="remove that file, and name all these folders in haven.toml (key_backups)"
+            ) from None
+
+    def _write_places(self, places: Sequence[Path]) -> None:
+        aside = self._aside()
+        _write_synced(aside, (json.dumps([str(one) for one in places], indent=1) + "\n").encode())
+        aside.replace(self._folder / _PLACES)
+        sync_folder(self._folder)
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """List the names below a prefix, sorted."""
@@ -266,10 +326,24 @@ def _linked(aside: Path, final: Path) -> bool:
 
 
 def _copies(backup: Path, name: str) -> list[Path]:
-    """Find a key in a backup, at any depth: backups come in dated folders.  Raises OSError when it is not there."""
+    """Find a key in a backup, at any depth (backups come in dated folders), and what of it was written by halves.
+
+    Raises OSError when the backup is not there.
+    """
     if not backup.is_dir():
         raise FileNotFoundError(backup)
-    return list(backup.rglob(Path(name).name))
+    file = Path(name).name
+    return [*backup.rglob(file), *backup.rglob(unfinished(file))]
+
+
+def _away(places: Sequence[Path]) -> PlaceAway:
+    told = PlaceAway(
+        f"the key is destroyed here, but the backup of the keyring at {', '.join(map(str, places))} can't be reached",
+        fix="make it reachable, then run it again; if it was destroyed itself, take it out of key_backups in "
+        "haven.toml, or run: fivesafes backup forget FOLDER",
+    )
+    told.places = tuple(places)
+    return told
 
 
 def _destroyed(path: Path) -> int:

@@ -1,7 +1,5 @@
 """Backup, restore and the restore test of a haven: data and sealed keys in two places, never in one."""
 
-import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,24 +12,29 @@ from fivesafes.core.progress import Progress
 from fivesafes.flow.controls import current_policy_digest
 from fivesafes.flow.haven.author import Author
 from fivesafes.flow.verify_vault import Checked, verify_vault
-from fivesafes.setting.keyring import keys_folder
+from fivesafes.setting.keyring import KEY_BYTES, keys_folder
 from fivesafes.setting.trail.checkpoint import read_checkpoint
-from fivesafes.setting.trail.note import VerifierKey, notes_in
+from fivesafes.setting.trail.note import NoteSigner, VerifierKey, notes_in
 from fivesafes.setting.trail.verify import verify
 from fivesafes.setting.vault.keys import ADDRESS_KEY, open_secret
-from fivesafes.setting.vault.seal import Identity
+from fivesafes.setting.vault.seal import Identity, unseal
 from fivesafes.stores.backup import (
+    KEYRING,
     BackedUp,
     BackedUpKeys,
     Place,
     Restored,
+    Tombstones,
+    Watch,
     back_up,
     back_up_keys,
-    read_tombstones,
     restore,
+    size_told,
+    write_durably,
 )
+from fivesafes.stores.blobs import make_private
 from fivesafes.stores.books import DjangoBooks
-from fivesafes.stores.haven_file import KEYRING, HavenFile
+from fivesafes.stores.haven_file import HavenFile
 from fivesafes.stores.keyring_files import FileKeyRing, read_identity
 from fivesafes.stores.trail import head, rows
 from fivesafes.wiring.consent import carry_on
@@ -54,6 +57,18 @@ def back_up_keyring(haven: OpenHaven, to: Path) -> BackedUpKeys:
     return done
 
 
+def forget_key_place(haven: OpenHaven, folder: Path) -> None:
+    """Let withdrawals no longer wait for a folder of sealed keys that was destroyed itself, told in the trail.
+
+    Raises UsageMistake when it is not one that was written down.
+    """
+    if not FileKeyRing(haven.config.keyring).forget_place(folder):
+        message = "no copy of the keys was written down to lie in this folder"
+        fix = "name it as it was given to fivesafes backup keys; what haven.toml names (key_backups) is taken out there"
+        raise UsageMistake(message, fix=fix)
+    _tell(haven, "backup", "keys forgotten", places=len(haven.keyring.places()))
+
+
 def _tell(haven: OpenHaven, verb: str, outcome: str, **counts: int) -> None:
     author = haven.author("fivesafes backup")
     event = author.event(verb, f"haven {haven.id}", outcome, project="")
@@ -73,35 +88,42 @@ class Restoring:
 
 
 def restore_haven(wish: Restoring, *, to: Path, database: str, progress: Progress, clock: Clock = utc_now) -> Restored:
-    """Restore a haven's data and keyring into a new folder.
+    """Restore a haven's data and keyring into a new folder, and finish what was withdrawn since.
 
     With a custodian's identity, the address key and the trail's key are opened into this machine's key folder.  Raises
-    Refused when the trail does not go on where the witnesses saw it, InvalidInput when the backup is damaged.
+    InvalidInput when a backup is damaged, or its trail does not go on where the witnesses saw it.
     """
-    author = Author(name="fivesafes backup restore", clock=clock, policy_digest=current_policy_digest())
-    done = restore(
-        wish.backup,
-        to=Place(folder=to, database=database),
-        tombstones=read_tombstones(wish.keys),
-        author=author,
-        open_blobs=lambda haven: blobs_of(haven, keys_folder() / "havens" / haven.id),
-        check=lambda _haven, _manifest: _check_trail(wish),
-        progress=progress,
-    )
-    shutil.copytree(wish.keys / KEYRING, done.haven.keyring, dirs_exist_ok=True)
-    done.haven.keyring.chmod(0o700)
-    if wish.identity is not None:
-        _open_keys(done.haven, read_identity(wish.identity))
+    done = _restored(wish, to=to, database=database, progress=progress, clock=clock)
     with opened_haven(done.haven.path, clock=clock) as restored:
         carry_on(restored)
     return done
 
 
-def _check_trail(wish: Restoring) -> None:
+def _restored(wish: Restoring, *, to: Path, database: str, progress: Progress, clock: Clock = utc_now) -> Restored:
+    """Restore; what is withdrawn again stays under way, and nothing outside the new folder is touched."""
+    watch = Watch(
+        open_blobs=lambda haven: blobs_of(haven, keys_folder() / "havens" / haven.id),
+        check=lambda haven, size, tombstones: _check_trail(wish, haven, size, tombstones),
+        prepare=lambda haven: _open_keys(haven, wish.identity),
+        seen=max(map(size_told, wish.notes), default=0),
+    )
+    return restore(
+        wish.backup,
+        wish.keys,
+        to=Place(folder=to, database=database),
+        watch=watch,
+        author=Author(name="fivesafes backup restore", clock=clock, policy_digest=current_policy_digest()),
+        progress=progress,
+    )
+
+
+def _check_trail(wish: Restoring, haven: HavenFile, size: int, tombstones: Tombstones) -> None:
     """Refuse a trail that is not whole, or not what witnesses saw; a backup may be older than what they keep."""
-    key = VerifierKey.parsed(wish.trail_key.read_text(encoding="utf-8")) if wish.trail_key is not None else None
-    size = head().size
-    notes = [note for note in wish.notes if key is None or read_checkpoint(note, key).checkpoint.size <= size]
+    key = _trail_key(wish, haven)
+    notes = list(wish.notes)
+    if key is not None:
+        given = [*notes, tombstones.checkpoint] if tombstones.checkpoint else notes
+        notes = [note for note in given if read_checkpoint(note, key).checkpoint.size <= size]
     found = verify(rows(), notes=notes, key=key, head=head)
     if found.verdict.refuses:
         worst = max(found.verdict.findings, key=lambda one: one.gravity)
@@ -109,17 +131,27 @@ def _check_trail(wish: Restoring) -> None:
         raise InvalidInput(message, fix="use another backup, and ask who could change this one")
 
 
-def _open_keys(haven: HavenFile, identity: Identity) -> None:
-    """Write the keys that every machine of the haven needs, where none lies yet."""
+def _trail_key(wish: Restoring, haven: HavenFile) -> VerifierKey | None:
+    """Give the key that checkpoints are verified with: as it was given, or out of the keyring with the identity."""
+    if wish.trail_key is not None:
+        return VerifierKey.parsed(wish.trail_key.read_text(encoding="utf-8"))
+    sealed = wish.keys / KEYRING / TRAIL_KEY
+    if wish.identity is None or not sealed.is_file():
+        return None
+    secret = unseal(sealed.read_bytes(), read_identity(wish.identity))
+    return NoteSigner(secret[:KEY_BYTES], haven.origin).key
+
+
+def _open_keys(haven: HavenFile, identity: Path | None) -> None:
+    """Write the keys that every machine of the haven needs, where none lies yet; each complete or absent."""
+    if identity is None:
+        return
     folder = keys_folder() / "havens" / haven.id
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     ring = FileKeyRing(haven.keyring)
     for name, file in ((ADDRESS_KEY, "address.key"), (TRAIL_KEY, "trail.key")):
         if not (folder / file).exists():
-            secret = open_secret(ring, name, identity)
-            handle = os.open(folder / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as opened:
-                opened.write(secret)
+            write_durably(folder / file, open_secret(ring, name, read_identity(identity)))
 
 
 @frozen(kw_only=True)
@@ -150,7 +182,7 @@ def test_restore(haven: Path | None, wish: Restoring, *, database: str, sample: 
 
 def _tested(wish: Restoring, scratch: Path, *, database: str, sample: int, progress: Progress) -> Tested:
     try:
-        done = restore_haven(wish, to=scratch / "haven", database=database, progress=progress)
+        done = _restored(wish, to=scratch / "haven", database=database, progress=progress)
         with opened_haven(done.haven.path) as restored:
             checked = _opened(restored, read_identity(_given(wish)), sample=sample, progress=progress)
     except UsageMistake:

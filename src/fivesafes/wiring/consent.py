@@ -1,15 +1,18 @@
 """Consents, withdrawals and disposals put together: keyring and vault as what is destroyed, the outbox, the author."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from attrs import evolve, frozen
 
-from fivesafes.core.errors import FiveSafesError, PartlyDone
+from fivesafes.core.errors import FiveSafesError, TryAgain
 from fivesafes.core.event import Clock
+from fivesafes.engines.destinations.delivery import DeliveryDestination
+from fivesafes.flow.haven.appointed import begin_appointed
 from fivesafes.flow.haven.consent import Keyed
+from fivesafes.flow.haven.deliveries import Cleaner, settle_deliveries
 from fivesafes.flow.haven.model import KeptParticipant
 from fivesafes.flow.haven.ports import Newcomers
 from fivesafes.flow.haven.shredding import Means, Sweep
@@ -17,15 +20,14 @@ from fivesafes.flow.haven.withdraw import Withdrawn, resume_withdrawals
 from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS, participant_key, pseudonym_key, quarantine_key
 from fivesafes.setting.vault.ports import Blobs, KeyRing
 from fivesafes.setting.vault.vault import shred
-from fivesafes.stores.backup import add_tombstones
+from fivesafes.stores.backup import Tombstones, add_tombstones, tombstones_now, with_disposal
 from fivesafes.stores.database import forget_traces
+from fivesafes.stores.keyring_files import PlaceAway
 from fivesafes.stores.outbox import FolderOutbox
-from fivesafes.wiring.haven import OpenHaven, opened_haven
+from fivesafes.wiring.haven import OpenHaven
 
 DOCUMENTS: Final = "documents"
 """Where notices, receipts and certificates lie in a haven: not in a project's folder, which its disposal removes."""
-
-_BACKUPS: Final = "a backup of the keyring"
 
 
 @frozen(kw_only=True)
@@ -38,15 +40,12 @@ class Desk:
 
 
 class RingKeys:
-    """A keyring and its backups, as ``flow.haven.shredding.Keys``."""
+    """A keyring and its backups, as ``flow.haven.shredding.Keys``; the books are open."""
 
-    def __init__(
-        self, ring: KeyRing, *, backups: Sequence[Path], clock: Clock, recipient_of: Callable[[str], str]
-    ) -> None:
-        """Take the keyring, which knows its backups, the folders that hold those, and each project's own recipient."""
+    def __init__(self, ring: KeyRing, *, clock: Clock, recipient_of: Callable[[str], str]) -> None:
+        """Take the keyring, which knows the folders that hold its copies, and each project's own recipient."""
         self._ring = ring
         self._recipient_of = recipient_of
-        self._backups = backups
         self._clock = clock
 
     def destroy(self, people: Sequence[KeptParticipant]) -> Sweep:
@@ -56,36 +55,44 @@ class RingKeys:
             name for name in self._ring.names(PARTICIPANTS) if name.removeprefix(PARTICIPANTS).partition(".")[0] in ids
         }
         named = {participant_key(one.id, one.recipient) for one in people if one.recipient}
-        swept = self._destroy(sorted(listed | named))
-        return evolve(swept, unreachable=tuple(dict.fromkeys((*swept.unreachable, *self._bury(ids)))))
-
-    def _bury(self, ids: Collection[str]) -> tuple[str, ...]:
-        """Write into each backup who has left, so that no restore brings them back."""
-        away = False
-        for folder in self._backups:
-            try:
-                add_tombstones(folder, ids, at=self._clock())
-            except (OSError, FiveSafesError):
-                away = True
-        return (_BACKUPS,) if away else ()
+        return self._destroy(sorted(listed | named))
 
     def destroy_project(self, project: str) -> Sweep:
-        """Destroy the project's pseudonym key and the keys of what it set aside."""
+        """Destroy the project's pseudonym key and the keys of what it set aside, and write its disposal down."""
         prefix = f"{PROJECTS}{project}."
         listed = {*self._ring.names(f"{prefix}pseudonyms."), *self._ring.names(f"{prefix}quarantine.")}
         named = {pseudonym_key(project)}  # a backup may hold what is gone here
         if recipient := self._recipient_of(project):
             named.add(quarantine_key(project, recipient))
-        return self._destroy(sorted(listed | named))
+        buried = self._bury(with_disposal(tombstones_now(self._clock), project))
+        swept = self._destroy(sorted(listed | named))
+        return evolve(swept, unreachable=tuple(dict.fromkeys((*buried.unreachable, *swept.unreachable))))
+
+    def bury(self) -> Sweep:
+        """Write into each backup what the books say was taken back, so that no restore undoes it."""
+        return self._bury(tombstones_now(self._clock))
+
+    def _bury(self, known: Tombstones) -> Sweep:
+        away = []
+        for place in self._ring.places():
+            try:
+                add_tombstones(place, known)
+            except (OSError, FiveSafesError):
+                away.append(place)
+        return Sweep(unreachable=tuple(map(_backup_at, away)))
 
     def _destroy(self, names: Sequence[str]) -> Sweep:
-        found, away = 0, False
+        found, away = 0, dict[Path, None]()
         for name in names:
             try:
                 found += self._ring.destroy(name)
-            except PartlyDone:  # destroyed here, and told that a backup is away
-                away = True
-        return Sweep(found=found, unreachable=(_BACKUPS,) if away else ())
+            except PlaceAway as fault:  # destroyed here, and told which backup is away
+                away.update(dict.fromkeys(fault.places))
+        return Sweep(found=found, unreachable=tuple(map(_backup_at, away)))
+
+
+def _backup_at(place: Path) -> str:
+    return f"the backup of the keyring at {place}"
 
 
 class BlobShredder:
@@ -107,30 +114,27 @@ def means_of(haven: OpenHaven, *, by: str) -> Means:
         jobs=haven.jobs,
         keys=RingKeys(
             haven.keyring,
-            backups=haven.config.key_backups,
             clock=haven.clock,
             recipient_of=lambda project: haven.project(project).recipient,
         ),
         originals=BlobShredder(haven.blobs),
         workspaces=haven.workspaces,
+        deliveries=DeliveryDestination(),
         outbox=FolderOutbox(haven.path / DOCUMENTS),
+        traces=forget_traces,
         author=haven.author(by),
     )
 
 
 def carry_on(haven: OpenHaven) -> tuple[Withdrawn, ...]:
-    """Go on with withdrawals that are not finished, before anything else is done."""
-    carried = resume_withdrawals(means_of(haven, by="fivesafes"))
+    """Begin withdrawals whose day has come, and go on with all that are not finished, before anything else is done."""
+    means = means_of(haven, by="fivesafes")
+    settle_deliveries(Cleaner(books=means.books, deliveries=means.deliveries, author=means.author))
+    begin_appointed(means)
+    carried = resume_withdrawals(means)
     if any(one.done for one in carried):
-        forget_traces()
+        _forget_rest()
     return carried
-
-
-@contextmanager
-def opened_desk(haven: Path | None, *, by: str) -> Iterator[Desk]:
-    """Open a haven for work on consents."""
-    with opened_haven(haven) as opened, desk_at(opened, by=by) as desk:
-        yield desk
 
 
 @contextmanager
@@ -146,7 +150,13 @@ def desk_at(opened: OpenHaven, *, by: str) -> Iterator[Desk]:
             )
     finally:
         if _receipts(opened) != before:
-            forget_traces()
+            _forget_rest()
+
+
+def _forget_rest() -> None:
+    """Remove traces of what the last deed deleted, as well as it goes: keyed ids and digests; names went before it."""
+    with suppress(TryAgain):
+        forget_traces()
 
 
 def _receipts(haven: OpenHaven) -> int:

@@ -1,6 +1,6 @@
 """``fivesafes backup``: data to one place, sealed keys to another; back again; and the test that it works."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,9 +11,11 @@ from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
 if TYPE_CHECKING:
+    from fivesafes.stores.backup import Restored
     from fivesafes.wiring.backup import Restoring
 
 _PATH: Final = click.Path(path_type=Path)
+_DAY: Final = "%Y-%m-%d %H:%M"
 
 
 def _restoring(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,15 +78,16 @@ def data(context: click.Context, to: Path, haven: Path | None, *, quiet: bool, a
 @json_option
 @click.pass_context
 def keys(context: click.Context, to: Path, haven: Path | None, *, as_json: bool) -> None:
-    """Bring the backup of the sealed keys in the folder TO up to date; name that folder in haven.toml (key_backups).
+    """Bring the backup of the sealed keys in the folder TO up to date.
 
-    Keep it apart from the data's backup, and short: a withdrawal must reach every copy of a key.
+    Keep it apart from the data's backup, and short: a withdrawal must reach every copy of a key. The haven writes down
+    where the folder is, unless haven.toml names it (key_backups): withdrawals wait until they could reach it.
     """
     from fivesafes.wiring.backup import back_up_keyring  # noqa: PLC0415 - loaded when called: help stays quick
 
     with tended(haven) as opened:
         done = back_up_keyring(opened, to)
-        named = to.resolve() in {path.resolve() for path in opened.config.key_backups}
+        named = any(to.resolve().is_relative_to(path.resolve()) for path in opened.config.key_backups)
     if as_json:
         emit_json({"copied": done.copied, "forgotten": done.forgotten, "lost": done.lost, "named": named})
     else:
@@ -92,8 +95,24 @@ def keys(context: click.Context, to: Path, haven: Path | None, *, as_json: bool)
         if done.lost:
             click.echo(f"{done.lost} keys are in the copy and not in the keyring: look into it", err=True)
         if not named:
-            click.echo("add this folder to key_backups in haven.toml: withdrawals must reach it", err=True)
+            click.echo("the haven has written down where this folder is: withdrawals will reach it", err=True)
     context.exit(PartlyDone.exit_code if done.lost else EXIT_OK)
+
+
+@command.command()
+@click.argument("folder", type=_PATH)
+@haven_option
+def forget(folder: Path, haven: Path | None) -> None:
+    """Let withdrawals no longer wait for FOLDER, a backup of the keys that was destroyed itself.
+
+    Destroy it first: whoever finds it later has keys of people who have withdrawn. What haven.toml names (key_backups)
+    is taken out there.
+    """
+    from fivesafes.wiring.backup import forget_key_place  # noqa: PLC0415 - loaded when called: help stays quick
+
+    with tended(haven) as opened:
+        forget_key_place(opened, folder)
+    click.echo("forgotten: withdrawals no longer wait for it")
 
 
 @command.command()
@@ -114,7 +133,8 @@ def restore(  # noqa: PLR0913 - a command's options
 ) -> None:
     """Restore the data of BACKUP and the keys of --keys into the new folder HAVEN.
 
-    Who withdrew after the backup was made is not brought back.  With --identity this machine gets the address key and
+    What was taken back after the backup was made is taken back again: participants, parts of consents, disposed
+    projects. How much of the trail is lost is told in numbers. With --identity this machine gets the address key and
     the trail's key; a worker's key of its own comes with  fivesafes vault rotate --worker.
     """
     from fivesafes.wiring.backup import restore_haven  # noqa: PLC0415 - loaded when called: help stays quick
@@ -122,12 +142,49 @@ def restore(  # noqa: PLR0913 - a command's options
     wish = _wish(backup, keys, checkpoints, trail_key, identity)
     with shown_progress(quiet=quiet) as progress:
         done = restore_haven(wish, to=haven, database=database, progress=progress)
-    told = {"haven": done.haven.id, "objects": len(done.manifest.objects), "kept_away": done.withdrawn}
     if as_json:
-        emit_json(told)
+        emit_json(_as_told(done))
     else:
-        click.echo(f"restored {haven}: {told['objects']} objects, as of {done.manifest.made_at:%Y-%m-%d %H:%M} UTC")
-        click.echo(f"{done.withdrawn} participants who withdrew since were not brought back")
+        for line in _in_words(done):
+            click.echo(line)
+
+
+def _as_told(done: "Restored") -> dict[str, object]:
+    return {
+        "haven": done.haven.id,
+        "objects": len(done.manifest.objects),
+        "kept_away": done.away.withdrawn,
+        "narrowed": done.away.narrowed,
+        "disposed": done.away.disposed,
+        "trail": done.trail,
+        "trail_seen": done.seen,
+        "trail_lost": done.lost,
+        "withdrawals_known": done.known,
+        "withdrawals_told_at": done.told_at,
+        "withdrawals_unknown": done.unknown,
+        "keys_missing": done.keys_missing,
+    }
+
+
+def _in_words(done: "Restored") -> Iterator[str]:
+    yield f"restored {done.haven.path}: {len(done.manifest.objects)} objects, as of {done.manifest.made_at:{_DAY}} UTC"
+    yield f"{done.away.withdrawn} participants who withdrew since were not brought back"
+    if done.away.narrowed:
+        yield f"{done.away.narrowed} partial withdrawals were begun again"
+    if done.away.disposed:
+        yield f"{done.away.disposed} projects that were disposed of since are gone again"
+    yield f"the trail has {done.trail} entries; the most that anybody saw are {done.seen}, so {done.lost} are lost"
+    yield (
+        f"withdrawals and disposals are known as they stood at entry {done.known} (the list beside the keys was last "
+        f"brought up to date {done.told_at}); later ones can't be known from here"
+    )
+    if done.unknown:
+        yield (
+            f"AT LEAST {done.unknown} entries came after that: look through receipts and letters for withdrawals "
+            "among them, and enter them again before anything else"
+        )
+    if done.keys_missing:
+        yield f"{done.keys_missing} keys that the books name are not in the backup of the keys: look for a newer one"
 
 
 @command.command("test")

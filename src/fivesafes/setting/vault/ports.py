@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 
@@ -61,6 +62,9 @@ class KeyRing(Protocol):
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """List the names below a prefix, sorted."""
+
+    def places(self) -> tuple[Path, ...]:
+        """Name the folders that hold copies of the ring's keys."""
 
     def working(self) -> AbstractContextManager[None]:
         """Say that keys and objects are being made whose rows do not stand in the books yet."""

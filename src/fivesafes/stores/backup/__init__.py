@@ -1,20 +1,37 @@
 """Backup and restore: the data in one folder, the sealed keys in another, never both in one."""
 
 from fivesafes.stores.backup.data import BackedUp, back_up
-from fivesafes.stores.backup.keys import BackedUpKeys, add_tombstones, back_up_keys, read_tombstones
-from fivesafes.stores.backup.manifest import Manifest, verify_backup
-from fivesafes.stores.backup.restoration import Place, Restored, restore
+from fivesafes.stores.backup.keep_away import KeptAway
+from fivesafes.stores.backup.keys import KEYRING, BackedUpKeys, back_up_keys
+from fivesafes.stores.backup.manifest import Manifest, verify_backup, write_durably
+from fivesafes.stores.backup.restoration import Place, Restored, Watch, restore
+from fivesafes.stores.backup.tombstones import (
+    Tombstones,
+    add_tombstones,
+    read_tombstones,
+    size_told,
+    tombstones_now,
+    with_disposal,
+)
 
 __all__ = [
+    "KEYRING",
     "BackedUp",
     "BackedUpKeys",
+    "KeptAway",
     "Manifest",
     "Place",
     "Restored",
+    "Tombstones",
+    "Watch",
     "add_tombstones",
     "back_up",
     "back_up_keys",
     "read_tombstones",
     "restore",
+    "size_told",
+    "tombstones_now",
     "verify_backup",
+    "with_disposal",
+    "write_durably",
 ]

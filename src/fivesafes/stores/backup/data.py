@@ -32,6 +32,7 @@ from fivesafes.stores.backup.manifest import (
 )
 from fivesafes.stores.blobs import FolderBlobs
 from fivesafes.stores.haven_file import FILE, HavenFile
+from fivesafes.stores.keyring_files import FileKeyRing
 from fivesafes.stores.models import Participant, Project
 
 _BESIDE: Final = (FILE, "documents/*/*", "projects/*/release/**/*", "projects/*/releases/**/*")
@@ -87,7 +88,7 @@ def back_up(haven: HavenFile, blobs: Blobs, *, to: Path, keys: Path, clock: Cloc
 
 
 def _check_apart(haven: HavenFile, to: Path, keys: Path) -> None:
-    places = [haven.path, haven.keyring, keys, *haven.key_backups]
+    places = [haven.path, keys, *FileKeyRing(haven.keyring, backups=haven.key_backups).places()]
     if any(within(to, place) or within(place, to) for place in places) or lies_with(to, KEYS_HEAD):
         message = "the backup's folder and the haven or its keys lie in one another"
         raise UsageMistake(message, fix="give a folder of its own, on another disk: data and keys are kept apart")

@@ -1,20 +1,18 @@
 """Backup of the sealed keys, in a folder of its own: whoever has this and the data needs a custodian's key still.
 
-Keys come and go: a withdrawal destroys them here too (``key_backups`` in haven.toml).  ``tombstones.json`` names the
-participants who withdrew, by keyed ids, so that a data backup from before does not bring them back.
+Keys come and go: a withdrawal destroys them here too.  So the keyring writes down where this folder is before the first
+key lies in it, and ``tombstones.json`` says who took back what (``backup.tombstones``).
 """
 
 import json
 import os
-from collections.abc import Collection, Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 from django.db.models import Q
 
-from fivesafes.core.errors import InvalidInput, UsageMistake
+from fivesafes.core.errors import UsageMistake
 from fivesafes.core.event import Clock
 from fivesafes.flow.haven.model import ParticipantState, ProjectState
 from fivesafes.setting.vault.vault import fingerprint
@@ -28,17 +26,20 @@ from fivesafes.stores.backup.manifest import (
     within,
     write_durably,
 )
+from fivesafes.stores.backup.tombstones import LOCK, TOMBSTONES, add_here, keys_head, tombstones_now
 from fivesafes.stores.haven_file import HavenFile
-from fivesafes.stores.keyring_files import FileKeyRing
+from fivesafes.stores.keyring_files import FileKeyRing, unfinished
 from fivesafes.stores.models import Participant
 
-TOMBSTONES: Final = "tombstones.json"
 KEYRING: Final = "keyring"
 
 
 @frozen(kw_only=True)
 class BackedUpKeys:
-    """What a backup of keys did.  ``lost``: keys that the copy has and the keyring should have: look into it."""
+    """What a backup of keys did.  ``lost``: keys that the copy has and the keyring should have: look into it.
+
+    ``tombstones``: how many withdrawals and disposals stand beside the keys now.
+    """
 
     copied: int
     forgotten: int
@@ -47,7 +48,7 @@ class BackedUpKeys:
 
 
 def back_up_keys(haven: HavenFile, *, to: Path, keys: Path, clock: Clock) -> BackedUpKeys:
-    """Bring a copy of the open haven's sealed keys up to date, and the list of who withdrew.
+    """Bring a copy of the open haven's sealed keys up to date, and the list of who took back what.
 
     ``keys`` is the folder of keys in clear.  Raises UsageMistake when the folder would bring keys and data together.
     """
@@ -56,22 +57,30 @@ def back_up_keys(haven: HavenFile, *, to: Path, keys: Path, clock: Clock) -> Bac
         raise UsageMistake(message, fix="give a folder of its own, on another disk: data and keys are kept apart")
     with held(to):
         _check_haven(to, haven)
+        ring = FileKeyRing(haven.keyring, backups=haven.key_backups)
+        ring.record_place(to)
         left = _who_left()
         # Who destroys a key takes the ring alone: none that is destroyed meanwhile is copied after its end.
-        with FileKeyRing(haven.keyring).adding():
+        with ring.adding():
             done = _copy(haven.keyring, to / KEYRING, left)
-        tombstones = add_tombstones(to, left, at=clock())
-        head = {"schema": 1, "haven": haven.id, "made_at": clock().isoformat()}
+        known = add_here(to, tombstones_now(clock))
+        head = {
+            "schema": 1,
+            "haven": haven.id,
+            "made_at": clock().isoformat(),
+            "places": [str(place) for place in ring.places()],
+        }
         write_durably(to / KEYS_HEAD, (json.dumps(head, indent=1) + "\n").encode())
-    return BackedUpKeys(copied=done[0], forgotten=done[1], lost=done[2], tombstones=len(tombstones))
+    tombstones = len(known.withdrawals) + len(known.disposals)
+    return BackedUpKeys(copied=done[0], forgotten=done[1], lost=done[2], tombstones=tombstones)
 
 
 def _check_haven(to: Path, haven: HavenFile) -> None:
     if (to / KEYS_HEAD).exists():
-        if json.loads((to / KEYS_HEAD).read_text(encoding="utf-8")).get("haven") == haven.id:
+        if keys_head(to).get("haven") == haven.id:
             return
         message = "this folder holds the keys of another haven"
-    elif any(one.name not in {".lock", KEYRING, TOMBSTONES} for one in to.iterdir()):
+    elif any(one.name not in {".lock", LOCK, KEYRING, TOMBSTONES} for one in to.iterdir()):
         message = "this folder holds something that is no backup of keys"
     else:
         return
@@ -87,12 +96,13 @@ def _who_left() -> dict[str, str]:
 def _copy(keyring: Path, to: Path, left: dict[str, str]) -> tuple[int, int, int]:
     """Copy what is new or was wrapped anew; remove the keys of people who left; count what the keyring lost."""
     copied = forgotten = lost = 0
+    sweep_unfinished(to)
     live = {path.relative_to(keyring): path for path in keyring.rglob("*.age") if path.is_file()}
     for name, path in live.items():
         copy = to / name
         if not copy.exists() or sha256_of(copy) != sha256_of(path):
             if copy.exists():
-                _blank(copy)  # it opened by who may open it no longer
+                blank(copy)  # it opened by who may open it no longer
             copy_durably(path, copy)
             copied += 1
     left_names = {f"{id_}.{fingerprint(recipient)}.age" for id_, recipient in left.items()}
@@ -100,42 +110,28 @@ def _copy(keyring: Path, to: Path, left: dict[str, str]) -> tuple[int, int, int]
         if copy.relative_to(to) in live:
             continue
         if copy.name in left_names or copy.name.split(".")[0] in left:
-            _blank(copy)
-            copy.unlink()
+            remove_key(copy)
             forgotten += 1
         else:
             lost += 1
     return copied, forgotten, lost
 
 
-def _blank(path: Path) -> None:
+def sweep_unfinished(folder: Path) -> None:
+    """Overwrite and remove what a copying that was killed had begun to write: it may be a key that went since."""
+    for left in list(folder.rglob(unfinished("*.age"))) if folder.is_dir() else []:
+        remove_key(left)
+
+
+def remove_key(path: Path) -> None:
+    """Overwrite and remove a key."""
+    blank(path)
+    path.unlink()
+
+
+def blank(path: Path) -> None:
     """Overwrite a key; what a disk keeps of it is the disk's encryption's matter."""
     with path.open("r+b") as file:
         file.write(bytes(path.stat().st_size))
         file.flush()
         os.fsync(file.fileno())
-
-
-def add_tombstones(folder: Path, participants: Iterable[str], *, at: datetime) -> frozenset[str]:
-    """Add participants, by keyed ids, to the tombstones of a key backup; durable when it returns.  Gives them all."""
-    before = read_tombstones(folder)
-    now = before | frozenset(participants)
-    if now != before or not (folder / TOMBSTONES).exists():
-        told = {"schema": 1, "changed_at": at.isoformat(), "participants": sorted(now)}
-        write_durably(folder / TOMBSTONES, (json.dumps(told, indent=1) + "\n").encode())
-    return now
-
-
-def read_tombstones(folder: Path) -> frozenset[str]:
-    """Read who withdrew from a key backup; nobody when it has no list yet.  Raises InvalidInput when it is damaged."""
-    try:
-        raw = json.loads((folder / TOMBSTONES).read_text(encoding="utf-8"))
-        listed: Collection[object] = raw["participants"]
-        return frozenset(str(one) for one in listed)
-    except FileNotFoundError:
-        return frozenset()
-    except (OSError, ValueError, TypeError, KeyError):
-        message = "the list of who withdrew (tombstones.json) can't be read"
-        raise InvalidInput(
-            message, fix="take it from another backup of the keys: without it people would come back"
-        ) from None

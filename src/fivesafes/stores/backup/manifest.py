@@ -19,7 +19,8 @@ from attrs import frozen
 
 from fivesafes.core.errors import InvalidInput, TryAgain, UsageMistake
 from fivesafes.core.progress import Progress, Silent
-from fivesafes.stores.blobs import refused_by_disk, sync_folder
+from fivesafes.stores.blobs import make_private, refused_by_disk, sync_folder
+from fivesafes.stores.keyring_files import unfinished
 
 HEAD: Final = "backup.json"
 KEYS_HEAD: Final = "keys.json"
@@ -119,7 +120,7 @@ def write_manifest(backup: Path, manifest: Manifest) -> None:
 
 def write_durably(path: Path, content: bytes) -> None:
     """Write a file that its owner alone may read: complete or absent, and there after a power cut."""
-    aside = path.with_name(f".{path.name}.new")
+    aside = path.with_name(unfinished(path.name))
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
@@ -131,8 +132,8 @@ def write_durably(path: Path, content: bytes) -> None:
 
 def copy_durably(source: Path, to: Path) -> str:
     """Copy a file in pieces, complete or absent; give the SHA-256 of what was written."""
-    to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = to.with_name(f".{to.name}.new")
+    make_private(to.parent)
+    aside = to.with_name(unfinished(to.name))
     digest = hashlib.sha256()
     with (
         source.open("rb") as file,

@@ -1,9 +1,13 @@
-"""Restore of a haven's data: verified first, whole or not at all, and nobody comes back who has withdrawn."""
+"""Restore of a haven: verified first, whole or not at all, and nothing comes back that was taken back since.
+
+All of it is made aside, data first and the sealed keys last; one rename lets it be there.
+"""
 
 import hashlib
+import json
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,28 +15,42 @@ from attrs import frozen
 from django.db import connection
 
 from fivesafes.core.errors import InvalidInput, UsageMistake
+from fivesafes.core.event import Fact
 from fivesafes.core.progress import Progress
 from fivesafes.flow.haven.author import Author
-from fivesafes.flow.haven.model import ParticipantState, WithdrawalKind
+from fivesafes.flow.haven.model import ParticipantState, ProjectState, WithdrawalKind
 from fivesafes.setting.vault.ports import Blobs
 from fivesafes.setting.vault.vault import shred
+from fivesafes.stores import trail
 from fivesafes.stores.backup.copies import DUMP, SQLITE, load_dump
-from fivesafes.stores.backup.manifest import VAULT, Manifest, copy_durably, held, verify_backup, within, write_durably
+from fivesafes.stores.backup.keep_away import KeptAway, keep_away
+from fivesafes.stores.backup.keys import KEYRING, remove_key
+from fivesafes.stores.backup.manifest import (
+    VAULT,
+    Manifest,
+    copy_durably,
+    held,
+    read_manifest,
+    verify_backup,
+    within,
+    write_durably,
+)
+from fivesafes.stores.backup.restored_keys import check_keys, known_places, place_keys
+from fivesafes.stores.backup.tombstones import Tombstones, gather_tombstones
 from fivesafes.stores.blobs import sync_folder
 from fivesafes.stores.books import DjangoBooks
-from fivesafes.stores.database import migrate, opened_database
+from fivesafes.stores.database import forget_traces, migrate, opened_database
 from fivesafes.stores.founding import owner
 from fivesafes.stores.haven_file import FILE, HavenFile, read_haven_file
-from fivesafes.stores.jobs import DjangoJobs
-from fivesafes.stores.models import Participant, Withdrawal
+from fivesafes.stores.models import Participant, Project
 
 _DATABASE: Final = re.compile(r'^database = "[^"\n]*"', re.MULTILINE)
+_LOCK: Final = ".lock"
 _LOADING: Final = ".loading"
-"""Names the database that was empty when this restore began to load it: an interrupted one may go on."""
+"""Says which backup is loaded into the database that was empty before, and then how long its trail was."""
 
-_MARKS: Final = (".lock", _LOADING)
-
-_WHY: Final = "the participant withdrew after this backup was made"
+_RESTORED: Final = ".restored"
+"""Stands in a folder that was restored for as long as the restore has not ended: run again, it has nothing to do."""
 
 
 @frozen(kw_only=True)
@@ -44,75 +62,182 @@ class Place:
 
 
 @frozen(kw_only=True)
-class Restored:
-    """What a restore did.  ``withdrawn``: how many participants the backup would have brought back.
+class Watch:
+    """How the wiring takes part.
 
-    The next command of the haven finishes their withdrawals (``resume_withdrawals``).
+    ``open_blobs`` opens the store that the description names.  ``check`` is called with the database open before
+    anything is told in it, with the length of its trail and what stood beside the keys; it raises when the trail does
+    not go on where witnesses saw it.  ``prepare`` is called last, when data and keys lie aside.  ``seen``: the most
+    entries that a witness tells of.
+    """
+
+    open_blobs: Callable[[HavenFile], Blobs]
+    check: Callable[[HavenFile, int, Tombstones], None]
+    prepare: Callable[[HavenFile], None]
+    seen: int = 0
+
+
+@frozen(kw_only=True)
+class Restored:
+    """What a restore did.  The haven's next command finishes the withdrawals that were begun again.
+
+    ``trail``: entries of the trail in the backup; ``seen``: the most that witnesses, or what lies beside the keys, tell
+    of; ``known``: how far withdrawals and disposals are known.  ``keys_missing``: keys that the books name and the
+    backup of the keys has not.  ``told_at``: when the list of withdrawals was last brought up to date.
     """
 
     haven: HavenFile
     manifest: Manifest
-    withdrawn: int
+    away: KeptAway
+    trail: int
+    seen: int
+    known: int
+    told_at: str
+    keys_missing: int
+
+    @property
+    def lost(self) -> int:
+        """How many entries of the trail were written after this backup and are lost."""
+        return max(0, self.seen - self.trail)
+
+    @property
+    def unknown(self) -> int:
+        """How many of the lost entries may tell of withdrawals that nobody here knows of."""
+        return max(0, self.seen - self.known)
 
 
-def restore(
-    backup: Path,
-    *,
-    to: Place,
-    tombstones: Collection[str],
-    author: Author,
-    open_blobs: Callable[[HavenFile], Blobs],
-    check: Callable[[HavenFile, Manifest], None],
-    progress: Progress,
-) -> Restored:
-    """Restore a backup into a folder that is empty or not there yet.
+def restore(backup: Path, keys: Path, *, to: Place, watch: Watch, author: Author, progress: Progress) -> Restored:
+    """Restore a backup of the data with a backup of the keys into a folder that is empty or not there yet.
 
-    ``tombstones``: keyed ids of who withdrew since (``read_tombstones`` of the newest key backup); of these nothing is
-    brought back.  ``open_blobs`` opens the store that the description names; ``check`` is called with the database open
-    before anything is written to it, and raises when the trail does not go on where the witnesses saw it.
-
-    Raises InvalidInput when the backup is damaged, UsageMistake when a place is not empty.  Interrupted and run again
-    it does no harm: the folder appears with its last step.
+    What was taken back since (``tombstones``) is taken back again before the folder appears, and keys of people who
+    left are not copied.  Raises InvalidInput when a backup is damaged, UsageMistake when a place is not empty or the
+    two are of different havens.  Interrupted and run again it does no harm: the folder appears with its last step.
     """
     folder = to.folder.absolute()
-    _check_empty(folder, backup)
+    _check_apart(folder, backup, keys)
+    manifest = read_manifest(backup)
+    if (done := _done_before(folder, manifest)) is not None:
+        return done
+    _check_empty(folder)
+    check_keys(keys, manifest.haven)
     manifest = verify_backup(backup, progress=progress)
     aside = folder.with_name(f".{folder.name}.restoring")
     with held(aside):
         _clear(aside)
         haven = _place_files(backup, manifest, aside, to.database)
-        blobs = open_blobs(haven)
-        _place_objects(backup, manifest, blobs, progress)
-        with opened_database(haven.database_config()):
-            _place_database(backup, manifest, haven)
-            migrate()
-            check(haven, manifest)
-            withdrawn = _keep_away(tombstones, haven, blobs, manifest, author)
-        for name in _MARKS:
-            (aside / name).unlink(missing_ok=True)
+        told = _restored(_Source(backup=backup, keys=keys, manifest=manifest), haven, watch, author, progress)
+        write_durably(aside / _RESTORED, json.dumps(told).encode())
+        _sync_all(aside)
         if folder.exists():
             folder.rmdir()
         aside.rename(folder)
         sync_folder(folder.parent)
-    return Restored(haven=read_haven_file(folder), manifest=manifest, withdrawn=withdrawn)
+        done = _told(folder, manifest, told)
+        for mark in (_LOADING, _LOCK, _RESTORED):  # the last one last: until then, run again, it is done
+            (folder / mark).unlink(missing_ok=True)
+    return done
 
 
-def _check_empty(folder: Path, backup: Path) -> None:
-    if within(folder, backup) or within(backup, folder):
-        message = "the backup and the place to restore it to lie in one another"
+@frozen(kw_only=True)
+class _Source:
+    backup: Path
+    keys: Path
+    manifest: Manifest
+
+
+def _restored(source: _Source, haven: HavenFile, watch: Watch, author: Author, progress: Progress) -> dict[str, object]:
+    """Fill the folder aside; give what is to be told of it."""
+    manifest = source.manifest
+    tombstones = gather_tombstones(source.keys, known_places(source.keys, haven), haven=manifest.haven)
+    blobs = watch.open_blobs(haven)
+    _place_objects(source.backup, manifest, blobs, progress)
+    with opened_database(haven.database_config()):
+        _place_database(source.backup, manifest, haven)
+        migrate()
+        size = _size_of(haven, manifest)
+        watch.check(haven, size, tombstones)
+        seen = max(watch.seen, tombstones.seen, size)
+        facts: dict[str, Fact] = {
+            "backup_made_at": manifest.made_at.isoformat(timespec="seconds"),
+            "backup_trail": manifest.trail,
+            "trail": size,
+            "seen": seen,
+        }
+        away = keep_away(tombstones, author=author, size=size, facts=facts)
+        _remove_what_left(haven, blobs)
+        missing = place_keys(source.keys, haven, tombstones)
+    watch.prepare(haven)
+    return {
+        "backup": _name_of(manifest),
+        "away": [away.withdrawn, away.narrowed, away.disposed],
+        "trail": size,
+        "seen": seen,
+        "known": max(size, tombstones.trail),
+        "told_at": tombstones.told_at.isoformat(timespec="minutes"),
+        "keys_missing": missing,
+    }
+
+
+def _name_of(manifest: Manifest) -> str:
+    return f"{manifest.haven} {manifest.generation} {manifest.made_at.isoformat()}"
+
+
+def _told(folder: Path, manifest: Manifest, told: Mapping[str, Any]) -> Restored:
+    withdrawn, narrowed, disposed = told["away"]
+    return Restored(
+        haven=read_haven_file(folder),
+        manifest=manifest,
+        away=KeptAway(withdrawn=withdrawn, narrowed=narrowed, disposed=disposed),
+        trail=told["trail"],
+        seen=told["seen"],
+        known=told["known"],
+        told_at=told["told_at"],
+        keys_missing=told["keys_missing"],
+    )
+
+
+def _done_before(folder: Path, manifest: Manifest) -> Restored | None:
+    """Tell what an interrupted restore of this backup did, when it had come to its end."""
+    try:
+        told = json.loads((folder / _RESTORED).read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    if told["backup"] != _name_of(manifest):
+        return None
+    done = _told(folder, manifest, told)
+    for mark in (_LOADING, _LOCK, _RESTORED):
+        (folder / mark).unlink(missing_ok=True)
+    return done
+
+
+def _check_apart(folder: Path, backup: Path, keys: Path) -> None:
+    if any(within(folder, one) or within(one, folder) for one in (backup, keys)):
+        message = "a backup and the place to restore it to lie in one another"
         raise UsageMistake(message, fix="restore to a folder of its own")
+
+
+def _check_empty(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         message = "the place to restore to is not empty"
         raise UsageMistake(message, fix="give a folder that does not exist yet: nothing is overwritten")
 
 
 def _clear(aside: Path) -> None:
-    """Remove what an interrupted restore left, perhaps of another backup."""
+    """Remove what an interrupted restore left, perhaps of another backup; keys are overwritten first."""
+    for key in list((aside / KEYRING).rglob("*.age*")):
+        remove_key(key)
     for left in aside.iterdir():
         if left.is_dir():
             shutil.rmtree(left)
-        elif left.name not in _MARKS:
+        elif left.name not in {_LOCK, _LOADING}:
             left.unlink()
+
+
+def _sync_all(folder: Path) -> None:
+    """Make every name durable before the one rename: innermost first."""
+    for one in sorted((path for path in folder.rglob("*") if path.is_dir()), key=lambda path: -len(path.parts)):
+        sync_folder(one)
+    sync_folder(folder)
 
 
 def _place_files(backup: Path, manifest: Manifest, aside: Path, database: str) -> HavenFile:
@@ -161,55 +286,67 @@ def _place_database(backup: Path, manifest: Manifest, haven: HavenFile) -> None:
             Path(f"{config['NAME']}{end}").unlink(missing_ok=True)
         copy_durably(source / SQLITE, Path(config["NAME"]))
     else:
-        _load(source / DUMP, haven, config)
+        _load(source / DUMP, manifest, haven)
     if owner() != manifest.haven:
         message = "the database in this backup belongs to another haven"
         raise InvalidInput(message, fix="use another copy of the backup")
 
 
-def _load(dump: Path, haven: HavenFile, config: dict[str, Any]) -> None:
-    loading = haven.path / _LOADING
+def _load(dump: Path, manifest: Manifest, haven: HavenFile) -> None:
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)
+    mark = _mark(haven, manifest)
     if not tables:
-        write_durably(loading, haven.database.encode())
+        write_durably(haven.path / _LOADING, json.dumps(mark).encode())
         connection.close()
-        load_dump(dump, config)
-    elif not loading.exists() or loading.read_text(encoding="utf-8") != haven.database:
+        load_dump(dump, haven.database_config())
+    elif {**_loading(haven), "trail": None} != mark:
         message = "the database to restore to is not empty"
         raise UsageMistake(message, fix="make an empty one (createdb NAME), and give its URL")
 
 
-def _keep_away(tombstones: Collection[str], haven: HavenFile, blobs: Blobs, manifest: Manifest, author: Author) -> int:
-    """Begin again the withdrawals that the backup does not know of, and remove what it brought of these people.
+def _mark(haven: HavenFile, manifest: Manifest) -> dict[str, object]:
+    return {"database": haven.database, "backup": _name_of(manifest), "trail": None}
 
-    From this deed on no step touches their data; their objects go at once; recalls and receipts follow with the
-    haven's next command, as after any withdrawal that was interrupted.
+
+def _loading(haven: HavenFile) -> dict[str, Any]:
+    try:
+        told = json.loads((haven.path / _LOADING).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _size_of(haven: HavenFile, manifest: Manifest) -> int:
+    """Say how long the trail was in the backup: a database that was loaded before may hold entries of ours by now."""
+    size = _loading(haven).get("trail")
+    if haven.database == "sqlite":
+        return trail.head().size
+    if not isinstance(size, int):
+        size = trail.head().size
+        write_durably(haven.path / _LOADING, json.dumps({**_mark(haven, manifest), "trail": size}).encode())
+    return size
+
+
+def _remove_what_left(haven: HavenFile, blobs: Blobs) -> None:
+    """Remove what the backup brought of people who take part no more, and of projects that were disposed of.
+
+    Copies of releases hold their data, and can be made again without: they go where a withdrawal is open that concerns
+    what was released.
     """
-    books, jobs = DjangoBooks(), DjangoJobs()
-    back = list(Participant.objects.filter(id__in=list(tombstones), state=ParticipantState.ACTIVE.value).order_by("id"))
-    with books.deed():
-        for person in back:
-            if not Withdrawal.objects.filter(participant_id=person.id, kind=WithdrawalKind.FULL.value).exists():
-                books.add_withdrawal(person.id, WithdrawalKind.FULL, at=author.clock())
-            books.set_participant_state(person.id, ParticipantState.WITHDRAWING)
-            series = [one.id for one in books.series_of(person.id)]
-            jobs.cancel([person.id, *series], at=author.clock(), why=_WHY)
-            books.tell(author.event("withdraw", person.id, "begun", project=person.project_id, kind="full", why=_WHY))
-        books.tell(
-            author.event(
-                "restore",
-                f"haven {manifest.haven}",
-                "done",
-                project="",
-                backup_made_at=manifest.made_at.isoformat(timespec="seconds"),
-                backup_trail=manifest.trail,
-                kept_away=len(back),
-            )
-        )
-    for project in {person.project_id for person in back}:
-        for copies in ("release", "releases"):  # they hold these people's data, and can be made again without
-            shutil.rmtree(haven.projects / project / copies, ignore_errors=True)
-    for person in Participant.objects.exclude(state=ParticipantState.ACTIVE.value):
-        shred(blobs, recipient=person.recipient)
-    return len(back)
+    open_ = [one for one in DjangoBooks().withdrawals(open_only=True) if one.kind is not WithdrawalKind.NO_FUTURE_USE]
+    for project in {one.project for one in open_}:
+        for copies in ("release", "releases"):
+            _remove_folder(haven.projects / project / copies)
+    disposed = dict(Project.objects.filter(state=ProjectState.DISPOSED.value).values_list("id", "recipient"))
+    for project in disposed:
+        _remove_folder(haven.projects / project)
+    left = Participant.objects.exclude(state=ParticipantState.ACTIVE.value)
+    for recipient in {*left.values_list("recipient", flat=True), *disposed.values()} - {""}:
+        shred(blobs, recipient=recipient)
+    forget_traces()
+
+
+def _remove_folder(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)

@@ -1,0 +1,207 @@
+"""Tombstones: who took back what, and which projects were disposed of; kept beside every copy of the keys.
+
+A backup of the data may be older than a withdrawal.  What lies beside the keys is written by each withdrawal and each
+disposal, before it counts as done, so that a restore does them again (``keep_away``).  Participants are named by keyed
+ids.  ``trail`` says how far it is complete: every withdrawal that was asked for among the first so many entries of the
+trail is in the list.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve, field, frozen
+
+from fivesafes.core.errors import InvalidInput
+from fivesafes.core.event import Clock
+from fivesafes.flow.haven.model import ProjectState, WithdrawalKind
+from fivesafes.setting.trail.checkpoint import parsed
+from fivesafes.stores import trail
+from fivesafes.stores.backup.manifest import KEYS_HEAD, write_durably
+from fivesafes.stores.founding import owner
+from fivesafes.stores.models import Project, Withdrawal
+
+TOMBSTONES: Final = "tombstones.json"
+LOCK: Final = ".tombstones.lock"
+
+
+@frozen(kw_only=True, order=True)
+class TakenBack:
+    """One withdrawal: when it was asked for, by whom (keyed id), and what it takes back."""
+
+    at: datetime
+    participant: str
+    kind: WithdrawalKind
+
+
+@frozen(kw_only=True)
+class Tombstones:
+    """What is known of a haven's withdrawals and disposals; ``checkpoint`` is the newest note seen, or empty."""
+
+    haven: str
+    told_at: datetime
+    withdrawals: frozenset[TakenBack] = frozenset()
+    disposals: Mapping[str, datetime] = field(factory=dict)
+    trail: int = 0
+    checkpoint: str = ""
+
+    @property
+    def withdrew(self) -> frozenset[str]:
+        """Who took back everything, by keyed ids."""
+        return frozenset(one.participant for one in self.withdrawals if one.kind is WithdrawalKind.FULL)
+
+    @property
+    def seen(self) -> int:
+        """The most entries that the trail is known to have had."""
+        return max(self.trail, size_told(self.checkpoint))
+
+    def joined(self, other: "Tombstones") -> "Tombstones":
+        """Put two lists together: nothing is lost, and of a project's disposals the first counts.
+
+        Raises InvalidInput when they are of two havens: projects of one name would be taken for one another.
+        """
+        if self.haven != other.haven:
+            message = f"the list of who withdrew ({TOMBSTONES}) is another haven's"
+            raise InvalidInput(message, fix="give each haven a folder of its own for its keys")
+        both = {**self.disposals, **other.disposals}
+        return Tombstones(
+            haven=self.haven,
+            told_at=max(self.told_at, other.told_at),
+            withdrawals=self.withdrawals | other.withdrawals,
+            disposals={one: min(self.disposals.get(one, at), at) for one, at in both.items()},
+            trail=max(self.trail, other.trail),
+            checkpoint=max(self.checkpoint, other.checkpoint, key=size_told),
+        )
+
+
+def size_told(note: str) -> int:
+    """Read how many entries a checkpoint tells of, its signature unverified; 0 when it is no checkpoint."""
+    try:
+        return parsed(note[: note.rfind("\n\n") + 1]).size
+    except InvalidInput:
+        return 0
+
+
+def tombstones_now(clock: Clock) -> Tombstones:
+    """Give what the open books say: every withdrawal that was begun, every project that was disposed of."""
+    size = trail.head().size  # before the rows: they are then at least as new
+    newest = trail.newest_checkpoint()
+    asked = Withdrawal.objects.values_list("requested_at", "participant_id", "kind")
+    disposed = Project.objects.filter(state=ProjectState.DISPOSED.value).values_list("id", "changed_at")
+    return Tombstones(
+        haven=owner() or "",
+        told_at=clock(),
+        withdrawals=frozenset(TakenBack(at=at, participant=id_, kind=WithdrawalKind(kind)) for at, id_, kind in asked),
+        disposals=dict(disposed),
+        trail=size,
+        checkpoint=newest.note if newest is not None else "",
+    )
+
+
+def with_disposal(known: Tombstones, project: str) -> Tombstones:
+    """Add a project whose disposal is under way: its keys are about to go, and nothing brings them back."""
+    return evolve(known, disposals={project: known.told_at, **known.disposals})
+
+
+def add_tombstones(place: Path, new: Tombstones) -> None:
+    """Add to the list of each backup of this haven's keys in a place, at any depth; durable when it returns.
+
+    Raises OSError when the place is not there, InvalidInput when a list can't be read.
+    """
+    if not place.is_dir():
+        raise FileNotFoundError
+    for folder in _backups_in(place, new.haven) or [place]:
+        add_here(folder, new)
+
+
+def add_here(folder: Path, new: Tombstones) -> Tombstones:
+    """Add to the list of one folder; give all of it.  Two who add at once lose nothing."""
+    with _alone(folder):
+        now = read_tombstones(folder).joined(new) if (folder / TOMBSTONES).exists() else new
+        write_durably(folder / TOMBSTONES, (json.dumps(_written(now), indent=1) + "\n").encode())
+    return now
+
+
+def read_tombstones(folder: Path) -> Tombstones:
+    """Read the list of a key backup.  Raises InvalidInput when it is missing or damaged: it is not taken for empty."""
+    try:
+        return _read(json.loads((folder / TOMBSTONES).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        message = f"the list of who withdrew ({TOMBSTONES}) is missing or can't be read"
+        raise InvalidInput(
+            message, fix="take it from another backup of the keys: without it people would come back"
+        ) from None
+
+
+def gather_tombstones(keys: Path, places: Iterable[Path], *, haven: str) -> Tombstones:
+    """Read the list of a key backup, and of every other backup of this haven's keys that can be reached from here."""
+    found = read_tombstones(keys)
+    if found.haven != haven:
+        message = "these keys and this data are of two havens"
+        raise InvalidInput(message, fix="give the backup of the keys that belongs to this backup of the data")
+    for place in places:
+        for folder in {place, *_backups_in(place, haven)}:
+            if (folder / TOMBSTONES).exists() and (other := read_tombstones(folder)).haven == haven:
+                found = found.joined(other)
+    return found
+
+
+def keys_head(folder: Path) -> Mapping[str, Any]:
+    """Read what a key backup says of itself (``haven``, ``places``); empty when it is none, or damaged."""
+    try:
+        head = json.loads((folder / KEYS_HEAD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return head if isinstance(head, dict) else {}
+
+
+def _backups_in(place: Path, haven: str) -> list[Path]:
+    return [head.parent for head in place.rglob(KEYS_HEAD) if keys_head(head.parent).get("haven") == haven]
+
+
+def _written(known: Tombstones) -> dict[str, object]:
+    return {
+        "schema": 1,
+        "haven": known.haven,
+        "told_at": known.told_at.isoformat(),
+        "trail": known.trail,
+        "checkpoint": known.checkpoint,
+        "withdrawals": [
+            {"at": one.at.isoformat(), "participant": one.participant, "kind": one.kind.value}
+            for one in sorted(known.withdrawals)
+        ],
+        "disposals": {project: at.isoformat() for project, at in sorted(known.disposals.items())},
+    }
+
+
+def _read(raw: Mapping[str, Any]) -> Tombstones:
+    return Tombstones(
+        haven=str(raw["haven"]),
+        told_at=datetime.fromisoformat(raw["told_at"]),
+        trail=int(raw["trail"]),
+        checkpoint=str(raw["checkpoint"]),
+        withdrawals=frozenset(
+            TakenBack(
+                at=datetime.fromisoformat(one["at"]),
+                participant=str(one["participant"]),
+                kind=WithdrawalKind(one["kind"]),
+            )
+            for one in raw["withdrawals"]
+        ),
+        disposals={str(project): datetime.fromisoformat(at) for project, at in raw["disposals"].items()},
+    )
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,94 @@
+"""``fivesafes backup``: what it says to people and to programs."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from click.testing import CliRunner, Result
+
+from fivesafes.core.errors import FiveSafesError, UsageMistake
+from fivesafes.interfaces.cli.backup import _in_words, command
+from fivesafes.setting.vault.seal import Identity
+from fivesafes.stores.backup import KeptAway, Manifest, Restored
+from fivesafes.stores.haven_file import read_haven_file
+from fivesafes.wiring.found import Founding, found_haven
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def haven(tmp_path: Path) -> Path:
+    """Make a haven."""
+    path = tmp_path / "haven"
+    found_haven(Founding(path=path, custodians={name: Identity.made().recipient for name in ("one", "two")}))
+    return path
+
+
+@pytest.fixture
+def run(haven: Path) -> Run:
+    """Give what runs the command in that haven; what was refused is raised."""
+
+    def run_(*words: str | Path, at_haven: bool = True) -> Result:
+        line = [*map(str, words), *(["--haven", str(haven)] if at_haven else [])]
+        result = CliRunner().invoke(command, line)
+        if isinstance(result.exception, FiveSafesError):
+            raise result.exception
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return run_
+
+
+def test_where_keys_were_copied_to_is_told_unless_the_haven_names_it(run: Run, haven: Path, tmp_path: Path) -> None:
+    """A folder below one that is named is named."""
+    assert "has written down where this folder is" in run("keys", tmp_path / "keys").stderr
+    assert not json.loads(run("keys", tmp_path / "keys", "--json").stdout)["named"]
+    description = haven / "haven.toml"
+    description.write_text(
+        description.read_text().replace("key_backups = []", f'key_backups = ["{tmp_path / "safe"}"]')
+    )
+    assert json.loads(run("keys", tmp_path / "safe" / "2026", "--json").stdout)["named"]
+
+
+def test_a_folder_of_keys_can_be_forgotten_once(run: Run, tmp_path: Path) -> None:
+    """One that was not written down is told as that."""
+    run("keys", tmp_path / "keys")
+    assert "forgotten" in run("forget", tmp_path / "keys").stdout
+    with pytest.raises(UsageMistake, match="no copy of the keys"):
+        run("forget", tmp_path / "keys")
+
+
+def test_a_restore_tells_in_numbers_what_is_lost(run: Run, tmp_path: Path) -> None:
+    """The entry that tells of the backup itself is the first that it lacks."""
+    run("data", tmp_path / "data", "--quiet")
+    run("keys", tmp_path / "keys")
+    words = (tmp_path / "data", "--keys", tmp_path / "keys", "--quiet")
+    told = json.loads(run("restore", *words, tmp_path / "back", "--json", at_haven=False).stdout)
+    assert (told["kept_away"], told["narrowed"], told["disposed"], told["keys_missing"]) == (0, 0, 0, 0)
+    assert (told["trail"], told["trail_seen"], told["trail_lost"]) == (1, 2, 1)
+    assert (told["withdrawals_known"], told["withdrawals_unknown"]) == (2, 0)
+    said = run("restore", *words, tmp_path / "again", at_haven=False).stdout
+    assert "the trail has 1 entries; the most that anybody saw are 2, so 1 are lost" in said
+    assert "later ones can't be known from here" in said
+    assert "AT LEAST" not in said
+
+
+def test_what_cannot_be_known_is_said_plainly(haven: Path) -> None:
+    """With how many entries, and what to do."""
+    done = Restored(
+        haven=read_haven_file(haven),
+        manifest=Manifest(haven="h", generation="g", made_at=datetime(2026, 6, 1, tzinfo=UTC), trail=5, files={}),
+        away=KeptAway(withdrawn=1, narrowed=2, disposed=3),
+        trail=5,
+        seen=12,
+        known=9,
+        told_at="2026-06-02T00:00+00:00",
+        keys_missing=4,
+    )
+    said = "\n".join(_in_words(done))
+    for part in ("1 participants", "2 partial", "3 projects", "7 are lost", "entry 9", "AT LEAST 3", "4 keys"):
+        assert part in said
+    assert "AT LEAST" not in "\n".join(_in_words(evolve(done, known=12)))

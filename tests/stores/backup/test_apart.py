@@ -1,0 +1,54 @@
+"""Data and keys never come together, and neither backup writes among what it does not know."""
+
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from tests.stores.backup.sites import ON_FILES, Site
+
+from fivesafes.core.errors import FiveSafesError, UsageMistake
+
+
+def refusal(site: Site, to: Path, *, keys: bool = False) -> FiveSafesError:
+    """Back up to a place where it must not go; give the error."""
+    with pytest.raises(UsageMistake) as told:
+        site.back_up_keys(to) if keys else site.back_up(to)
+    return told.value
+
+
+@ON_FILES
+def test_data_and_keys_never_share_a_folder(site: Site) -> None:
+    """Inside, around or beside: the haven, its key folder, the other backup, a folder with keys in it."""
+    for to in (site.haven.path / "backup", site.haven.path, site.root, site.root / "keys", site.root / "keys" / "b"):
+        assert "lie in one another" in str(refusal(site, to))
+        assert "lie in one another" in str(refusal(site, to, keys=True))
+    site.back_up()
+    site.back_up_keys()
+    for to in (site.keys, site.keys / "data", site.keys.parent):
+        assert "apart" in str(refusal(site, to))
+    for to in (site.data, site.data / "keys", site.data.parent):
+        assert "apart" in str(refusal(site, to, keys=True))
+    stray = site.root / "stray"
+    stray.mkdir()
+    (stray / "worker.agekey").touch()
+    assert "holds keys" in str(refusal(site, stray))
+    moved = evolve(site, haven=evolve(site.haven, key_backups=(site.root / "third",)))
+    assert "lie in one another" in str(refusal(moved, site.root / "third" / "data"))
+    link = site.root / "link"
+    link.symlink_to(site.haven.path)
+    assert "lie in one another" in str(refusal(site, link / "x"))
+
+
+@ON_FILES
+def test_a_folder_with_something_else_or_of_another_haven_is_left_alone(site: Site) -> None:
+    """Neither backup writes among what it does not know."""
+    holiday = site.root / "holiday"
+    holiday.mkdir()
+    (holiday / "beach.jpg").touch()
+    for keys in (False, True):
+        assert "something that is no backup" in str(refusal(site, holiday, keys=keys))
+    site.back_up()
+    site.back_up_keys()
+    other = evolve(site, haven=evolve(site.haven, id="f" * 16))
+    assert "another haven" in str(refusal(other, site.data))
+    assert "another haven" in str(refusal(other, site.keys, keys=True))

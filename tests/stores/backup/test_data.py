@@ -1,0 +1,169 @@
+"""The backup of data: whole, consistent, brought up to date, and without any key."""
+
+import os
+import stat
+import subprocess
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection
+from tests.stores.backup.sites import ANN, AUTHOR, BOB, CAT, SECRET, Site
+from tests.stores.conftest import NOW, make_person
+
+from fivesafes.core.errors import EngineMissing, InvalidInput, TryAgain
+from fivesafes.core.progress import Silent
+from fivesafes.flow.haven.model import (
+    ProjectState,
+)
+from fivesafes.stores import trail
+from fivesafes.stores.backup import (
+    back_up,
+    verify_backup,
+)
+from fivesafes.stores.blobs import FolderBlobs
+from fivesafes.stores.books import DjangoBooks
+from fivesafes.stores.database import opened_database
+
+
+def test_a_backup_holds_no_key(site: Site) -> None:
+    """No byte of the keyring or the key folder is in it, whatever its name."""
+    site.back_up()
+    held = b"".join(path.read_bytes() for path in site.data.rglob("*") if path.is_file())
+    assert b"identity of" not in held
+    assert not [path for path in site.data.rglob("*") if path.suffix in {".age", ".agekey", ".key"}]
+    files = [one for one in site.data.rglob("*") if one.is_file()]
+    assert {stat.S_IMODE(one.stat().st_mode) & 0o077 for one in [site.data, *files]} == {0}
+
+
+def test_a_second_backup_copies_what_is_new_and_an_old_one_still_verifies_with_sha256sum(site: Site) -> None:
+    """Objects never change; one generation counts, and anybody can check it."""
+    site.back_up()
+    site.seal(CAT, b"cat 1")
+    done = site.back_up()
+    assert (done.copied, done.bytes) == (1, len(SECRET) + 5)
+    generations = [one.name for one in site.data.glob("generation-*")]
+    assert generations == [done.manifest.generation]
+    listed = f"{generations[0]}/manifest.sha256"
+    checked = subprocess.run(
+        ["sha256sum", "--strict", "--quiet", "-c", listed], cwd=site.data, check=False, capture_output=True
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert len(verify_backup(site.data).objects) == 4
+
+
+def test_a_backup_forgets_who_withdrew_and_keeps_what_was_lost(site: Site) -> None:
+    """Objects of a withdrawal leave the copy; those that vanished otherwise stay in it, and are told."""
+    site.back_up()
+    site.withdraw(ANN)
+    FolderBlobs(site.haven.vault).delete([name for name, _ in FolderBlobs(site.haven.vault).walk()])
+    done = site.back_up()
+    assert (done.forgotten, done.lost) == (2, 1)
+    assert len(verify_backup(site.data).objects) == 1
+    with site.opened() as books, books.deed():
+        books.set_project_state("p1", ProjectState.DISPOSED, at=NOW)
+    assert site.back_up().forgotten == 1
+    assert verify_backup(site.data).objects == []
+
+
+def test_an_interrupted_backup_leaves_the_one_before(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped at any file, what counts is whole; run again, it is up to date."""
+    site.back_up()
+    site.seal(CAT, b"cat 1")
+    site.withdraw(BOB)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for place in ("data.copy_database", "data._copy_beside", "data._copy_objects", "data.write_manifest"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"fivesafes.stores.backup.{place}", stop)
+            with pytest.raises(KeyboardInterrupt):
+                site.back_up()
+        assert len(verify_backup(site.data).objects) == 3
+    site.back_up()
+    assert len(verify_backup(site.data).objects) == 3  # ann's two, cat's one
+    assert len(list(site.data.glob("generation-*"))) == 1
+
+
+def test_an_object_that_was_torn_in_the_copy_is_copied_anew(site: Site) -> None:
+    """Another size than the original's is wrong, and put right."""
+    done = site.back_up()
+    torn = site.data / "vault" / done.manifest.objects[0]
+    torn.chmod(0o600)
+    torn.write_bytes(torn.read_bytes()[:-3])
+    assert site.back_up().copied == 1
+    verify_backup(site.data)
+
+
+def test_a_copy_is_consistent_while_others_write(site: Site) -> None:
+    """Deeds go on during ten backups: in each copy the trail's rows and head agree."""
+    stop = threading.Event()
+    written: list[int] = []
+
+    def write() -> None:
+        books = DjangoBooks()
+        try:
+            while not stop.is_set():
+                with books.deed():
+                    books.add_participants([make_person(f"{len(written):032x}")], at=NOW)
+                    written.append(books.tell(AUTHOR.event("admit", f"{len(written):032x}", "ok", project="p1")))
+        finally:
+            connection.close()
+
+    with site.opened():
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            for _ in range(4):
+                back_up(
+                    site.haven,
+                    FolderBlobs(site.haven.vault),
+                    to=site.data,
+                    keys=site.root / "keys",
+                    clock=lambda: datetime.now(tz=UTC),
+                    progress=Silent(),
+                )
+        finally:
+            stop.set()
+            writer.join()
+    assert len(written) > 4
+    site.back_up_keys()
+    back = site.restore()
+    with opened_database(back.haven.database_config()):
+        people = [one for one in DjangoBooks().participants("p1") if one.id.startswith("0")]
+        admitted = [line for line in trail.entries() if b'"admit"' in line]
+        assert len(people) == len(admitted) > 0
+
+
+def test_two_backups_into_one_folder_take_turns(site: Site) -> None:
+    """The second is told to wait; nothing is mixed."""
+    from fivesafes.stores.backup.manifest import held  # noqa: PLC0415 - the lock itself
+
+    with held(site.data), pytest.raises(TryAgain, match="another backup"):
+        site.back_up()
+
+
+def test_a_damaged_database_is_not_backed_up_over_a_good_one(site: Site) -> None:
+    """The backup before stays what counts."""
+    if site.cluster is not None:
+        return
+    site.back_up()
+    with opened_database(site.haven.database_config()), connection.cursor() as cursor:
+        cursor.execute("SELECT rootpage FROM sqlite_master WHERE name = 'haven_participant'")
+        root = cursor.fetchone()[0]
+    with (site.haven.path / "state.sqlite3").open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(os.urandom(4096))
+    with pytest.raises(InvalidInput, match="damaged"):
+        site.back_up()
+    verify_backup(site.data)
+
+
+def test_missing_client_programs_are_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PostgreSQL haven needs pg_dump, and says where it comes from."""
+    if site.cluster is None:
+        return
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(EngineMissing, match="pg_dump"):
+        site.back_up()

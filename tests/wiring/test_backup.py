@@ -1,0 +1,273 @@
+"""Backup and restore put together: what was taken back since the backup is taken back again and finished."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.databases import Cluster
+from tests.wiring.conftest import Place
+
+from fivesafes.core.errors import InvalidInput, UsageMistake
+from fivesafes.core.progress import Silent
+from fivesafes.flow.haven.model import ParticipantState, ProjectState, WithdrawalKind
+from fivesafes.flow.haven.retention import Force, dispose
+from fivesafes.flow.haven.withdraw import withdraw
+from fivesafes.setting.trail.checkpoint import Checkpoint, signed
+from fivesafes.stores import trail
+from fivesafes.stores.backup import Restored
+from fivesafes.wiring.backup import (
+    Restoring,
+    back_up_data,
+    back_up_keyring,
+    forget_key_place,
+    restore_haven,
+    test_restore,
+)
+from fivesafes.wiring.consent import carry_on, means_of
+from fivesafes.wiring.haven import opened_haven
+from fivesafes.wiring.projects import ingest_paths
+from fivesafes.wiring.trail import make_checkpoint, trail_signer
+
+test_restore.__test__ = False  # type: ignore[attr-defined]  # a command of that name, and no test of ours
+
+ON_FILES = pytest.mark.parametrize("haven_database", ["sqlite"], indirect=True)
+"""For what does not depend on the kind of database."""
+
+
+@pytest.fixture
+def new_database(haven_database: Any, request: pytest.FixtureRequest) -> str:  # noqa: ANN401 - of tests.databases
+    """Name an empty database of the same kind, to restore into."""
+    if haven_database.kind == "sqlite":
+        return ""
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    cluster.do(f"CREATE DATABASE restored_{haven_database.config['NAME']}")
+    return cluster.url(f"restored_{haven_database.config['NAME']}")
+
+
+@pytest.fixture
+def sealed(place: Place) -> Place:
+    """Take one person's scans in, and make both backups."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    with place.open() as haven:
+        ingest_paths(haven, "journey", [scans.folder], workers=1, progress=Silent())
+        back_up_keyring(haven, keys_of(place))
+        make_checkpoint(haven)
+        back_up_data(haven, data_of(place), progress=Silent())
+    return place
+
+
+def keys_of(place: Place) -> Path:
+    """Say where the backup of keys lies."""
+    return place.folder / "sealed-keys"
+
+
+def data_of(place: Place) -> Path:
+    """Say where the backup of data lies."""
+    return place.folder / "data"
+
+
+def wish(place: Place, **more: Any) -> Restoring:  # noqa: ANN401 - any field
+    """Wish for a restore of both."""
+    return Restoring(backup=data_of(place), keys=keys_of(place), **more)
+
+
+def back(place: Place, database: str, *, to: str = "back", **more: Any) -> Restored:  # noqa: ANN401 - as above
+    """Restore."""
+    return restore_haven(
+        wish(place, **more), to=place.folder / to, database=database, progress=Silent(), clock=place.clock
+    )
+
+
+def custodian(place: Place) -> Path:
+    """Find a custodian's identity."""
+    with place.open() as haven:
+        return min((haven.keys / "custodians").iterdir())
+
+
+def take_back(place: Place, kind: WithdrawalKind) -> bool:
+    """Let the person take something back; tell whether it is done."""
+    with place.open() as haven:
+        (person,) = haven.books.participants("journey")
+        return withdraw(means_of(haven, by="Dr C"), person.id, kind).done
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Read every file of a folder."""
+    return {str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+
+
+@pytest.mark.parametrize("kind", WithdrawalKind)
+def test_a_withdrawal_after_both_backups_is_finished_again_in_the_restored_haven(
+    sealed: Place, new_database: str, kind: WithdrawalKind
+) -> None:
+    """The withdrawal itself has left word beside the keys: no newer backup of them was made."""
+    assert take_back(sealed, kind)
+    done = back(sealed, new_database)
+    full = kind is WithdrawalKind.FULL
+    assert (done.away.withdrawn, done.away.narrowed) == (int(full), int(not full))
+    assert done.lost >= 2
+    with opened_haven(done.haven.path, clock=sealed.clock) as haven:
+        (person,) = haven.books.participants("journey")
+        (asked,) = haven.books.withdrawals()
+        assert (asked.kind, asked.requested_at) == (kind, sealed.clock())
+        assert asked.done_at is not None
+        assert asked.receipt is not None
+        kept = haven.books.consents("journey")[person.id].consent
+        assert person.state is (ParticipantState.WITHDRAWN if full else ParticipantState.ACTIVE)
+        assert not {
+            WithdrawalKind.FULL: kept.in_force(sealed.clock().date()),
+            WithdrawalKind.NO_FACE: kept.face,
+            WithdrawalKind.NO_PUBLIC: kept.public,
+            WithdrawalKind.NO_FUTURE_USE: kept.future_use,
+        }[kind]
+        assert bool(list(haven.keyring.names("participants/"))) != full
+        assert bool(list(haven.blobs.walk())) != full
+
+
+def test_a_project_that_was_disposed_of_after_both_backups_is_gone_in_the_restored_haven(
+    sealed: Place, new_database: str
+) -> None:
+    """Nothing of it opens, and it takes nothing in; this haven's own keys stay."""
+    with sealed.open() as haven:
+        force = Force(reason="the committee asks for it", custodians=("one", "two"))
+        assert dispose(
+            means_of(haven, by="Dr C"), "journey", custodians=frozenset({"one", "two"}), force=force
+        ).certificate
+    done = back(sealed, new_database, identity=custodian(sealed))
+    assert done.away.disposed == 1
+    with opened_haven(done.haven.path, clock=sealed.clock) as haven:
+        assert haven.project("journey").state is ProjectState.DISPOSED
+        assert list(haven.blobs.walk()) == []
+        assert list(haven.keyring.names()) == ["haven.address.age", "haven.trail.age"]
+        assert carry_on(haven) == ()
+        assert trail.last_of("restore") is not None
+
+
+@ON_FILES
+def test_half_a_copy_of_a_projects_key_is_destroyed_with_the_project(sealed: Place) -> None:
+    """A killed backup of keys may have left it."""
+    halves = [path.with_name(f".{path.name}.new") for path in keys_of(sealed).rglob("journey.*.age")]
+    assert len(halves) == 2
+    for half in halves:
+        half.write_bytes(b"half a key")
+    with sealed.open() as haven:
+        means_of(haven, by="test").keys.destroy_project("journey")
+    assert not [half for half in halves if half.exists()]
+    assert not list(keys_of(sealed).rglob("journey.*"))
+
+
+@ON_FILES
+def test_a_copy_of_the_keys_that_nobody_named_keeps_a_withdrawal_open_until_it_is_reached_or_forgotten(
+    sealed: Place,
+) -> None:
+    """It is told where it lies."""
+    away = keys_of(sealed).rename(sealed.folder / "unplugged")
+    assert not take_back(sealed, WithdrawalKind.FULL)
+    with sealed.open() as haven:
+        (open_,) = carry_on(haven)
+        assert set(open_.waits_for) == {
+            f"{what}: the backup of the keyring at {keys_of(sealed)} can't be reached"
+            for what in ("tombstones", "keys")
+        }
+        with pytest.raises(UsageMistake, match="no copy of the keys"):
+            forget_key_place(haven, sealed.folder / "elsewhere")
+    away.rename(keys_of(sealed))
+    with sealed.open() as haven:
+        assert [one.done for one in carry_on(haven)] == [True]
+    assert not list(keys_of(sealed).rglob("participants/*.age"))
+
+
+@ON_FILES
+def test_a_copy_of_the_keys_that_was_destroyed_can_be_forgotten(sealed: Place) -> None:
+    """By a person's word, which stands in the trail."""
+    shutil.rmtree(keys_of(sealed))
+    assert not take_back(sealed, WithdrawalKind.NO_FACE)
+    with sealed.open() as haven:
+        forget_key_place(haven, keys_of(sealed))
+        assert [one.done for one in carry_on(haven)] == [True]
+        told = trail.last_of("backup")
+        assert told is not None
+        assert (told.outcome, told.facts["places"]) == ("keys forgotten", 0)
+
+
+@ON_FILES
+def test_the_newest_checkpoint_beside_the_keys_convicts_a_trail_that_was_made_anew(sealed: Place) -> None:
+    """With a custodian's key the signature is verified; without one it only tells a number."""
+    listed = keys_of(sealed) / "tombstones.json"
+    with sealed.open() as haven:
+        size = trail.head().size - 2
+        other = signed(Checkpoint(origin=haven.origin, size=size, root=bytes(32)), trail_signer(haven))
+        back_up_keyring(haven, keys_of(sealed))
+    told = json.loads(listed.read_text())
+    assert told["checkpoint"]
+    listed.write_text(json.dumps({**told, "checkpoint": other.note}))
+    with pytest.raises(InvalidInput, match="another root"):
+        back(sealed, "", identity=custodian(sealed))
+    assert not (sealed.folder / "back").exists()
+    listed.write_text(json.dumps({**told, "checkpoint": other.note.replace("— ", "— un", 1)}))
+    with pytest.raises(InvalidInput, match="not signed by the key"):
+        back(sealed, "", identity=custodian(sealed))
+    assert back(sealed, "").trail > size
+
+
+@ON_FILES
+def test_a_witness_that_saw_more_is_told_of_in_numbers(sealed: Place) -> None:
+    """Its newest checkpoint can't be compared with an older trail; how much is missing, and unknown, can be said."""
+    with sealed.open() as haven:
+        before = back_up_data(haven, data_of(sealed), progress=Silent()).manifest.trail
+    shutil.copytree(keys_of(sealed), sealed.folder / "old")
+    take_back(sealed, WithdrawalKind.NO_FACE)
+    with sealed.open() as haven:
+        seen = make_checkpoint(haven)
+    here = back(sealed, "", notes=(seen.note,), identity=custodian(sealed))
+    assert (here.trail, here.seen, here.unknown) == (before, seen.checkpoint.size, 1)  # the last: its own end
+    shutil.rmtree(keys_of(sealed))
+    (sealed.folder / "old").rename(keys_of(sealed))
+    blind = back(sealed, "", to="blind", notes=(seen.note,), identity=custodian(sealed))
+    assert blind.away.narrowed == 0
+    assert blind.unknown == seen.checkpoint.size - before
+
+
+@ON_FILES
+def test_a_restore_test_touches_nothing_outside_of_its_own_folder(sealed: Place) -> None:
+    """What was withdrawn since is seen to be kept away; finishing it is the real haven's matter."""
+    identity = custodian(sealed)
+    take_back(sealed, WithdrawalKind.NO_FACE)
+    before = files(keys_of(sealed)), files(data_of(sealed))
+    tested = test_restore(sealed.path, wish(sealed, identity=identity), database="", sample=3, progress=Silent())
+    assert tested.equal, tested.why
+    assert (files(keys_of(sealed)), files(data_of(sealed))) == before
+
+
+@ON_FILES
+def test_a_key_of_this_machine_is_complete_or_absent_when_a_restore_is_killed(
+    sealed: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run again it is written; one that is there stays."""
+    identity = sealed.folder / "custodian.agekey"
+    shutil.copy(custodian(sealed), identity)
+    with sealed.open() as haven:
+        folder = haven.keys
+    held = {name: (folder / name).read_bytes() for name in ("address.key", "trail.key")}
+    real: Callable[..., Path] = Path.replace
+
+    def stopped(path: Path, to: Path) -> Path:
+        if path.name == ".trail.key.new":
+            raise KeyboardInterrupt
+        return real(path, to)
+
+    for name in held:
+        (folder / name).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            back(sealed, "", identity=identity)
+    assert not (folder / "trail.key").exists()
+    assert not (sealed.folder / "back").exists()
+    back(sealed, "", identity=identity)
+    assert {name: (folder / name).read_bytes() for name in held} == held
+    assert not list(folder.glob(".*"))
