@@ -97,7 +97,16 @@ def test_a_project_is_disposed_of_with_a_certificate(haven: Haven, study: Study)
     haven.taking(study)
     refused = haven.run("project", "dispose", "journey", "--by", "Dr C", "--yes")
     assert refused.code == 3
-    named = ("--custodian", "custodian-1", "--custodian", "custodian-2", "--reason", "the committee asked for it")
+    named = (
+        "--identity",
+        haven.custodian(1),
+        "--identity",
+        haven.custodian(2),
+        "--reason",
+        "the committee asked for it",
+    )
+    typed = haven.run("project", "dispose", "journey", "--by", "Dr C", "--yes", *named[:2], *named[4:])
+    assert typed.code == 3
     answer = haven.done("project", "dispose", "journey", "--by", "Dr C", "--yes", "--json", *named)
     assert answer.json["certificate"]
     assert not [name for name in haven.files() if name.startswith("vault/") and "aside" not in name]

@@ -4,8 +4,8 @@ from datetime import date
 
 from attrs import evolve
 
-from fivesafes.people.model import PeopleDemands, Recipient
-from fivesafes.people.policy import judge_recipients
+from fivesafes.people.model import PeopleDemands, Recipient, Reviewer
+from fivesafes.people.policy import judge_recipients, judge_reviewer
 
 TODAY = date(2026, 6, 1)
 ASKS = PeopleDemands(named=True, mfa=True, agreement_days=365, training_days=365)
@@ -51,3 +51,34 @@ def test_a_public_release_asks_nobody() -> None:
     """Its readers can't be asked, and the verdict says so."""
     free = PeopleDemands(named=False, mfa=False, agreement_days=None, training_days=None)
     assert codes(demands=free) == set()
+
+
+CHECKER = Reviewer(
+    name="Grace Checker",
+    institution="University",
+    account="grace@university.example",
+    valid_from=date(2026, 1, 1),
+    valid_until=date(2026, 12, 31),
+)
+
+
+def reviewing(named: str, *, on: date = TODAY, investigator: str = "Dr A. Person") -> set[str]:
+    """Judge and give the refusing codes."""
+    found = judge_reviewer(named, [CHECKER], investigator=investigator, on=on)
+    return {one.code for one in found.findings if one.gravity.word == "refuse"}
+
+
+def test_a_reviewer_of_the_project_may_review_by_name_or_account() -> None:
+    """However it is spaced and capitalised; both days of the term count."""
+    assert reviewing("grace  CHECKER") == set()
+    assert reviewing("grace@university.example", on=date(2026, 1, 1)) == set()
+    assert reviewing("Grace Checker", on=date(2026, 12, 31)) == set()
+
+
+def test_who_is_no_reviewer_or_no_longer_one_may_not() -> None:
+    """A typed name is not enough, nor a term that has ended, nor being the investigator oneself."""
+    assert reviewing("Somebody Else") == {"people.reviewer.none"}
+    assert reviewing("") == {"people.reviewer.none"}
+    assert reviewing("Grace Checker", on=date(2027, 1, 1)) == {"people.reviewer.ended"}
+    assert reviewing("Grace Checker", on=date(2025, 12, 31)) == {"people.reviewer.ended"}
+    assert reviewing("Grace Checker", investigator="grace checker") == {"people.reviewer.investigator"}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import obstore
 import pytest
+from attrs import evolve
 
 from fivesafes.core.errors import EngineMissing, InvalidInput, Refused, TryAgain
 from fivesafes.setting.vault.address import Addresser
@@ -313,6 +314,26 @@ def test_a_bucket_that_overwrites_is_refused_before_anything_is_written(
     with pytest.raises(Refused, match="overwrites"):
         blobs.put([(NAMES[0], [b"x"])])
     assert blobs.sizes(NAMES) == {}
+
+
+def test_two_havens_do_not_share_a_place_of_a_bucket(bucket: Bucket) -> None:
+    """Who writes first has it; the other neither writes, nor lists, nor removes, and a haven inside it is noticed."""
+    first, second = S3Blobs(bucket, owner="a" * 16), S3Blobs(bucket, owner="b" * 16)
+    assert first.put([(NAMES[0], [b"first"])]) == (True,)
+    for refused in (
+        lambda: second.put([(NAMES[1], [b"second"])]),
+        lambda: list(second.walk()),
+        lambda: second.delete([NAMES[0]]),
+    ):
+        with pytest.raises(Refused, match="another haven"):
+            refused()
+    again = S3Blobs(bucket, owner="a" * 16)
+    assert [name for name, _ in again.walk()] == [NAMES[0]]
+    assert again.put([(NAMES[0], [b"first"])]) == (False,)
+    inner = S3Blobs(evolve(bucket, prefix=f"{bucket.prefix}/inner"), owner="b" * 16)
+    inner.put([(NAMES[2], [b"inner"])])
+    with pytest.raises(Refused, match="another haven"):
+        list(again.walk())
 
 
 def test_a_probe_leaves_nothing_to_see(bucket: Bucket) -> None:

@@ -218,6 +218,32 @@ def test_after_a_withdrawal_no_sealed_name_is_left_in_any_file(tmp_path: Path, m
         assert b"\x00sealed n78" in held
 
 
+def test_while_somebody_still_reads_what_was_removed_nothing_is_called_forgotten(
+    haven_database: HavenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader holds the former rows in the log: told as try again; once it has gone, they go."""
+    monkeypatch.setattr(database, "_WAITS", 0.2)
+    with opened_database(haven_database.config):
+        books = DjangoBooks()
+        with books.deed():
+            books.save_project(make_project(), at=NOW)
+            books.add_participants([make_person("n1")], at=NOW)
+        reader = connection.copy()
+        try:
+            with reader.cursor() as other:
+                other.execute("BEGIN" if vendor() == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ")
+                other.execute("SELECT count(*) FROM haven_participant")
+                other.fetchall()
+                with books.deed():
+                    books.set_participant_state("n1", ParticipantState.WITHDRAWN)
+                with pytest.raises(TryAgain, match="still reads"):
+                    forget_traces()
+                other.execute("ROLLBACK")
+            forget_traces()
+        finally:
+            reader.close()
+
+
 def test_postgresql_forgets_too(postgresql: Cluster, migrated_postgresql: str) -> None:
     """Dead rows are cleared by the same call."""
     with opened_database(postgresql.config(migrated_postgresql)):

@@ -59,7 +59,8 @@ class Place:
         (self.folder / "consent.csv").write_text(HEADER + rows, encoding="utf-8")
         study = read_form(self.folder / "STUDY.toml")
         with self.open() as haven:
-            add_project(haven, Registration(project=study.project, rules=study.rules), key=None)
+            wish = Registration(project=study.project, rules=study.rules, reviewers=study.reviewers)
+            add_project(haven, wish, key=None)
             if people:
                 record_stated(haven, "journey", read_consent_table(study.table), table="consent.csv")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from tests.journeys.studies import FORM
 from tests.wiring.conftest import Place
 
 from fivesafes.core.errors import Refused, UsageMistake
@@ -73,7 +74,9 @@ def test_what_was_handed_over_is_not_removed_when_somebody_withdraws(tmp_path: P
 
 def test_two_reviewers_at_once_are_both_recorded(place: Place) -> None:
     """The second reads what the first has written."""
-    place.register()
+    reviewer = '\n[[reviewer]]\nname = "{}"\ninstitution = "U"\naccount = "{}"\n'
+    term = "valid_from = 2026-01-01\nvalid_until = 2026-12-31\n"
+    place.register(form=FORM + "".join(reviewer.format(one, one) + term for one in ("Dr A", "Dr B")))
     with place.open() as haven:
         for name in ("Dr A", "Dr B"):
             review = Review(by=name, on=haven.clock().date(), candidate="0" * 64, accepts=frozenset())

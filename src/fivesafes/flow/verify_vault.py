@@ -11,7 +11,7 @@ from fivesafes.core.progress import Progress
 from fivesafes.core.verdict import Verdict, note, refuse, review
 from fivesafes.flow.haven.ports import Books
 from fivesafes.flow.sealed import Sealed, keys_expected, sealed_in
-from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS
+from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS, pseudonym_key
 from fivesafes.setting.vault.ports import Blobs, KeyRing
 from fivesafes.setting.vault.seal import LEAST_OVERHEAD
 from fivesafes.setting.vault.vault import object_name
@@ -107,6 +107,7 @@ def verify_vault(
     progress.end("verify")
     there, gone = keys_expected(books)
     keys = set(ring.names(PARTICIPANTS)) | {name for name in ring.names(PROJECTS) if ".quarantine." in name}
+    keys |= _pseudonyms_of_nobody(books, ring)
     return Checked(
         objects=at,
         opened=opened,
@@ -129,9 +130,16 @@ def clean(books: Books, blobs: Blobs, ring: KeyRing, found: Checked) -> bool:
         named = {name for one in sealed_in(books) for name in _names(one)}
         blobs.delete(name for name in found.stray_objects if name not in named)
         there, gone = keys_expected(books)
+        there |= {pseudonym_key(kept.id) for kept in books.projects()}
         for name in {*found.stray_keys, *gone} - there:
             ring.destroy(name)
     return True
+
+
+def _pseudonyms_of_nobody(books: Books, ring: KeyRing) -> set[str]:
+    """Name the pseudonym keys of projects that are not in the books: their registration was interrupted."""
+    known = {pseudonym_key(kept.id) for kept in books.projects()}
+    return {name for name in ring.names(PROJECTS) if name.endswith(".pseudonyms.age")} - known
 
 
 def _chosen(books: Books, sample: int | None) -> tuple[int, set[int] | None]:

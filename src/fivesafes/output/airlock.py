@@ -9,6 +9,8 @@ from attrs import evolve, frozen
 from fivesafes.core.verdict import Gravity, Verdict, refuse, review
 
 _TITLES: Final = frozenset({"dr", "prof", "professor", "mr", "mrs", "ms", "mx", "phd", "md", "assoc", "a/prof"})
+TYPED: Final = "typed, not proved"
+"""How a reviewer is known while nobody logs in: somebody with an account of the machine gave a name."""
 _SOURCE: Final = "ARCHITECTURE: no evidence, no release; Five Safes: safe output"
 
 
@@ -16,13 +18,15 @@ _SOURCE: Final = "ARCHITECTURE: no evidence, no release; Five Safes: safe output
 class Review:
     """A named person looked at a candidate, known by the SHA-256 of its manifest, and agrees that it leaves.
 
-    ``accepts`` names findings (by code) that asked for a person's eye and that this person takes on themselves.
+    ``accepts`` names findings (by code) that asked for a person's eye and that this person takes on themselves;
+    ``known`` says how it was made sure that it is them.
     """
 
     by: str
     on: date
     candidate: str
     accepts: frozenset[str] = frozenset()
+    known: str = TYPED
 
 
 def judge_evidence(planned: Sequence[str], evidence: Mapping[str, str | None]) -> Verdict:

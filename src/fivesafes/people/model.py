@@ -18,6 +18,21 @@ class Recipient:
 
 
 @frozen(kw_only=True)
+class Reviewer:
+    """Somebody who may look at what waits and say so: a member of the project, from the first day to the last."""
+
+    name: str
+    institution: str
+    account: str
+    valid_from: date
+    valid_until: date
+
+    def current(self, on: date) -> bool:
+        """Whether the membership holds on that day."""
+        return self.valid_from <= on <= self.valid_until
+
+
+@frozen(kw_only=True)
 class PeopleDemands:
     """What a tier asks of the people who will hold the data.
 

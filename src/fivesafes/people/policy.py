@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from fivesafes.core.verdict import Verdict, note, refuse
-from fivesafes.people.model import PeopleDemands, Recipient
+from fivesafes.people.model import PeopleDemands, Recipient, Reviewer
 
 _SOURCE = "Five Safes (ONS, UK Data Service): safe people"
 
@@ -63,3 +63,40 @@ def _judge_one(recipient: Recipient, demands: PeopleDemands, *, about: str, on: 
 
 def _fresh(signed: date | None, *, days: int, on: date) -> bool:
     return signed is not None and signed <= on <= signed + timedelta(days=days)
+
+
+def reviewer_named(named: str, reviewers: Iterable[Reviewer]) -> Reviewer | None:
+    """Find the reviewer of this name or account; spaces and capitals do not tell people apart."""
+    wanted = _plain(named)
+    return next((one for one in reviewers if wanted and wanted in {_plain(one.name), _plain(one.account)}), None)
+
+
+def judge_reviewer(named: str, reviewers: Sequence[Reviewer], *, investigator: str, on: date) -> Verdict:
+    """Judge whether somebody may say on that day that they have looked; a name alone is no membership."""
+    found = reviewer_named(named, reviewers)
+    if found is None:
+        return refuse(
+            "people.reviewer.none",
+            why="the person named is no reviewer of this project",
+            fix="enter them as a [[reviewer]] of the study form, then: fivesafes project add STUDY.toml",
+            source=_SOURCE,
+        )
+    if _plain(found.name) == _plain(investigator):
+        return refuse(
+            "people.reviewer.investigator",
+            why="the investigator does not review what they answer for",
+            fix="let another reviewer look",
+            source=_SOURCE,
+        )
+    if not found.current(on):
+        return refuse(
+            "people.reviewer.ended",
+            why=f"this reviewer's membership runs from {found.valid_from} to {found.valid_until}",
+            fix="let another reviewer look, or enter the new term in the study form",
+            source=_SOURCE,
+        )
+    return Verdict()
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().split())

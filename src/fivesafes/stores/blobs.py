@@ -231,19 +231,30 @@ class S3Blobs:
 
     at_once = 8
     _PROBE: Final = "probe"
+    _OWNER: Final = "haven.id"
+    """Names the haven whose objects lie here; written once, by create-only."""
 
-    def __init__(self, bucket: Bucket) -> None:
-        """Take the bucket; nothing is asked of it before the first call.  Raises EngineMissing."""
+    def __init__(self, bucket: Bucket, *, owner: str = "") -> None:
+        """Take the bucket and the id of the haven that it is to hold (none: nobody's place is taken or respected).
+
+        Nothing is asked of it before the first call.  Raises EngineMissing.
+        """
         self._store = _opened(bucket)
+        self._owner = owner
         self._probed = False
+        self._ours = not owner
 
     def put(self, objects: Iterable[tuple[str, Sequence[bytes]]]) -> tuple[bool, ...]:
         """Write each object that is not there; durable when it returns.  Tells for each whether it is new.
 
-        Raises Refused when the bucket would overwrite: tried out once, before the first writing.
+        Raises Refused when the bucket would overwrite (tried out once, before the first writing), and when the objects
+        of another haven lie there.
         """
         if not self._probed:
             self.probe()
+        if not self._ours:
+            self._create(self._OWNER, [self._owner.encode()])
+        self._check_ours()
         told: list[bool] = []
         rest = iter(objects)
         with ThreadPoolExecutor(self.at_once) as pool:
@@ -276,24 +287,40 @@ class S3Blobs:
             return {name: size for name, size in zip(names, sizes, strict=True) if size is not None}
 
     def walk(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """List names with sizes, below a prefix that ends at a slash."""
+        """List names with sizes, below a prefix that ends at a slash.  Raises Refused when they are not ours."""
         import obstore  # noqa: PLC0415 - only where S3 is used
 
+        self._check_ours()
         with _told_apart():
             for some in obstore.list(self._store, prefix.rstrip("/") or None):
                 for one in some:
-                    if not one["path"].startswith(f"{self._PROBE}/"):
+                    if self._owner and one["path"].endswith(f"/{self._OWNER}"):
+                        raise _taken()
+                    if not one["path"].startswith(f"{self._PROBE}/") and one["path"] != self._OWNER:
                         yield one["path"], one["size"]
 
     def delete(self, names: Iterable[str]) -> int:
         """Remove these.  A bucket that keeps versions keeps them, sealed, until its own rules end them."""
         import obstore  # noqa: PLC0415 - only where S3 is used
 
+        self._check_ours()
         there = list(self.sizes([checked_name(name) for name in names]))
         with _told_apart():
             if there:
                 obstore.delete(self._store, there)
         return len(there)
+
+    def _check_ours(self) -> None:
+        """Raise Refused when the place is another haven's: a sweep would take its objects for strays."""
+        if self._ours:
+            return
+        try:
+            said = self.get(self._OWNER)
+        except ObjectMissing:
+            return  # nobody has written here yet
+        if said != self._owner.encode():
+            raise _taken()
+        self._ours = True
 
     def _create(self, name: str, parts: Sequence[bytes]) -> bool:
         import obstore  # noqa: PLC0415 - only where S3 is used
@@ -314,6 +341,11 @@ class S3Blobs:
                 return obstore.head(self._store, checked_name(name))["size"]
         except ObjectMissing:
             return None
+
+
+def _taken() -> Refused:
+    message = "the objects of another haven lie at this place of the bucket"
+    return Refused(message, fix='give each haven a prefix of its own in haven.toml: store = "s3://bucket/prefix"')
 
 
 def _opened(bucket: Bucket) -> "S3Store":

@@ -3,6 +3,7 @@
 import os
 import pkgutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,7 +33,7 @@ __all__ = [
     "vendor",
 ]
 
-_SQLITE_WAITS: Final = 30
+_WAITS: Final = 30
 """Seconds that a writer waits for another before it gives up."""
 
 _APP: Final = "haven"
@@ -79,7 +80,7 @@ def sqlite_config(path: Path) -> dict[str, Any]:
         "NAME": str(path),
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
-            "timeout": _SQLITE_WAITS,
+            "timeout": _WAITS,
             "init_command": (
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
             ),
@@ -298,7 +299,35 @@ def _no_checksums() -> Verdict:
 def forget_traces() -> None:
     """Leave nothing of deleted rows beside the tables: SQLite's log is emptied, PostgreSQL's dead rows are cleared.
 
-    After a withdrawal.  Best done when nobody else writes; others are not waited for longer than the usual time.
+    After a withdrawal.  Others are waited for as long as for any writing.  Raises TryAgain when somebody still reads
+    what was there before: it lies in the log, or in a dead row, until they end.
     """
     with clear_errors(), connection.cursor() as cursor:
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)" if vendor() == "sqlite" else "VACUUM")
+        if vendor() == "sqlite":
+            cursor.execute(f"PRAGMA busy_timeout={round(_WAITS * 1000)}")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            held = cursor.fetchone()[0] != 0
+        else:
+            held = not _all_have_moved_on(cursor)
+            cursor.execute("VACUUM")
+    if held:
+        message = "another process still reads the database as it was before"
+        raise TryAgain(message, fix=_LATER)
+
+
+def _all_have_moved_on(cursor: Any) -> bool:  # noqa: ANN401 - either driver's
+    """Wait until no session sees this database's rows as they were before now; False when it takes too long."""
+    cursor.execute("SELECT pg_current_xact_id()::xid")
+    now = cursor.fetchone()[0]
+    until = time.monotonic() + _WAITS
+    while True:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND backend_xmin IS NOT NULL AND age(backend_xmin) > age(%s::xid)",
+            [str(now)],
+        )
+        if cursor.fetchone()[0] == 0:
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)

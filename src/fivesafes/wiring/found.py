@@ -14,6 +14,7 @@ from fivesafes.core.event import Clock, Event, utc_now
 from fivesafes.setting.keyring import KEY_BYTES, keys_folder
 from fivesafes.setting.vault.keys import ADDRESS_KEY, FEWEST_CUSTODIANS, Openers, add_secret
 from fivesafes.setting.vault.seal import Identity, checked_recipient
+from fivesafes.stores.blobs import sync_folder
 from fivesafes.stores.database import migrate, migrations_pending, opened_database, postgresql_config, sqlite_config
 from fivesafes.stores.founding import Founder, found, owner
 from fivesafes.stores.haven_file import (
@@ -84,7 +85,9 @@ def _found(wish: Founding, clock: Clock) -> Founded:
         founders = [Founder(name=name, recipient=one, kind="custodian") for name, one in custodians.items()]
         founders += _worker(keys) if wish.with_worker else []
         _make_keys(keys, aside / KEYRING, founders)
+        _sync_way_to(keys)
         _fill(wish, aside, id_, founders, clock)
+        sync_folder(aside)
         _publish(aside, wish.path)
     except BaseException as fault:
         shutil.rmtree(aside, ignore_errors=True)
@@ -174,8 +177,13 @@ def _publish(aside: Path, path: Path) -> None:
     if path.is_dir():
         path.rmdir()  # it is empty: rename does not go over a folder everywhere
     aside.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
+
+
+def _sync_way_to(keys: Path) -> None:
+    """Make the keys' names durable, and those of the folders around them that may be new: without them all is lost."""
+    top = keys_folder().absolute()
+    for folder in (keys.absolute(), *keys.absolute().parents):
+        sync_folder(folder)
+        if folder == top.parent:
+            break

@@ -39,8 +39,11 @@ class BooksFacts:
         return self._fact("mfa_sessions", State.UNKNOWN, "books", "the haven has no sessions of its own yet")
 
     def memberships_current(self) -> Fact:
-        """As ``institutional_identity``."""
-        seen = "the haven keeps recipients and no members with a term yet"
+        """Count the reviewers' terms; who else may run the commands, the machine's accounts decide."""
+        today = self.haven.clock().date()
+        reviewers = [one for kept in self.haven.books.projects() for one in kept.reviewers]
+        ended = sum(not one.current(today) for one in reviewers)
+        seen = f"{len(reviewers)} reviewers have a term, {ended} of them not today; nobody logs in yet"
         return self._fact("memberships_current", State.UNKNOWN, "books", seen)
 
     def duties_apart(self) -> Fact:

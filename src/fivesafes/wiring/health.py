@@ -27,9 +27,9 @@ def _keys(haven: OpenHaven) -> Iterator[Verdict]:
     if any((haven.keys / CUSTODIANS).glob("*")):
         why = "custodians' keys lie on this machine: who breaks in can open every original"
         yield review("haven.keys.custodians", why=why, fix=f"carry away {haven.keys / CUSTODIANS}", source=_SOURCE)
-    if not haven.config.key_backups:
-        why = "no backup of the keyring is named: when it is lost, every original is"
-        fix = "fivesafes backup keys DIR, and name DIR in haven.toml (key_backups)"
+    if not haven.keyring.places():
+        why = "there is no backup of the keyring: when it is lost, every original is"
+        fix = "fivesafes backup keys DIR"
         yield review("haven.keys.backup", why=why, fix=fix, source=_SOURCE)
     if haven.config.tier == UNENFORCED:
         why = "haven.toml names no tier: the place is not held to an audit"

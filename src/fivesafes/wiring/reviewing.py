@@ -14,6 +14,7 @@ from fivesafes.setting.vault.keys import open_identity, participant_key
 from fivesafes.setting.vault.seal import Identity, unseal
 from fivesafes.stores.keyring_files import read_identity
 from fivesafes.stores.workspaces import load_report
+from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.projects import record_review
 from fivesafes.wiring.standing import check_access
@@ -58,7 +59,10 @@ def waiting_for(haven: OpenHaven, project: str) -> dict[str, Any]:
 
 
 def sign_review(haven: OpenHaven, project: str, *, by: str, candidate: str, accepts: frozenset[str]) -> None:
-    """Record a person's look at exactly the candidate that waits.  Raises UsageMistake for another one."""
+    """Record a person's look at exactly the candidate that waits.
+
+    Raises UsageMistake for another candidate, Refused for somebody who is no reviewer of the project today.
+    """
     record = load_report(haven.workspaces.private(project))
     if record is None or record["candidate"] is None:
         message = "there is no candidate to look at"
@@ -72,6 +76,7 @@ def sign_review(haven: OpenHaven, project: str, *, by: str, candidate: str, acce
 
 def open_pictures(haven: OpenHaven, project: str, *, into: Path, identity: Path, reason: str) -> int:
     """Open the sealed pictures of a project's series into a new private folder, recorded before the first is opened."""
+    carry_on(haven)
     check_access(haven)
     key = read_identity(identity)
     if into.exists():
@@ -115,6 +120,7 @@ def reidentify(haven: OpenHaven, project: str, subject: str, *, identity: Path, 
 
     Raises UsageMistake when the project has no such pseudonym, KeyGone after a withdrawal.
     """
+    carry_on(haven)
     check_access(haven)
     key = read_identity(identity)
     haven.project(project)

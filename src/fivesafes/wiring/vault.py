@@ -47,7 +47,8 @@ def blobs_of(config: HavenFile, keys: Path) -> Blobs:
             allow_http=bool(config.s3.get("allow_http", False)),
             access_key_id=key.get("access_key_id", ""),
             secret_access_key=key.get("secret_access_key", ""),
-        )
+        ),
+        owner=config.id,
     )
 
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fivesafes.engines.validators import bids_validator
 from fivesafes.engines.validators.bids_validator import BidsValidator, expected_warnings
 
 Spoil = Callable[[str, str], None]
+MEMORY = Path("/dev/shm")  # noqa: S108 - a place that the validator must refuse
 
 
 def test_it_is_a_validator_found_by_its_entry_point() -> None:
@@ -102,6 +104,16 @@ def test_a_validator_that_breaks_down_is_no_validation(
     monkeypatch.setattr(bids_validator, "run", lambda *_, **__: finished)
     with pytest.raises(InvalidInput, match="could not judge"):
         BidsValidator().validate(dataset)
+
+
+@pytest.mark.skipif(not MEMORY.is_dir(), reason="this system has no /dev/shm")
+def test_a_place_that_the_validator_may_not_read_is_told(dataset: Path) -> None:
+    """Deno reads nothing below /dev: said plainly, where "could not judge" would send people to the data set."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as memory:
+        copy = Path(memory) / "dataset"
+        shutil.copytree(dataset, copy)
+        with pytest.raises(InvalidInput, match=str(MEMORY)):
+            BidsValidator().validate(copy)
 
 
 def test_a_missing_program_says_how_to_install_it(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:

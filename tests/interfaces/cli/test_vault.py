@@ -181,7 +181,7 @@ def test_originals_are_handed_back_once_the_trail_says_so(vault: Vault, haven: S
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
     (event,) = events(haven, "unseal")
     assert (event.actor, event.purpose, event.object) == ("Ben B.", "incidental finding 7", f"series {series}")
-    assert event.facts["files"] == 4
+    assert (event.facts["files"], event.facts["proved"]) == (4, "Ben")
 
 
 def test_originals_do_not_go_where_they_must_not(vault: Vault, haven: SealedHaven, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ _LATER: Final = 400.0
 """Seconds after which the lease of a killed worker has ended."""
 TRY_AGAIN: Final = 75
 _WITHDRAWALS: Final = (places.WITHDRAW, places.WITHDRAW_RELEASED)
+_DESTROYS: Final = (*_WITHDRAWALS, places.DISPOSE)
 _WITH_JOBS: Final = (places.PROCESS, places.RELEASE)
 
 
@@ -95,7 +96,7 @@ def killing(
     most = min(most, _KILLS_OF_JOBS) if operation in _WITH_JOBS else most
     with a_copy(ground.stages.at(operation.stage), ground.folder / "round") as place:
         before = promises.witnessed(place)
-        secret = promises.secret_of_victim(place) if operation in _WITHDRAWALS else None
+        secret = promises.secret_of_victim(place) if operation in _DESTROYS else None
         for _ in range(int(rng.integers(1, most + 1))):
             kill = _kill(place, operation, rng, usual=usual, shortest=ground.shortest(), before=before)
             note(kill)
@@ -106,7 +107,8 @@ def killing(
         promises.check(place, before)
         promises.check_at_end(place, usual.end)
         if secret is not None:
-            promises.check_withdrawn(place, secret)
+            check = promises.check_withdrawn if operation in _WITHDRAWALS else promises.check_gone
+            check(place, secret)
 
 
 def _kill(

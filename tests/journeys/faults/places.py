@@ -165,7 +165,7 @@ class Operation:
             "haven": str(place.haven),
             "database": place.cluster.url(place.name) if place.cluster else "sqlite",
             "form": str(place.study.form),
-            "table": str(place.study.folder / "consent.csv"),
+            "more": str(place.study.folder / "consent-more.csv"),
             "first": str(place.study.scans("first")),
             "second": str(place.study.scans("second")),
             "out": str(place.out),
@@ -180,9 +180,9 @@ class Operation:
 
 
 def victim(place: Place) -> str:
-    """Name the participant who withdraws: always the same of a study."""
+    """Name the participant who withdraws: always the same of a haven, and one whose scans are in it."""
     with place.opened() as haven:
-        return haven.books.participants(PROJECT)[0].id
+        return min(one.participant for one in haven.books.series(PROJECT))
 
 
 class Manner(StrEnum):
@@ -339,6 +339,32 @@ ROTATE: Final = Operation(
     weight=6,
     again=(0, 2),
 )
+CONSENT: Final = Operation(
+    name="consent import",
+    stage="ingested",
+    words=("consent", "import", "{project}", "{more}", "--by", "the data office"),
+    weight=5,
+)
+DISPOSE: Final = Operation(
+    name="dispose",
+    stage="released",
+    words=(
+        "project",
+        "dispose",
+        "{project}",
+        "--by",
+        "the data office",
+        "--yes",
+        "--reason",
+        "the committee asks",
+        "--identity",
+        "{identity1}",
+        "--identity",
+        "{identity2}",
+    ),
+    weight=6,
+    again=(0, 3),
+)
 LOOK: Final = Operation(name="consent show", stage="", words=("consent", "show", "{project}"))
 INGEST_SECOND: Final = evolve(INGEST_MORE, name="ingest second", stage="registered")
 WORKER: Final = Operation(
@@ -360,7 +386,7 @@ REMOVE_CUSTODIAN: Final = Operation(
 )
 OPERATIONS: Final[Sequence[Operation]] = (
     REGISTER, INGEST, INGEST_MORE, PROCESS, RELEASE, WITHDRAW, WITHDRAW_RELEASED, ROTATE_WORKER, ROTATE,
-    ADD_CUSTODIAN, REMOVE_CUSTODIAN,
+    ADD_CUSTODIAN, REMOVE_CUSTODIAN, CONSENT, DISPOSE,
 )  # fmt: skip
 _STAGES: Final[Mapping[str, tuple[str, Operation]]] = {
     "registered": ("founded", REGISTER),

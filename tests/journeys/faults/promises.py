@@ -162,6 +162,11 @@ def check_withdrawn(place: Place, secret: Secret) -> None:
         states = {one.participant: haven.books.participant(one.participant) for one in done}
     if not done or any(one is None or one.state is not ParticipantState.WITHDRAWN for one in states.values()):
         raise Broken("a withdrawal that was begun comes to its end", "it is not done")
+    check_gone(place, secret)
+
+
+def check_gone(place: Place, secret: Secret) -> None:
+    """Look whether neither the name of somebody whose data were destroyed, nor a key that opens, lies anywhere."""
     sought = {"the name": secret.name, "the key": secret.key}
     if place.cluster is None:
         sought["the sealed name"] = (secret.sealed_name,)
@@ -309,7 +314,11 @@ def _check_keys(haven: OpenHaven, place: Place) -> None:
 
 
 def _check_release(haven: OpenHaven, place: Place) -> None:
-    """See that a release is absent, or complete and in the books."""
+    """See that a release is absent, or complete and in the books; and that the books name what is half outside."""
+    named = {one.part for one in haven.books.deliveries()}
+    parts = {one.name for one in place.out.parent.glob(".*.part")}
+    if unknown := parts - named:
+        raise Broken("what is half outside is in the books", unknown)
     if not place.out.exists():
         return
     manifest = place.out / MANIFEST

@@ -16,6 +16,8 @@ from fivesafes.engines.sources.synthetic.session import UID_ROOT, Session
 from fivesafes.interfaces.forms.consent import HEADER
 
 PROJECT: Final = "faults"
+LATER: Final = "FAULTS-LATER-0001"
+"""The PatientID of somebody who agrees later, and is not scanned."""
 _VOLUMES: Final = 3
 _SHAPE: Final = (4, 16, 16)
 _SHORTEST: Final = 7
@@ -99,6 +101,7 @@ def write_scans(folder: Path, *, seed: int = 7) -> Study:
     (folder / "STUDY.toml").write_text(FORM, encoding="utf-8")
     rows = "".join(f"{id_},NRES,no,2026-01-01/..,\n" for id_ in people)
     (folder / "consent.csv").write_text(HEADER + rows, encoding="utf-8")
+    (folder / "consent-more.csv").write_text(f"{HEADER}{rows}{LATER},NRES,no,2026-01-01/..,\n", encoding="utf-8")
     return Study(folder=folder, people=tuple(people.values()), series=tuple(series))
 
 

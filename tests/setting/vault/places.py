@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from fivesafes.setting.vault.keys import KeyGone
 from fivesafes.setting.vault.vault import ObjectMissing
@@ -89,6 +90,10 @@ class MemoryKeyRing:
     def names(self, prefix: str = "") -> Iterator[str]:
         """List them."""
         yield from sorted(name for name in self.keys if name.startswith(prefix))
+
+    def places(self) -> tuple[Path, ...]:
+        """Name none."""
+        return ()
 
     @contextmanager
     def working(self) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """Judges a data set with the official bids-validator, from its Python package: offline, read-only, in a private place.
 
 The program is JavaScript run by Deno, which grants it what the command names and nothing else: to read this data set.
-It gets no network, no writing and no programs, so that nothing leaves and nothing is fetched.
+It gets no network, no writing and no programs, so that nothing leaves and nothing is fetched.  Below /dev and /proc
+Deno reads nothing unless it is granted everything, which we don't: a data set there is refused.
 """
 
 import csv
@@ -49,6 +50,9 @@ class BidsValidator:
         An issue's message is the validator's explanation of its code, and never quotes a value from the data set.
         Raises InvalidInput when the validator can't judge the folder.
         """
+        if dataset.resolve().is_relative_to("/dev") or dataset.resolve().is_relative_to("/proc"):
+            message = "the BIDS validator can't read a data set that lies below /dev or /proc, such as in /dev/shm"
+            raise InvalidInput(message, fix="put the haven, or the output folder, on a disk or elsewhere in memory")
         with tempfile.TemporaryDirectory(prefix="fivesafes-") as home:
             finished = self._run(Path(home), dataset)
         try:

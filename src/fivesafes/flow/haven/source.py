@@ -5,7 +5,7 @@ Sheets are opened here; originals are opened one by one where a step reads them,
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from typing import Final
 
 from attrs import field, frozen
 
@@ -14,6 +14,7 @@ from fivesafes.core.ids import Identifying, SeriesId, SubjectLabel
 from fivesafes.core.progress import Progress
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.flow.haven.author import Author
 from fivesafes.flow.haven.consent import judge_participant
 from fivesafes.flow.haven.model import (
     KeptInstance,
@@ -31,6 +32,9 @@ from fivesafes.flow.receive import Received, ReceivedSeries
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.project.model import Consent
 from fivesafes.setting.vault.address import ADDRESS_BYTES, series_digest
+
+TOLD_TOGETHER: Final = 500
+"""Series whose opening one event tells of."""
 
 
 @frozen(kw_only=True)
@@ -59,9 +63,9 @@ class OpenedProject:
 
 
 def open_project(
-    kept: KeptProject, books: Books, unsealer: Unsealer, *, pseudonyms: Pseudonyms, on: date
+    kept: KeptProject, books: Books, unsealer: Unsealer, *, pseudonyms: Pseudonyms, author: Author
 ) -> OpenedProject:
-    """Open the names of those whose consent holds on that day, and give them their pseudonyms.
+    """Open the names of those whose consent holds today, and give them their pseudonyms; the trail is told first.
 
     Raises InvalidInput when two participants would share a pseudonym: nothing may be made of either; Refused when the
     project is closed.
@@ -72,7 +76,8 @@ def open_project(
     recorded = books.consents(kept.id)
     people: dict[str, KeptParticipant] = {}
     refused: dict[str, str] = {}
-    consents: dict[Identifying[str], Consent] = {}
+    agreed: dict[str, Consent] = {}
+    on = author.clock().date()
     for person in books.participants(kept.id):
         if person.state is not ParticipantState.ACTIVE:
             continue
@@ -81,8 +86,13 @@ def open_project(
         if consent is None or verdict.refuses:
             refused[person.id] = verdict.findings[0].why
             continue
-        consents[unsealer.name_of(person)] = consent.consent
+        agreed[person.id] = consent.consent
         people[person.id] = person
+    if people:
+        event = author.event("unseal", f"names of {kept.id}", "begun", project=kept.id, participants=len(people))
+        with books.deed():
+            books.tell(event)
+    consents = {unsealer.name_of(person): agreed[id_] for id_, person in people.items()}
     labels = {
         id_: str(pseudonyms.subject(name)) for id_, name in zip(people, consents, strict=True)
     }  # both were filled in step
@@ -90,7 +100,7 @@ def open_project(
     if unnamed:
         with books.deed():
             books.set_subjects(unnamed)
-    source = VaultSource(kept=kept, books=books, unsealer=unsealer, people=people, refused=refused)
+    source = VaultSource(kept=kept, books=books, unsealer=unsealer, people=people, refused=refused, author=author)
     return OpenedProject(consents=consents, source=source)
 
 
@@ -103,10 +113,12 @@ class VaultSource:
     unsealer: Unsealer
     people: Mapping[str, KeptParticipant]
     refused: Mapping[str, str]
+    author: Author
 
     def receive(self, *, executor: Executor, profile: Profile, pseudonyms: Pseudonyms, progress: Progress) -> Received:
         """Open the sheet of each series whose participant agrees, once the books and the trail say the same of it."""
         rows = self.books.series(self.kept.id, SeriesState.SEALED, SeriesState.QUARANTINED)
+        self._tell([row.id for row in rows if row.participant in self.people])
         progress.begin("open", total=len(rows), unit="series")
         series: list[ReceivedSeries] = []
         withheld: list[SeriesOutcome] = []
@@ -129,6 +141,27 @@ class VaultSource:
                 self.books.set_series_state(ready, SeriesState.SEALED)
         ordered = sorted(series, key=lambda one: one.id)
         return Received(series=tuple(ordered), set_aside=(), withheld=tuple(withheld))
+
+    def _tell(self, ids: Sequence[str]) -> None:
+        """Tell which series are about to be opened: their sheets now, their originals where a step needs them."""
+        batches = [ids[at : at + TOLD_TOGETHER] for at in range(0, len(ids), TOLD_TOGETHER)]
+        if not batches:
+            return
+        project = self.kept.id
+        with self.books.deed():
+            self.books.tell(
+                *(
+                    self.author.event(
+                        "unseal",
+                        f"series of {project}",
+                        "begun",
+                        project=project,
+                        number=len(some),
+                        series=" ".join(some),
+                    )
+                    for some in batches
+                )
+            )
 
     def _open(self, row: KeptSeries, participant: str, pseudonyms: Pseudonyms) -> ReceivedSeries | SeriesOutcome:
         person = self.people.get(participant)

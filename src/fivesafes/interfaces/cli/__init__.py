@@ -63,7 +63,7 @@ def fivesafes() -> None:
     """Take identifiable MRI scans in, let out what the five safes allow.
 
     Exit codes: 0 ok, 2 usage, 3 refused by a gate, 4 invalid input, 5 partly done, 6 needs review, 69 engine
-    missing, 70 our bug, 75 try again.
+    missing, 70 our bug, 75 try again, 130 stopped by Ctrl-C.
     """
 
 

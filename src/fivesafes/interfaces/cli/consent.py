@@ -1,7 +1,8 @@
 """``fivesafes consent``: import and show consents, withdraw participants, print receipts."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,12 +10,12 @@ import click
 
 from fivesafes.core.errors import InvalidInput, PartlyDone, UsageMistake
 from fivesafes.interfaces.cli.asking import SHOWN, asked_for, by_label
-from fivesafes.interfaces.cli.at_haven import haven_option, json_option
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option, witnessed
 from fivesafes.interfaces.cli.output import emit_json
 
 if TYPE_CHECKING:
     from fivesafes.flow.haven.consent import ImportPlan
-    from fivesafes.flow.haven.model import KeptConsent, KeptParticipant
+    from fivesafes.flow.haven.model import KeptConsent, KeptParticipant, WithdrawalKind
     from fivesafes.flow.haven.withdraw import Withdrawn
     from fivesafes.wiring.consent import Desk
 
@@ -59,14 +60,11 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
     A wrong line keeps every other out, and all wrong lines are told.  The same table again changes nothing.  A
     participant who is no longer in it keeps their consent: withdrawing is a deed of its own.
     """
-    from fivesafes.flow.haven.consent import Permit, plan_import, record_consents  # noqa: PLC0415 - help stays quick
-    from fivesafes.flow.haven.model import WithdrawalKind  # noqa: PLC0415 - as above
-    from fivesafes.flow.haven.withdraw import withdraw as withdraw_participant  # noqa: PLC0415 - as above
-    from fivesafes.wiring.consent import opened_desk  # noqa: PLC0415 - as above
+    from fivesafes.flow.haven.consent import Permit, plan_import  # noqa: PLC0415 - help stays quick
 
     stated, without = _stated(table, redcap=redcap, evidence=evidence)
     permits = frozenset(permit for permit, wanted in ((Permit.WITHDRAW, withdraw), (Permit.RENEW, renew)) if wanted)
-    with opened_desk(haven, by=by) as desk:
+    with _desk(haven, by=by) as desk:
         waiting = () if dry_run else _resume(desk)
         plan = plan_import(
             desk.means.books,
@@ -77,10 +75,7 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
             on=desk.means.author.clock().date(),
             permits=permits,
         )
-        withdrawn: list[Withdrawn] = []
-        if not dry_run:
-            withdrawn = [withdraw_participant(desk.means, id_, WithdrawalKind.FULL) for id_ in plan.withdraw]
-            record_consents(desk.means.books, plan, newcomers=desk.newcomers(project), author=desk.means.author)
+        withdrawn = [] if dry_run else _carry_out(desk, plan)
         labels = {one.id: _label(one) for one in desk.means.books.participants(project)}
     _tell_import(plan, [labels[id_] for id_ in plan.missing], without=without, dry_run=dry_run, as_json=as_json)
     _check_waiting([*waiting, *withdrawn])
@@ -96,9 +91,7 @@ def show(project: str, participant: tuple[str, ...], *, haven: Path | None, as_j
 
     With a PARTICIPANT (sub-…, keyed id or its first 12 digits), the whole history of their consent.
     """
-    from fivesafes.wiring.consent import opened_desk  # noqa: PLC0415 - help stays quick
-
-    with opened_desk(haven, by="fivesafes consent show") as desk:
+    with _desk(haven, by="fivesafes consent show") as desk:
         _resume(desk)
         books = desk.means.books
         _check_project(desk, project)
@@ -124,6 +117,7 @@ def show(project: str, participant: tuple[str, ...], *, haven: Path | None, as_j
 @click.option("--kind", type=click.Choice(KINDS), required=True, help="What the participant takes back.")
 @click.option("--by", required=True, help="Who carries it out: it stands in the receipt.")
 @click.option("--yes", is_flag=True, help="Do not ask again.")
+@click.option("--dry-run", is_flag=True, help="Say what would be destroyed and recalled, and do nothing.")
 @haven_option
 @json_option
 def withdraw(  # noqa: PLR0913 - click hands over one argument per option
@@ -134,6 +128,7 @@ def withdraw(  # noqa: PLR0913 - click hands over one argument per option
     kind: str,
     by: str,
     yes: bool,
+    dry_run: bool,
     haven: Path | None,
     as_json: bool,
 ) -> None:
@@ -148,30 +143,18 @@ def withdraw(  # noqa: PLR0913 - click hands over one argument per option
     """
     from fivesafes.flow.haven.model import WithdrawalKind  # noqa: PLC0415 - help stays quick
     from fivesafes.flow.haven.withdraw import withdraw as withdraw_participant  # noqa: PLC0415 - as above
-    from fivesafes.wiring.consent import opened_desk  # noqa: PLC0415 - as above
 
-    with opened_desk(haven, by=by) as desk:
-        waiting = _resume(desk)
+    with _desk(haven, by=by) as desk:
+        waiting = () if dry_run else _resume(desk)
         _check_project(desk, project)
-        person = asked_for(desk, project, participant, participant_file, must_ask=not yes)
+        person = asked_for(desk, project, participant, participant_file, must_ask=not yes and not dry_run)
+        if dry_run:
+            _foretell(desk, person, WithdrawalKind(kind), as_json=as_json)
+            return
         if not yes:
             _confirm(desk, person, kind)
         done = withdraw_participant(desk.means, person.id, WithdrawalKind(kind))
-    receipt = dict(done.withdrawal.receipt or {})
-    if as_json:
-        emit_json(
-            {
-                "project": project,
-                "participant": person.id,
-                "subject": _label(person),
-                "kind": done.withdrawal.kind.value,
-                "done": done.done,
-                "waits_for": list(done.waits_for),
-                "receipt": receipt or None,
-            }
-        )
-    elif done.done:
-        _print_receipt(receipt)
+    _tell_withdrawn(person, done, as_json=as_json)
     _check_waiting([*waiting, done])
 
 
@@ -195,9 +178,7 @@ def receipt(
 
     It is for the participant or the committee, and names nobody but by pseudonym.
     """
-    from fivesafes.wiring.consent import opened_desk  # noqa: PLC0415 - help stays quick
-
-    with opened_desk(haven, by="fivesafes consent receipt") as desk:
+    with _desk(haven, by="fivesafes consent receipt") as desk:
         waiting = _resume(desk)
         _check_project(desk, project)
         person = None if everybody else asked_for(desk, project, participant, participant_file, must_ask=False)
@@ -216,6 +197,15 @@ def receipt(
         raise InvalidInput(message, fix="fivesafes consent show lists the participants' states")
 
 
+@contextmanager
+def _desk(haven: Path | None, *, by: str) -> "Iterator[Desk]":
+    """Open a haven for work on consents; what was told goes to its witnesses at the end."""
+    from fivesafes.wiring.consent import desk_at  # noqa: PLC0415 - help stays quick
+
+    with witnessed(haven) as opened, desk_at(opened, by=by) as desk:
+        yield desk
+
+
 def _stated(table: Path, *, redcap: Path | None, evidence: Path | None) -> tuple[Sequence[Any], int]:
     """Read the table: ours, or REDCap's; gives the rows and how many records hold no consent yet."""
     from fivesafes.interfaces.forms.consent import read_consent_table  # noqa: PLC0415 - help stays quick
@@ -229,6 +219,17 @@ def _stated(table: Path, *, redcap: Path | None, evidence: Path | None) -> tuple
         return read_consent_table(table, evidence=evidence), 0
     found = read_redcap(table, read_mapping(redcap), evidence=evidence)
     return found.stated, found.without
+
+
+def _carry_out(desk: "Desk", plan: "ImportPlan") -> "list[Withdrawn]":
+    """Do what an import planned: the withdrawals first, then the consents."""
+    from fivesafes.flow.haven.consent import record_consents  # noqa: PLC0415 - help stays quick
+    from fivesafes.flow.haven.model import WithdrawalKind  # noqa: PLC0415 - as above
+    from fivesafes.flow.haven.withdraw import withdraw as withdraw_participant  # noqa: PLC0415 - as above
+
+    withdrawn = [withdraw_participant(desk.means, id_, WithdrawalKind.FULL) for id_ in plan.withdraw]
+    record_consents(desk.means.books, plan, newcomers=desk.newcomers(plan.project), author=desk.means.author)
+    return withdrawn
 
 
 def _tell_import(plan: "ImportPlan", missing: Sequence[str], *, without: int, dry_run: bool, as_json: bool) -> None:
@@ -265,7 +266,7 @@ _SAYS: Final = {
     "withdrawn_now": "withdrawn by this table",
     "withdrawn_before": "withdrawn before",
     "withdrawn_unseen": "withdrew before anything of theirs was received",
-    "withdrawn_later": "end on a later day; import again on that day, with --withdraw",
+    "withdrawn_later": "end on a later day: on that day the haven destroys what it holds of them, by itself",
     "taken_back": "say less than the table: a part was taken back, and stays so",
     "without_consent": "records hold no consent yet",
     "missing": "are not in the table any more; their consent stays (to withdraw: fivesafes consent withdraw)",
@@ -274,8 +275,10 @@ _SAYS: Final = {
 
 def _resume(desk: "Desk") -> "tuple[Withdrawn, ...]":
     """Go on with withdrawals that are under way, before anything else; tell of those that came to their end."""
-    from fivesafes.flow.haven.withdraw import resume_withdrawals  # noqa: PLC0415 - help stays quick
+    from fivesafes.flow.haven.appointed import begin_appointed  # noqa: PLC0415 - help stays quick
+    from fivesafes.flow.haven.withdraw import resume_withdrawals  # noqa: PLC0415 - as above
 
+    begin_appointed(desk.means)
     carried = resume_withdrawals(desk.means)
     for one in carried:
         if one.done:
@@ -304,6 +307,45 @@ def _confirm(desk: "Desk", person: "KeptParticipant", kind: str) -> None:
     if kind == "full":
         click.echo("The originals will be destroyed.  Nobody can bring them back.", err=True)
     click.confirm("Go on?", abort=True, err=True)
+
+
+def _tell_withdrawn(person: "KeptParticipant", done: "Withdrawn", *, as_json: bool) -> None:
+    receipt = dict(done.withdrawal.receipt or {})
+    if as_json:
+        emit_json(
+            {
+                "project": person.project,
+                "participant": person.id,
+                "subject": _label(person),
+                "kind": done.withdrawal.kind.value,
+                "done": done.done,
+                "waits_for": list(done.waits_for),
+                "receipt": receipt or None,
+            }
+        )
+    elif done.done:
+        _print_receipt(receipt)
+
+
+def _foretell(desk: "Desk", person: "KeptParticipant", kind: "WithdrawalKind", *, as_json: bool) -> None:
+    from fivesafes.flow.haven.foretold import foretell_withdrawal  # noqa: PLC0415 - help stays quick
+
+    would = foretell_withdrawal(desk.means, person, kind)
+    if as_json:
+        told = {
+            "series": would.series,
+            "files": would.files,
+            "bytes": would.bytes,
+            "set_aside": would.set_aside,
+            "releases": list(would.releases),
+        }
+        about = {"project": person.project, "participant": person.id, "subject": _label(person), "kind": kind.value}
+        emit_json({**about, "dry_run": True, "would": told})
+        return
+    click.echo(f"{_label(person)}: withdrawal {kind.value}")
+    click.echo(f"would destroy the originals of {would.series} series: {would.files} files, {would.bytes / 1e6:.1f} MB")
+    click.echo(f"would recall: {', '.join(would.releases) or 'no release'}")
+    click.echo("nothing was done (--dry-run)")
 
 
 def _label(one: "KeptParticipant") -> str:

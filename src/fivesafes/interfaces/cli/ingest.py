@@ -11,7 +11,11 @@ from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended,
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fivesafes.data.header.inspect import SetAside
     from fivesafes.flow.haven.ingest import IngestReport
+    from fivesafes.flow.receive import Received
 
 
 @click.command()
@@ -51,9 +55,7 @@ def command(  # noqa: PLR0913 - a command's options
         if dry_run:
             opened.project(project)
             received = look_at(opened, project, paths, workers=workers, progress=progress)
-            click.echo(
-                f"{len(received.series)} series, {len(received.set_aside)} files to set aside; nothing was sealed"
-            )
+            _foretell(project, received, as_json=as_json)
             return
         report = ingest_paths(opened, project, paths, workers=workers, progress=progress)
     if reveal:
@@ -64,6 +66,23 @@ def command(  # noqa: PLR0913 - a command's options
     else:
         _show(report)
     context.exit(_exit_code(report))
+
+
+def _foretell(project: str, received: "Received", *, as_json: bool) -> None:
+    if as_json:
+        series = [{"id": one.id, "files": len(one.originals), "bytes": one.bytes} for one in received.series]
+        aside = _aside(received.set_aside)
+        emit_json({"project": project, "dry_run": True, "series": series, "set_aside": aside})
+        return
+    click.echo(f"{len(received.series)} series, {len(received.set_aside)} files to set aside; nothing was sealed")
+
+
+def _aside(files: "Iterable[SetAside]") -> list[dict[str, Any]]:
+    counted = Counter((one.status.value, one.code, one.why) for one in files)
+    return [
+        {"status": status, "reason": code, "why": why, "files": count}
+        for (status, code, why), count in sorted(counted.items())
+    ]
 
 
 def _told(project: str, report: "IngestReport") -> dict[str, Any]:
@@ -81,12 +100,7 @@ def _told(project: str, report: "IngestReport") -> dict[str, Any]:
             }
             for one in report.series
         ],
-        "set_aside": [
-            {"status": status, "reason": code, "why": why, "files": count}
-            for (status, code, why), count in sorted(
-                Counter((one.status.value, one.code, one.why) for one in report.set_aside).items()
-            )
-        ],
+        "set_aside": _aside(report.set_aside),
     }
 
 
@@ -101,7 +115,10 @@ def _show(report: "IngestReport") -> None:
         click.echo(f"    {count} {fate}: {why}")
     for (status, why), count in sorted(Counter((one.status.value, one.why) for one in report.set_aside).items()):
         click.echo(f"  {count} files set aside, {status}: {why}")
-    click.echo(f"  {report.newcomers} participants are new")
+    if report.newcomers:
+        click.echo(f"  {report.newcomers} participants were not known before: no consent names them yet")
+    elif report.series:
+        click.echo("  every participant was known before, from a consent or from earlier scans")
 
 
 def _exit_code(report: "IngestReport") -> int:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from fivesafes.core.errors import EXIT_OK, InvalidInput, PartlyDone, UsageMistake
-from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended
+from fivesafes.core.errors import EXIT_OK, InvalidInput, PartlyDone, Refused, UsageMistake
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended, witnessed
 from fivesafes.interfaces.cli.output import emit_json
 
 
@@ -86,6 +86,7 @@ def add(form: Path, haven: Path | None, key: Path | None, *, dry_run: bool, as_j
         recipients=study.recipients,
         attestations=study.attestations,
         reviews=study.reviews,
+        reviewers=study.reviewers,
         rules=study.rules,
     )
     with tended(haven) as opened:
@@ -93,11 +94,14 @@ def add(form: Path, haven: Path | None, key: Path | None, *, dry_run: bool, as_j
             click.echo(f"would register {study.project.id} with {len(stated)} consents; nothing was written")
             return
         new = add_project(opened, wish, key=key)
-        recorded = record_stated(opened, study.project.id, stated, table=study.table.name) if stated else 0
+        made = record_stated(opened, study.project.id, stated, table=study.table.name) if stated else None
+    recorded, later = (len(made.record), made.later) if made is not None else (0, 0)
     if as_json:
-        emit_json({"project": study.project.id, "new": new, "consents": recorded})
+        emit_json({"project": study.project.id, "new": new, "consents": recorded, "withdrawn_later": later})
         return
     click.echo(f"{'registered' if new else 'changed'} {study.project.id}; {recorded} consents recorded")
+    if later:
+        click.echo(f"{later} name a later day of withdrawal: on it the haven destroys what it holds of them, by itself")
     click.echo(f"next: fivesafes ingest {study.project.id} FOLDER")
 
 
@@ -186,8 +190,15 @@ def retain(project: str, until: str | None, haven: Path | None, *, as_json: bool
 @haven_option
 @click.option("--by", required=True, help="Who disposes of it; it stands in the certificate.")
 @click.option("--reason", default="", help="Before the retention date: why.")
-@click.option("--custodian", "custodians", multiple=True, help="Before the retention date: two who stand behind it.")
+@click.option(
+    "--identity",
+    "identities",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Before the retention date: the age identity file of a custodian who stands behind it; two are needed.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask again.")
+@click.option("--dry-run", is_flag=True, help="Say what would be destroyed and whether it may be; destroy nothing.")
 @json_option
 @click.pass_context
 def dispose(  # noqa: PLR0913 - a command's options
@@ -197,21 +208,24 @@ def dispose(  # noqa: PLR0913 - a command's options
     haven: Path | None,
     by: str,
     reason: str,
-    custodians: tuple[str, ...],
+    identities: tuple[Path, ...],
     yes: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Destroy PROJECT's keys and originals for good, and leave a certificate; its trail stays.
 
-    Before its retention date this needs a reason and two custodians.
+    Before its retention date this needs a reason and two custodians, who prove by their keys that they stand behind it.
     """
     from fivesafes.wiring.disposal import dispose_project  # noqa: PLC0415 - loaded when called: help stays quick
 
-    with tended(haven) as opened:
+    if dry_run:
+        context.exit(_foretell(project, haven, reason=reason, identities=identities, as_json=as_json))
+    with witnessed(haven) as opened:
         opened.project(project)
         if not yes:
             click.confirm(f"Destroy every original of {project}? It can't be undone", abort=True, err=True)
-        done = dispose_project(opened, project, by=by, reason=reason, custodians_behind=custodians)
+        done = dispose_project(opened, project, by=by, reason=reason, identities=identities)
     if as_json:
         data = dict(done.certificate.data) if done.certificate is not None else None
         emit_json({"project": project, "certificate": data, "waits_for": list(done.waits_for)})
@@ -220,6 +234,33 @@ def dispose(  # noqa: PLR0913 - a command's options
     for what in done.waits_for:
         click.echo(f"not finished: {what}; run the same command again", err=True)
     context.exit(EXIT_OK if done.certificate is not None else PartlyDone.exit_code)
+
+
+def _foretell(project: str, haven: Path | None, *, reason: str, identities: tuple[Path, ...], as_json: bool) -> int:
+    from fivesafes.wiring.disposal import foretell  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - as above
+
+    with opened_haven(haven) as opened:
+        would, refused = foretell(opened, project, reason=reason, identities=identities)
+    counts = {
+        "participants": would.participants,
+        "series": would.series,
+        "files": would.files,
+        "bytes": would.bytes,
+        "set_aside": would.set_aside,
+    }
+    if as_json:
+        told = {**counts, "releases_still_out": list(would.releases)}
+        emit_json({"project": project, "dry_run": True, "would": told, "refused": refused or None})
+    else:
+        click.echo(f"would destroy the originals of {would.participants} participants: {would.series} series,")
+        click.echo(
+            f"  {would.files} files ({would.set_aside} of them set aside), {would.bytes / 1e6:.1f} MB, and all keys"
+        )
+        click.echo(f"would stay out: {', '.join(would.releases) or 'no release'}")
+        click.echo(f"may not be done now: {refused}" if refused else "may be done now")
+        click.echo("nothing was destroyed (--dry-run)")
+    return Refused.exit_code if refused else EXIT_OK
 
 
 def _has_rows(table: Path) -> bool:
@@ -255,7 +296,7 @@ def reidentify(*, project: str, subject: str, haven: Path | None, identity: Path
     if not reason.strip():
         message = "somebody is found again for a reason only"
         raise UsageMistake(message, fix='add --reason "incidental finding …"')
-    with tended(haven) as opened:
+    with witnessed(haven) as opened:
         name = open_name(opened, project, subject.removeprefix("sub-"), identity=identity, reason=reason)
     if as_json:
         emit_json({"project": project, "subject": f"sub-{subject.removeprefix('sub-')}", "participant": name.reveal()})

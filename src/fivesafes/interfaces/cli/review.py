@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from fivesafes.core.errors import EXIT_OK, NeedsReview, UsageMistake
-from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended
+from fivesafes.interfaces.cli.at_haven import haven_option, json_option, witnessed
 from fivesafes.interfaces.cli.output import emit_json
 
 
@@ -44,7 +44,7 @@ def command(  # noqa: PLR0913 - a command's options
     """
     from fivesafes.wiring.reviewing import open_pictures, sign_review, waiting_for  # noqa: PLC0415 - as above
 
-    with tended(haven) as opened:
+    with witnessed(haven) as opened:
         if pictures is not None:
             if identity is None or not reason.strip():
                 message = "pictures of faces are opened by a custodian, for a reason"

@@ -18,7 +18,7 @@ from fivesafes.flow.run import StudyRequest
 from fivesafes.interfaces.forms.consent import read_consents
 from fivesafes.interfaces.forms.faults import StrictForm, explained, line_of
 from fivesafes.output.airlock import Review
-from fivesafes.people.model import Recipient
+from fivesafes.people.model import Recipient, Reviewer
 from fivesafes.project.model import (
     Approval,
     Cohort,
@@ -49,6 +49,7 @@ class Study:
     recipients: tuple[Recipient, ...]
     attestations: tuple[Attestation, ...]
     reviews: tuple[Review, ...]
+    reviewers: tuple[Reviewer, ...]
     rules: tuple[Rule, ...]
     table: Path
 
@@ -160,6 +161,14 @@ class _AttestationForm(StrictForm):
     evidence: Text
 
 
+class _ReviewerForm(StrictForm):
+    name: Text
+    institution: Text
+    account: Text
+    valid_from: date
+    valid_until: date
+
+
 class _ReviewForm(StrictForm):
     by: Text
     on: date
@@ -177,6 +186,7 @@ class _StudyForm(StrictForm):
     series: list[_SeriesForm] = Field(default_factory=list)
     recipient: list[_RecipientForm] = Field(default_factory=list)
     attestation: list[_AttestationForm] = Field(default_factory=list)
+    reviewer: list[_ReviewerForm] = Field(default_factory=list)
     review: list[_ReviewForm] = Field(default_factory=list)
 
 
@@ -248,6 +258,7 @@ def _study(form: _StudyForm, path: Path, text: str) -> Study:
         reviews=tuple(
             Review(by=r.by, on=r.on, candidate=r.candidate, accepts=frozenset(r.accepts)) for r in form.review
         ),
+        reviewers=tuple(Reviewer(**r.model_dump()) for r in form.reviewer),
         rules=tuple(_rule(series, number, text, path.name) for number, series in enumerate(form.series)),
     )
 
