@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +272,25 @@ def test_a_key_of_this_machine_is_complete_or_absent_when_a_restore_is_killed(
     back(sealed, "", identity=identity)
     assert {name: (folder / name).read_bytes() for name in held} == held
     assert not list(folder.glob(".*"))
+
+
+@ON_FILES
+def test_a_haven_that_lost_entries_and_was_restored_can_be_backed_up_and_restored_again(sealed: Place) -> None:
+    """What was seen of the entries that were lost does not convict the trail that went on without them."""
+    with sealed.open() as haven:
+        for _ in range(3):
+            back_up_keyring(haven, keys_of(sealed))
+        make_checkpoint(haven)
+        back_up_keyring(haven, keys_of(sealed))
+    identity = custodian(sealed)
+    first = back(sealed, "", identity=identity)
+    assert first.lost >= 4
+    sealed.clock.now += timedelta(days=1)
+    with opened_haven(first.haven.path, clock=sealed.clock) as haven:
+        for _ in range(first.lost + 3):
+            back_up_keyring(haven, keys_of(sealed))
+        shutil.rmtree(data_of(sealed))
+        back_up_data(haven, data_of(sealed), progress=Silent())
+    second = back(sealed, "", to="twice", identity=identity)
+    assert second.trail > first.seen
+    assert second.lost == 0

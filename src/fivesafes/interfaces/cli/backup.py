@@ -160,7 +160,7 @@ def _as_told(done: "Restored") -> dict[str, object]:
         "trail_seen": done.seen,
         "trail_lost": done.lost,
         "withdrawals_known": done.known,
-        "withdrawals_told_at": done.told_at,
+        "withdrawals_told_at": done.told_at.isoformat(timespec="seconds"),
         "withdrawals_unknown": done.unknown,
         "keys_missing": done.keys_missing,
     }
@@ -168,23 +168,21 @@ def _as_told(done: "Restored") -> dict[str, object]:
 
 def _in_words(done: "Restored") -> Iterator[str]:
     yield f"restored {done.haven.path}: {len(done.manifest.objects)} objects, as of {done.manifest.made_at:{_DAY}} UTC"
-    yield f"{done.away.withdrawn} participants who withdrew since were not brought back"
-    if done.away.narrowed:
-        yield f"{done.away.narrowed} partial withdrawals were begun again"
-    if done.away.disposed:
-        yield f"{done.away.disposed} projects that were disposed of since are gone again"
-    yield f"the trail has {done.trail} entries; the most that anybody saw are {done.seen}, so {done.lost} are lost"
+    yield f"participants who withdrew since and were not brought back: {done.away.withdrawn}"
+    yield f"partial withdrawals that were begun again: {done.away.narrowed}"
+    yield f"projects that were disposed of since and are gone again: {done.away.disposed}"
+    yield f"entries of the trail: {done.trail}; the most that anybody saw: {done.seen}; lost: {done.lost}"
     yield (
-        f"withdrawals and disposals are known as they stood at entry {done.known} (the list beside the keys was last "
-        f"brought up to date {done.told_at}); later ones can't be known from here"
+        f"withdrawals and disposals are known up to entry {done.known} (list beside the keys: {done.told_at:{_DAY}} "
+        "UTC); of later ones nothing is known here"
     )
     if done.unknown:
         yield (
-            f"AT LEAST {done.unknown} entries came after that: look through receipts and letters for withdrawals "
-            "among them, and enter them again before anything else"
+            f"WARNING: entries after that: {done.unknown} at least. Look through receipts and letters for withdrawals "
+            "and disposals among them, and enter these again before anything else"
         )
     if done.keys_missing:
-        yield f"{done.keys_missing} keys that the books name are not in the backup of the keys: look for a newer one"
+        yield f"WARNING: keys that the books name and this backup of keys lacks: {done.keys_missing}. Find a newer one"
 
 
 @command.command("test")

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,7 +93,7 @@ class Restored:
     trail: int
     seen: int
     known: int
-    told_at: str
+    told_at: datetime
     keys_missing: int
 
     @property
@@ -173,7 +174,7 @@ def _restored(source: _Source, haven: HavenFile, watch: Watch, author: Author, p
         "trail": size,
         "seen": seen,
         "known": max(size, tombstones.trail),
-        "told_at": tombstones.told_at.isoformat(timespec="minutes"),
+        "told_at": tombstones.told_at.isoformat(),
         "keys_missing": missing,
     }
 
@@ -191,7 +192,7 @@ def _told(folder: Path, manifest: Manifest, told: Mapping[str, Any]) -> Restored
         trail=told["trail"],
         seen=told["seen"],
         known=told["known"],
-        told_at=told["told_at"],
+        told_at=datetime.fromisoformat(told["told_at"]),
         keys_missing=told["keys_missing"],
     )
 

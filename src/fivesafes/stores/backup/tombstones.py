@@ -63,19 +63,20 @@ class Tombstones:
     def joined(self, other: "Tombstones") -> "Tombstones":
         """Put two lists together: nothing is lost, and of a project's disposals the first counts.
 
+        On the trail the later list has the word: after a restore that lost entries the haven's trail is another one,
+        and what was seen of the former would convict it.
+
         Raises InvalidInput when they are of two havens: projects of one name would be taken for one another.
         """
         if self.haven != other.haven:
             message = f"the list of who withdrew ({TOMBSTONES}) is another haven's"
             raise InvalidInput(message, fix="give each haven a folder of its own for its keys")
         both = {**self.disposals, **other.disposals}
-        return Tombstones(
-            haven=self.haven,
-            told_at=max(self.told_at, other.told_at),
+        later = max(self, other, key=lambda one: (one.told_at, one.trail, one.checkpoint))
+        return evolve(
+            later,
             withdrawals=self.withdrawals | other.withdrawals,
             disposals={one: min(self.disposals.get(one, at), at) for one, at in both.items()},
-            trail=max(self.trail, other.trail),
-            checkpoint=max(self.checkpoint, other.checkpoint, key=size_told),
         )
 
 
