@@ -146,4 +146,4 @@ def _tell(project: str, files: int, done: str, *, dry_run: bool, as_json: bool) 
     if as_json:
         emit_json({"project": project, "files": files, "dry_run": dry_run})
     else:
-        click.echo(f"{files} files {done}")
+        click.echo(f"{files} {'file' if files == 1 else 'files'} {done}")
