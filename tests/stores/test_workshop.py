@@ -43,6 +43,20 @@ def test_output_and_scans_lie_apart(tmp_path: Path, scans: Path, out: str) -> No
         pass
 
 
+def test_no_scratch_is_there_before_somebody_watches_over_it(
+    tmp_path: Path, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while the janitor is being started, nothing is left that only the next run would clear."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fivesafes.stores.workshop._start_janitor", killed)
+    with pytest.raises(KeyboardInterrupt), opened(tmp_path / "out", source=scans):
+        pass
+    assert not list((tmp_path / "out" / "private").glob("scratch-*"))
+
+
 def test_after_kill_9_the_scratch_is_gone(tmp_path: Path, scans: Path) -> None:
     """The janitor clears up when nobody else can."""
     program = (

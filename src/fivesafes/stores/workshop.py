@@ -88,9 +88,9 @@ def opened_bench(private: Path, *, release: Path, company: Company) -> Iterator[
     with _locked(private / "lock", company):
         if company is Company.ALONE:
             _sweep(private)
-        place.scratch.mkdir(mode=0o700)
-        janitor = _start_janitor(place.scratch)
+        janitor = _start_janitor(place.scratch)  # before the folder is there: killed between the two, nothing is left
         try:
+            place.scratch.mkdir(mode=0o700)
             yield place
         finally:
             shutil.rmtree(place.scratch, ignore_errors=True)
