@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from attrs import evolve, frozen
+from tests.flow.haven.conftest import PROJECT
 
 from fivesafes.core.errors import TryAgain
 from fivesafes.flow.haven.deliveries import _RECORD, Cleaner, settle_deliveries, sweep_deliveries, write_end
 from fivesafes.flow.haven.model import KeptParticipant, KeptRelease, ReleaseState, WithdrawalKind
+from fivesafes.flow.haven.retention import Disposal, Force, dispose
 from fivesafes.flow.haven.withdraw import resume_withdrawals, withdraw
 from fivesafes.flow.ports import Left
 from fivesafes.flow.sign_off import RECORD
@@ -123,3 +125,18 @@ def test_what_was_recalled_while_it_left_stays_recalled(world: "World", tmp_path
         told = world.means.author.event("export", "release r1", "out", project=begun.project)
         write_end(world.books, begun, told, stands=True)
     assert (row(world).state, row(world).part) == (ReleaseState.RECALLED, "")  # type: ignore[union-attr] # it is there
+
+
+def test_a_disposal_waits_for_who_writes_and_removes_what_was_half_outside(world: "World", tmp_path: Path) -> None:
+    """What nobody looked after would lie outside for ever; what can't be seen stands in the certificate as out."""
+    going(world, tmp_path)
+
+    def disposed(left: Left) -> Disposal:
+        means = evolve(world.means, deliveries=Finds(left))
+        force = Force(reason="the committee asks", custodians=("Ada", "Ben"))
+        return dispose(means, PROJECT, custodians=frozenset({"Ada", "Ben"}), force=force)
+
+    assert [one.partition(":")[0] for one in disposed(Left.WRITING).waits_for] == ["deliveries"]
+    certificate = disposed(Left.AWAY).certificate
+    assert certificate is not None
+    assert certificate.data["releases_still_out"] == ["r1"]

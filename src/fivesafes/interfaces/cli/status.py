@@ -53,7 +53,7 @@ def _show(project: dict[str, Any]) -> None:
     if project["consents_ended"]:
         _say("due", f"the consent of {project['consents_ended']} participants has ended")
     if project["withdrawals_due"]:
-        _say("due", f"{project['withdrawals_due']} withdrawals named a day that has come: consent withdraw")
+        _say("due", f"{project['withdrawals_due']} withdrawals begin with the next command: the day they name has come")
     if project["withdrawals_open"]:
         _say("due", f"{project['withdrawals_open']} withdrawals go on with the next command")
 
