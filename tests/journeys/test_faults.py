@@ -81,14 +81,14 @@ def test_a_rotation_that_is_killed_leaves_every_key_to_the_custodians(sqlite: Gr
 
 
 def test_a_withdrawal_that_is_killed_while_a_key_is_destroyed_comes_to_its_end(sqlite: Ground) -> None:
-    """The key is overwritten and still has its name; afterwards neither it nor the participant's name is found."""
-    killed_at(sqlite, places.WITHDRAW_SEALED, "os.remove", "keyring/participants")
+    """The key is overwritten and lies aside; afterwards neither it nor the participant's name is found."""
+    killed_at(sqlite, places.WITHDRAW_SEALED, "os.remove", "keyring/aside")
 
 
 def test_a_rotation_finishes_a_withdrawal_that_was_killed_first(place: Place) -> None:
-    """A key that is overwritten and not yet removed opens for nobody, and is no reason to refuse a rotation."""
+    """Of several keys some are gone, one lies aside: none of it is a reason to refuse a rotation."""
     secret = promises.secret_of_victim(place)
-    fault = {"kill_at": "os.remove", "path": "keyring/participants", "later": 0}
+    fault = {"kill_at": "os.remove", "path": "keyring/aside", "later": 0}
     assert Run.of(place, places.WITHDRAW_SEALED, fault=fault).process.wait() == -9
     Run.of(place, places.ROTATE_WORKER).ended()
     promises.check_withdrawn(place, secret)
@@ -96,7 +96,7 @@ def test_a_rotation_finishes_a_withdrawal_that_was_killed_first(place: Place) ->
 
 def test_a_withdrawal_that_is_killed_on_postgresql_comes_to_its_end(on_postgresql: Ground) -> None:
     """Neither the name in clear nor a key that opens lies in the server's files."""
-    killed_at(on_postgresql, places.WITHDRAW_SEALED, "os.remove", "keyring/participants")
+    killed_at(on_postgresql, places.WITHDRAW_SEALED, "os.remove", "keyring/aside")
 
 
 @pytest.mark.slow

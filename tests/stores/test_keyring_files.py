@@ -13,6 +13,7 @@ import pytest
 from fivesafes.core.errors import InvalidInput, PolicyInvalid, TryAgain
 from fivesafes.setting.vault.keys import KeyGone, Openers, add_identity, not_opened_by, participant_key, rewrap
 from fivesafes.setting.vault.seal import AGE_MAGIC, Identity, seal
+from fivesafes.stores import keyring_files
 from fivesafes.stores.keyring_files import (
     WORKER,
     FileKeyRing,
@@ -176,6 +177,36 @@ def test_what_a_killed_process_left_aside_goes_with_the_next_destruction(ring: F
     left = tmp_path / "keyring" / "aside" / "0123"
     left.write_bytes(KEY)
     ring.destroy(NAME)
+    assert everything(tmp_path) == {}
+
+
+def test_no_key_that_is_half_destroyed_has_its_name(
+    ring: FileKeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while it is overwritten, a key is listed no more, and who runs it again counts it."""
+    ring.add(NAME, KEY)
+
+    def killed(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keyring_files, "_overwrite", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ring.destroy(NAME)
+    assert list(ring.names()) == []
+    assert list(everything(tmp_path).values()) == [KEY]
+    assert ring.destroy(NAME) == 1
+    assert everything(tmp_path) == {}
+
+
+def test_what_was_taken_out_of_the_ring_can_be_swept_without_its_name(ring: FileKeyRing, tmp_path: Path) -> None:
+    """A key whose row was never written is known by its file alone."""
+    left = tmp_path / "keyring" / "aside" / "0123"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(KEY)
+    with left.open("rb") as former:
+        ring.sweep()
+        assert former.read() == bytes(len(KEY))
     assert everything(tmp_path) == {}
 
 

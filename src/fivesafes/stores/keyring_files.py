@@ -6,6 +6,7 @@ know yet.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -124,8 +125,8 @@ class FileKeyRing:
         _checked(name)
         try:
             with self._locked("lock", fcntl.LOCK_EX):
+                found = self._taken_aside(name)
                 self._sweep()
-                found = _destroyed(self._folder / name)
                 places = self.places()  # as they are when nobody copies: also one that came since we began
         except OSError as error:
             raise refused_by_disk(error, "the key can't be destroyed") from None
@@ -138,6 +139,14 @@ class FileKeyRing:
         if away:
             raise _away(away)
         return found
+
+    def sweep(self) -> None:
+        """Overwrite and remove what a killed process had taken out of the ring and not destroyed yet."""
+        try:
+            with self._locked("lock", fcntl.LOCK_EX):
+                self._sweep()
+        except OSError as error:
+            raise refused_by_disk(error, "the key can't be destroyed") from None
 
     def places(self) -> tuple[Path, ...]:
         """Name the folders that hold copies of keys.  Raises InvalidInput when the list of them can't be read."""
@@ -205,6 +214,18 @@ class FileKeyRing:
     def _aside(self) -> Path:
         """Name a file to write to first; one that a killed process left is sealed, and is swept by who is alone."""
         return self._folder / _ASIDE / secrets.token_hex(8)
+
+    def _taken_aside(self, name: str) -> int:
+        """Move a key to where it is swept, so that no half-destroyed one has its name; tell whether it was there.
+
+        A killed process may have moved it before: the file's name aside follows from the key's.
+        """
+        aside = self._folder / _ASIDE / hashlib.sha256(name.encode()).hexdigest()[:16]
+        with suppress(FileNotFoundError):
+            (self._folder / name).replace(aside)
+            sync_folder(aside.parent)
+            sync_folder((self._folder / name).parent)
+        return int(aside.exists())
 
     def _sweep(self) -> None:
         """Overwrite and remove what killed processes left aside; it may be a copy of a key that was destroyed since."""

@@ -83,6 +83,7 @@ class RingKeys:
 
     def _destroy(self, names: Sequence[str]) -> Sweep:
         found, away = 0, dict[Path, None]()
+        self._ring.sweep()  # a key that was killed on its way out is listed no more, and may have no row either
         for name in names:
             try:
                 found += self._ring.destroy(name)

@@ -15,11 +15,11 @@ from tests.journeys.faults.scans import PROJECT
 
 from fivesafes.core.errors import FiveSafesError
 from fivesafes.flow.custody import Standing
-from fivesafes.flow.haven.model import ParticipantState, ProjectState, ReleaseState, WithdrawalKind
+from fivesafes.flow.haven.model import ParticipantState, ReleaseState, WithdrawalKind
 from fivesafes.flow.sealed import Kind, sealed_in
 from fivesafes.flow.sign_off import EVIDENCE, MANIFEST, RECORD
 from fivesafes.output.manifest import digest_of, files_below, judge_manifest
-from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS, not_opened_by, open_identity, participant_key
+from fivesafes.setting.vault.keys import not_opened_by, open_identity, participant_key
 from fivesafes.stores.custody import DjangoCustody
 from fivesafes.stores.keyring_files import read_identity
 from fivesafes.wiring.haven import OpenHaven
@@ -302,15 +302,7 @@ def _gone(haven: OpenHaven) -> set[str]:
 
 
 def _check_keys(haven: OpenHaven, place: Place) -> None:
-    going = _gone(haven)
-    disposing = haven.project(PROJECT).state is not ProjectState.OPEN
-    locked = [
-        name
-        for name in not_opened_by(haven.keyring, [read_identity(place.identity(2))])
-        if name.removeprefix(PARTICIPANTS).partition(".")[0] not in going  # being destroyed
-        and not (disposing and name.startswith(f"{PROJECTS}{PROJECT}."))  # as well
-    ]
-    if locked:
+    if locked := not_opened_by(haven.keyring, [read_identity(place.identity(2))]):  # also of those being destroyed
         raise Broken("every key opens by the custodian who stays", f"{len(locked)} do not")
     named = {one.name for one in DjangoCustody().custodians() if one.standing is Standing.CUSTODIAN}
     if "custodian-2" not in named:

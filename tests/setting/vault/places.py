@@ -87,6 +87,9 @@ class MemoryKeyRing:
         """Remove one."""
         return int(self.keys.pop(name, None) is not None)
 
+    def sweep(self) -> None:
+        """Nothing is ever left between."""
+
     def names(self, prefix: str = "") -> Iterator[str]:
         """List them."""
         yield from sorted(name for name in self.keys if name.startswith(prefix))

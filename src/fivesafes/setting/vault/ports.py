@@ -60,6 +60,9 @@ class KeyRing(Protocol):
     def destroy(self, name: str) -> int:
         """Overwrite and remove a key here and in each backup of the ring.  Tells in how many places it was."""
 
+    def sweep(self) -> None:
+        """Destroy what a killed process had taken out of the ring and not destroyed yet."""
+
     def names(self, prefix: str = "") -> Iterator[str]:
         """List the names below a prefix, sorted."""
 
