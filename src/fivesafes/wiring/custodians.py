@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from fivesafes.core.errors import TryAgain, UsageMistake
+from fivesafes.core.errors import Refused, TryAgain, UsageMistake
 from fivesafes.core.progress import Progress
 from fivesafes.engines.keepers.holding import Holding
 from fivesafes.flow.custody import Custodian, Custody, Standing, carry_out, exchanging_worker
@@ -226,7 +226,11 @@ def checked_target(haven: OpenHaven, to: Path) -> Path:
 @contextmanager
 def _opener(haven: OpenHaven, identity: Path | None) -> Iterator[Damaged]:
     if identity is not None:
-        yield holding_of(haven.config, haven.keys, read_identity(identity)).damaged
+        holding = holding_of(haven.config, haven.keys, read_identity(identity))
+        if all(who.recipient != holding.identity.recipient for who in custodians()):
+            message = "this identity is nobody's here, so whatever is sealed would look damaged"
+            raise Refused(message, fix="give the identity of a custodian in force: fivesafes vault custodians")
+        yield holding.damaged
         return
     if not (haven.keys / WORKER).exists():
         message = "this machine holds no key that opens what is sealed"

@@ -91,7 +91,10 @@ def test_a_custodian_joins_and_another_leaves(vault: Vault, haven: SealedHaven) 
     assert "6 keys were sealed anew; no original was touched" in removed.out
     assert standings(vault) == {"Ada": "custodian", "worker": "worker", "Cleo": "custodian"}
     assert [event.actor for event in events(haven, "custody")] == ["Ada A."] * 2 + ["fivesafes vault"] * 2
-    assert vault("verify", "--all", "--identity", haven.identities["Ben"], "--json").code == 3
+    stranger = vault("verify", "--all", "--identity", haven.identities["Ben"])
+    assert stranger.code == 3
+    assert "this identity is nobody's here" in stranger.all
+    assert "damaged:" not in stranger.all
     assert vault("verify", "--all", "--identity", ada, "--json").code == 0
 
 

@@ -11,6 +11,7 @@ from fivesafes.core.errors import TryAgain
 from fivesafes.flow.haven.model import ReleaseState
 from fivesafes.flow.sign_off import RECORD
 from fivesafes.wiring.consent import carry_on
+from fivesafes.wiring.haven import OpenHaven
 
 
 def killed(*_args: object, **_kwargs: object) -> None:
@@ -18,11 +19,14 @@ def killed(*_args: object, **_kwargs: object) -> None:
     raise Killed
 
 
-def kill_at(patch: pytest.MonkeyPatch, name: str) -> None:
-    """Kill at a moment of the delivery, so that not even its own cleaning comes."""
+def killed_while_it_copies(haven: OpenHaven, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Release, and be killed when the part is not whole yet, so that not even the delivery's own cleaning comes."""
     module = "fivesafes.engines.destinations.delivery"
-    patch.setattr(f"{module}.{name}", killed)
-    patch.setattr(f"{module}.removed", killed)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{module}.durable", killed)
+        patch.setattr(f"{module}.removed", killed)
+        with pytest.raises(Killed):
+            release(haven, to)
 
 
 def beside(to: Path) -> list[str]:
@@ -35,10 +39,7 @@ def test_a_delivery_stands_in_the_books_before_its_first_byte_is_outside(
 ) -> None:
     """Killed while it copies: the row says where the part lies, by its random name; the next command sweeps it."""
     with ready.open() as haven:
-        with monkeypatch.context() as patch:
-            kill_at(patch, "durable")
-            with pytest.raises(Killed):
-                release(haven, to)
+        killed_while_it_copies(haven, to, monkeypatch)
         (row,) = released_rows(haven)
         assert row.state is ReleaseState.GOING
         assert (to.parent / row.part / "dataset_description.json").exists()
@@ -69,10 +70,7 @@ def test_a_withdrawal_removes_the_part_of_a_killed_delivery(
 ) -> None:
     """What lay outside is gone before the receipt is written, and no release is recalled that nobody has."""
     with ready.open() as haven:
-        with monkeypatch.context() as patch:
-            kill_at(patch, "durable")
-            with pytest.raises(Killed):
-                release(haven, to)
+        killed_while_it_copies(haven, to, monkeypatch)
         done = withdrawn(haven)
         assert done.done
         assert beside(to) == []
@@ -85,10 +83,7 @@ def test_a_withdrawal_names_the_part_that_it_cannot_reach(
 ) -> None:
     """The disk is away: the notice says where the part lies; when the disk is back the part goes all the same."""
     with ready.open() as haven:
-        with monkeypatch.context() as patch:
-            kill_at(patch, "durable")
-            with pytest.raises(Killed):
-                release(haven, to)
+        killed_while_it_copies(haven, to, monkeypatch)
         (row,) = released_rows(haven)
         away = to.parent.rename(to.parent.with_name("unplugged"))
         assert withdrawn(haven).done
@@ -106,10 +101,7 @@ def test_a_part_that_cannot_be_seen_is_not_taken_for_gone(
 ) -> None:
     """Another disk at the same path, or another machine: the row stays until somebody can look."""
     with ready.open() as haven:
-        with monkeypatch.context() as patch:
-            kill_at(patch, "durable")
-            with pytest.raises(Killed):
-                release(haven, to)
+        killed_while_it_copies(haven, to, monkeypatch)
         away = to.parent.rename(to.parent.with_name("unplugged"))
         to.parent.mkdir()
         carry_on(haven)

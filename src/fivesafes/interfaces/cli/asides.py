@@ -6,22 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from fivesafes.core.errors import UsageMistake
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option, witnessed
+from fivesafes.interfaces.cli.custodial import (
+    by_option,
+    dry_run_option,
+    identity_option,
+    reason_option,
+    said,
+    to_option,
+)
 from fivesafes.interfaces.cli.output import emit_json
 
 if TYPE_CHECKING:
     from fivesafes.flow.haven.model import KeptAside
 
-_PATH: Final = click.Path(path_type=Path)
-_identity: Final = click.option(
-    "--identity", type=_PATH, required=True, help="The age identity file of a custodian (mode 0600)."
-)
-_reason: Final = click.option(
-    "--reason", required=True, help="What for; the trail keeps it.  No name of a participant belongs here."
-)
-_by: Final = click.option("--by", default="fivesafes vault", show_default=True, help="Who does it, for the trail.")
-_dry_run: Final = click.option("--dry-run", is_flag=True, help="See whether it may be done, and change nothing.")
 _SHOWN: Final = 8
 
 
@@ -53,11 +51,11 @@ def list_asides(project: str, *, haven: Path | None, as_json: bool) -> None:
 @command.command("get")
 @click.argument("project")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@click.option("--to", type=_PATH, required=True, help="A new folder on an encrypted disk, outside the haven.")
-@_reason
-@_identity
-@_by
-@_dry_run
+@to_option
+@reason_option
+@identity_option(needed=True)
+@by_option
+@dry_run_option
 @haven_option
 @json_option
 def get(  # noqa: PLR0913 - click hands over one argument per option
@@ -77,14 +75,14 @@ def get(  # noqa: PLR0913 - click hands over one argument per option
     from fivesafes.wiring.consent import carry_on  # noqa: PLC0415 - as above
     from fivesafes.wiring.custodians import checked_target  # noqa: PLC0415 - as above
 
-    said = _said(reason)
+    what_for = said(reason)
     with witnessed(haven) as opened:
         if not dry_run:
             carry_on(opened)  # of somebody whose withdrawal is due today nothing is handed out
         chosen = choose(opened, project, ids, identity=identity)
         checked_target(opened, to)
         if not dry_run:
-            hand_out(opened, chosen, to=to, reason=said, by=by)
+            hand_out(opened, chosen, to=to, reason=what_for, by=by)
     done = "would be written" if dry_run else "written; remove them when the reason is gone"
     _tell(project, len(chosen.files), done, dry_run=dry_run, as_json=as_json)
 
@@ -92,10 +90,10 @@ def get(  # noqa: PLR0913 - click hands over one argument per option
 @command.command("remove")
 @click.argument("project")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@_reason
-@_identity
-@_by
-@_dry_run
+@reason_option
+@identity_option(needed=True)
+@by_option
+@dry_run_option
 @haven_option
 @json_option
 def remove(  # noqa: PLR0913 - click hands over one argument per option
@@ -112,11 +110,11 @@ def remove(  # noqa: PLR0913 - click hands over one argument per option
     """Remove files that were set aside, for good.  Only a custodian whose key opens them may."""
     from fivesafes.wiring import asides  # noqa: PLC0415 - loaded when called: help stays quick
 
-    said = _said(reason)
+    what_for = said(reason)
     with witnessed(haven) as opened:
         chosen = asides.choose(opened, project, ids, identity=identity)
         if not dry_run:
-            asides.remove(opened, chosen, reason=said, by=by)
+            asides.remove(opened, chosen, reason=what_for, by=by)
     done = "would be removed" if dry_run else "removed"
     _tell(project, len(chosen.files), done, dry_run=dry_run, as_json=as_json)
 
@@ -133,13 +131,6 @@ def _row(one: "KeptAside") -> dict[str, object]:
         "bytes": one.bytes,
         "received_at": one.received_at.isoformat(),
     }
-
-
-def _said(reason: str) -> str:
-    if not reason.strip():
-        message = "the reason is empty"
-        raise UsageMistake(message, fix="say in a few words what it is for")
-    return reason.strip()
 
 
 def _tell(project: str, files: int, done: str, *, dry_run: bool, as_json: bool) -> None:

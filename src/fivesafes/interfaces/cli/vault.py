@@ -1,15 +1,23 @@
 """``fivesafes vault``: who can open what is sealed, whether it is whole, and how it comes back."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from fivesafes.core.errors import EXIT_OK, InvalidInput, NeedsReview, UsageMistake
 from fivesafes.interfaces.cli import asides
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option, witnessed
+from fivesafes.interfaces.cli.custodial import (
+    PATH,
+    by_option,
+    dry_run_option,
+    identity_option,
+    reason_option,
+    said,
+    to_option,
+)
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
 if TYPE_CHECKING:
@@ -17,22 +25,7 @@ if TYPE_CHECKING:
     from fivesafes.flow.verify_vault import Checked
 
 EXIT_DAMAGED: Final = 3
-_PATH: Final = click.Path(path_type=Path)
 _SAMPLE: Final = 1000
-
-
-def _identity_option(*, needed: bool) -> Callable[..., Any]:
-    """Add ``--identity``: a key is read from a file, and never stands on the command line."""
-    return click.option(
-        "--identity",
-        type=_PATH,
-        required=needed,
-        help="The age identity file of a custodian (mode 0600); it is read and not kept.",
-    )
-
-
-_by: Final = click.option("--by", default="fivesafes vault", show_default=True, help="Who does it, for the trail.")
-_dry_run: Final = click.option("--dry-run", is_flag=True, help="See whether it may be done, and change nothing.")
 
 
 @click.group()
@@ -65,9 +58,9 @@ def list_custodians(haven: Path | None, *, as_json: bool) -> None:
 @command.command("add-custodian")
 @click.argument("name")
 @click.argument("recipient")
-@_identity_option(needed=True)
-@_by
-@_dry_run
+@identity_option(needed=True)
+@by_option
+@dry_run_option
 @haven_option
 @json_option
 def add_custodian(
@@ -81,9 +74,9 @@ def add_custodian(
 
 @command.command("remove-custodian")
 @click.argument("name")
-@_identity_option(needed=True)
-@_by
-@_dry_run
+@identity_option(needed=True)
+@by_option
+@dry_run_option
 @haven_option
 @json_option
 def remove_custodian(name: str, *, identity: Path, by: str, dry_run: bool, haven: Path | None, as_json: bool) -> None:
@@ -96,9 +89,9 @@ def remove_custodian(name: str, *, identity: Path, by: str, dry_run: bool, haven
 @command.command()
 @click.argument("who", nargs=-1, metavar="[NAME RECIPIENT]")
 @click.option("--worker", is_flag=True, help="Make the worker of this machine a new key.")
-@_identity_option(needed=False)
-@_by
-@_dry_run
+@identity_option(needed=False)
+@by_option
+@dry_run_option
 @haven_option
 @json_option
 def rotate(
@@ -127,7 +120,7 @@ def rotate(
 @click.option("--all", "everything", is_flag=True, help="Open every object.")
 @click.option("--sample", type=click.IntRange(min=0), help=f"Open so many, chosen at random (default: {_SAMPLE}).")
 @click.option("--clean", is_flag=True, help="Remove what no row names: left by work that was killed.")
-@_identity_option(needed=False)
+@identity_option(needed=False)
 @haven_option
 @json_option
 def verify(
@@ -170,11 +163,11 @@ def stats(haven: Path | None, *, as_json: bool) -> None:
 @command.command()
 @click.argument("project")
 @click.argument("series")
-@click.option("--to", type=_PATH, required=True, help="A new folder on an encrypted disk, outside the haven.")
-@click.option("--reason", required=True, help="What for; the trail keeps it.  No name of a participant belongs here.")
-@_identity_option(needed=True)
-@_by
-@_dry_run
+@to_option
+@reason_option
+@identity_option(needed=True)
+@by_option
+@dry_run_option
 @haven_option
 @json_option
 def get(  # noqa: PLR0913 - click hands over one argument per option
@@ -193,15 +186,13 @@ def get(  # noqa: PLR0913 - click hands over one argument per option
     from fivesafes.wiring.consent import carry_on  # noqa: PLC0415 - loaded when called
     from fivesafes.wiring.custodians import hand_back, to_hand_back  # noqa: PLC0415 - loaded when called
 
-    if not reason.strip():
-        message = "the reason is empty"
-        raise UsageMistake(message, fix="say in a few words what the originals are needed for")
+    what_for = said(reason)
     with witnessed(haven) as opened:
         if not dry_run:
             carry_on(opened)  # of somebody whose withdrawal is due today nothing is handed out
         asked = to_hand_back(opened, project, series, to=to, identity=identity)
         if not dry_run:
-            hand_back(opened, asked, reason=reason.strip(), by=by)
+            hand_back(opened, asked, reason=what_for, by=by)
     files = len(asked.originals.addresses)
     if as_json:
         emit_json({"project": project, "series": series, "files": files, "dry_run": dry_run})
@@ -212,8 +203,8 @@ def get(  # noqa: PLR0913 - click hands over one argument per option
 
 
 @command.command()
-@click.option("--page", type=_PATH, required=True, help="The page to write; the manifest goes beside it as .tsv.")
-@_dry_run
+@click.option("--page", type=PATH, required=True, help="The page to write; the manifest goes beside it as .tsv.")
+@dry_run_option
 @haven_option
 @json_option
 def recover(page: Path, *, dry_run: bool, haven: Path | None, as_json: bool) -> None:
