@@ -245,6 +245,20 @@ def test_a_restore_test_touches_nothing_outside_of_its_own_folder(sealed: Place)
 
 
 @ON_FILES
+def test_a_restore_test_leaves_the_bucket_alone(sealed: Place) -> None:
+    """The description names a bucket that nobody answers for: what is tested lies in the folder that vanishes."""
+    file = sealed.path / "haven.toml"
+    described = file.read_text(encoding="utf-8")
+    with sealed.open() as haven:
+        file.write_text(described.replace('store = "vault"', 'store = "s3://nobody/there"'), encoding="utf-8")
+        back_up_data(haven, data_of(sealed), progress=Silent())
+    file.write_text(described, encoding="utf-8")
+    done = wish(sealed, identity=custodian(sealed))
+    tested = test_restore(sealed.path, done, database="", sample=3, progress=Silent())
+    assert (tested.why, tested.equal, tested.opened) == ("", True, 3)
+
+
+@ON_FILES
 def test_a_key_of_this_machine_is_complete_or_absent_when_a_restore_is_killed(
     sealed: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

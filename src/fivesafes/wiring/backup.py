@@ -93,14 +93,14 @@ def restore_haven(wish: Restoring, *, to: Path, database: str, progress: Progres
     With a custodian's identity, the address key and the trail's key are opened into this machine's key folder.  Raises
     InvalidInput when a backup is damaged, or its trail does not go on where the witnesses saw it.
     """
-    done = _restored(wish, to=to, database=database, progress=progress, clock=clock)
+    done = _restored(wish, to=Place(folder=to, database=database), progress=progress, clock=clock)
     with opened_haven(done.haven.path, clock=clock) as restored:
         carry_on(restored)
     return done
 
 
-def _restored(wish: Restoring, *, to: Path, database: str, progress: Progress, clock: Clock = utc_now) -> Restored:
-    """Restore; what is withdrawn again stays under way, and nothing outside the new folder is touched."""
+def _restored(wish: Restoring, *, to: Place, progress: Progress, clock: Clock = utc_now) -> Restored:
+    """Restore; what is withdrawn again stays under way: only the place and the machine's key folder are touched."""
     watch = Watch(
         open_blobs=lambda haven: blobs_of(haven, keys_folder() / "havens" / haven.id),
         check=lambda haven, size, tombstones: _check_trail(wish, haven, size, tombstones),
@@ -110,7 +110,7 @@ def _restored(wish: Restoring, *, to: Path, database: str, progress: Progress, c
     return restore(
         wish.backup,
         wish.keys,
-        to=Place(folder=to, database=database),
+        to=to,
         watch=watch,
         author=Author(name="fivesafes backup restore", clock=clock, policy_digest=current_policy_digest()),
         progress=progress,
@@ -168,7 +168,8 @@ class Tested:
 def test_restore(haven: Path | None, wish: Restoring, *, database: str, sample: int, progress: Progress) -> Tested:
     """Restore into a private folder that vanishes, open a sample with the custodian's identity, and tell the trail.
 
-    The haven itself is only told of the result.  Raises UsageMistake without an identity.
+    The haven itself is only told of the result; its bucket, where it has one, is neither read nor written to.  Raises
+    UsageMistake without an identity.
     """
     if wish.identity is None:
         message = "a restore test opens what it restored, and that needs a custodian's identity"
@@ -182,7 +183,8 @@ def test_restore(haven: Path | None, wish: Restoring, *, database: str, sample: 
 
 def _tested(wish: Restoring, scratch: Path, *, database: str, sample: int, progress: Progress) -> Tested:
     try:
-        done = _restored(wish, to=scratch / "haven", database=database, progress=progress)
+        place = Place(folder=scratch / "haven", database=database, store="vault")
+        done = _restored(wish, to=place, progress=progress)
         with opened_haven(done.haven.path) as restored:
             checked = _opened(restored, read_identity(_given(wish)), sample=sample, progress=progress)
     except UsageMistake:

@@ -45,7 +45,7 @@ from fivesafes.stores.founding import owner
 from fivesafes.stores.haven_file import FILE, HavenFile, read_haven_file
 from fivesafes.stores.models import Participant, Project
 
-_DATABASE: Final = re.compile(r'^database = "[^"\n]*"', re.MULTILINE)
+_LINE: Final = r'^{} = "[^"\n]*"'
 _LOCK: Final = ".lock"
 _LOADING: Final = ".loading"
 """Says which backup is loaded into the database that was empty before, and then how long its trail was."""
@@ -56,10 +56,11 @@ _RESTORED: Final = ".restored"
 
 @frozen(kw_only=True)
 class Place:
-    """Where to restore to: an empty folder, and an empty PostgreSQL database where the former one is not to be used."""
+    """Where to restore to: an empty folder; another database and store, where the former are not to be used."""
 
     folder: Path
     database: str = ""
+    store: str = ""
 
 
 @frozen(kw_only=True)
@@ -125,7 +126,7 @@ def restore(backup: Path, keys: Path, *, to: Place, watch: Watch, author: Author
     aside = folder.with_name(f".{folder.name}.restoring")
     with held(aside):
         _clear(aside)
-        haven = _place_files(backup, manifest, aside, to.database)
+        haven = _place_files(backup, manifest, aside, to)
         told = _restored(_Source(backup=backup, keys=keys, manifest=manifest), haven, watch, author, progress)
         write_durably(aside / _RESTORED, json.dumps(told).encode())
         _sync_all(aside)
@@ -241,18 +242,22 @@ def _sync_all(folder: Path) -> None:
     sync_folder(folder)
 
 
-def _place_files(backup: Path, manifest: Manifest, aside: Path, database: str) -> HavenFile:
-    """Copy the description, documents and releases; name the other database where one is given."""
+def _place_files(backup: Path, manifest: Manifest, aside: Path, to: Place) -> HavenFile:
+    """Copy the description, documents and releases; name the other database or store where one is given."""
     start = f"{manifest.generation}/"
     for path in manifest.files:
         name = path.removeprefix(start)
         if path.startswith(start) and name not in {DUMP, SQLITE}:
             copy_durably(backup / path, aside / name)
-    if database:
-        text = (aside / FILE).read_text(encoding="utf-8")
-        write_durably(aside / FILE, _DATABASE.sub(f'database = "{database}"', text, count=1).encode())
+    other = {key: value for key, value in (("database", to.database), ("store", to.store)) if value}
+    text = (aside / FILE).read_text(encoding="utf-8")
+    for key, value in other.items():
+        line = f'{key} = "{value}"'.replace("\\", r"\\")
+        text = re.sub(_LINE.format(key), line, text, count=1, flags=re.MULTILINE)
+    if other:
+        write_durably(aside / FILE, text.encode())
     haven = read_haven_file(aside)
-    if haven.id != manifest.haven or (database and haven.database != database):
+    if haven.id != manifest.haven or any(getattr(haven, key) != value for key, value in other.items()):
         message = "the description in this backup does not fit it"
         raise InvalidInput(message, fix="use another copy of the backup")
     dumped = f"{start}{DUMP}" in manifest.files
