@@ -122,16 +122,7 @@ def record_of(
         "schema": 1,
         "date": state.today.isoformat(),
         "outcome": dict(outcome),
-        "project": {
-            "id": project.id,
-            "title": project.title,
-            "investigator": project.investigator,
-            "institution": project.institution,
-            "approval": f"{project.approval.committee}, {project.approval.number}, "
-            f"{project.approval.valid_from} to {project.approval.valid_until}",
-            "purpose": project.use.purpose,
-            "data_use": project.use.permission.use.name,
-        },
+        "project": _project(project),
         "tier": {
             "planned": _decision(state.plan.decision),
             "measured": _decision(assessed.decision if assessed else None),
@@ -154,6 +145,19 @@ def record_of(
         "versions": dict(versions),
         "policy_digest": state.plan.controls.policy_digest,
         "form": form_digest(project, state.request.rules),
+    }
+
+
+def _project(project: Project) -> dict[str, str]:
+    approval = project.approval
+    return {
+        "id": project.id,
+        "title": project.title,
+        "investigator": project.investigator,
+        "institution": project.institution,
+        "approval": f"{approval.committee}, {approval.number}, {approval.valid_from} to {approval.valid_until}",
+        "purpose": project.use.purpose,
+        "data_use": project.use.permission.use.name,
     }
 
 

@@ -216,30 +216,25 @@ def _seal(
     intake: Intake,
     batch: _Batch,
 ) -> _Prepared:
-    files = len(series.originals)
+    told = Ingested(id=series.id, fate=Fate.REFUSED, files=len(series.originals), bytes=series.bytes)
     if person.state is not ParticipantState.ACTIVE:
-        why = "the participant has withdrawn: the scans were not taken in"
-        return _Prepared(told=Ingested(id=series.id, fate=Fate.REFUSED, files=files, bytes=series.bytes, why=why))
+        return _Prepared(told=evolve(told, why="the participant has withdrawn: the scans were not taken in"))
     before = intake.books.one_series(series.id)
     there = intake.books.instances(series.id) if before is not None else ()
     fresh, contradicting, digest = _sorted_out(
         series, there, intake, lambda one: batch.add(one, recipient=person.recipient)
     )
     if digest != series.digest:
-        why = "a file changed while it was being read"
-        return _Prepared(told=Ingested(id=series.id, fate=Fate.REFUSED, files=files, bytes=series.bytes, why=why))
-    consent = consents.get(person.id)
+        return _Prepared(told=evolve(told, why="a file changed while it was being read"))
     verdict = judge_participant(
-        person, consent, project.use, on=intake.author.clock().date(), place=project.shared_with
+        person, consents.get(person.id), project.use, on=intake.author.clock().date(), place=project.shared_with
     )
     state = SeriesState.QUARANTINED if verdict.refuses else SeriesState.SEALED
     why = verdict.findings[0].why if verdict.refuses else ""
-    fate = Fate(state.value)
-    told = Ingested(id=series.id, fate=fate, files=files, bytes=series.bytes, new_files=len(fresh), why=why)
     if before is not None and not fresh and before.state is state:
-        here = why or "the same files were sealed before"
-        already = Ingested(id=series.id, fate=Fate.HERE_ALREADY, files=files, bytes=series.bytes, why=here)
+        already = evolve(told, fate=Fate.HERE_ALREADY, why=why or "the same files were sealed before")
         return _Prepared(told=already, contradicting=contradicting)
+    told = evolve(told, fate=Fate(state.value), new_files=len(fresh), why=why)
     instances = (*there, *fresh)
     sheet = before.sheet if before is not None else b""
     if fresh:

@@ -82,7 +82,6 @@ def _notice(
     number: int,
 ) -> Document:
     who = f"sub-{subject}" if subject else "the participant named by the data office"
-    asks = _ASKS[withdrawal.kind].format(who=who)
     data: dict[str, object] = {
         "schema": 1,
         "kind": "recall",
@@ -97,10 +96,16 @@ def _notice(
         "recipient": recipient,
         "subjects": [f"sub-{subject}"] if subject else [],
         "asked_at": _moment(withdrawal.requested_at),
-        "do": asks,
+        "do": _ASKS[withdrawal.kind].format(who=who),
         "contact": kept.project.contact,
     }
-    text = f"""\
+    text = _letter(kept, release, withdrawal, who=who, recipient=recipient)
+    name = f"recall-{release.id[:16]}-{withdrawal.id}-{number}"
+    return Document(project=kept.id, name=name, text=text, data=data)
+
+
+def _letter(kept: KeptProject, release: KeptRelease, withdrawal: KeptWithdrawal, *, who: str, recipient: str) -> str:
+    return f"""\
 RECALL OF DATA
 
 To:        {recipient}
@@ -113,12 +118,10 @@ Asked for: {_moment(withdrawal.requested_at)}
 
 A participant has changed what may be done with their data.
 
-{asks}
+{_ASKS[withdrawal.kind].format(who=who)}
 
 Answer to {kept.project.contact}: what you deleted, where, and on which day.
 """
-    name = f"recall-{release.id[:16]}-{withdrawal.id}-{number}"
-    return Document(project=kept.id, name=name, text=text, data=data)
 
 
 def _unfinished(release: KeptRelease) -> str:
