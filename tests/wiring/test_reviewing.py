@@ -30,7 +30,7 @@ def with_candidate(haven: OpenHaven) -> None:
     """Let a candidate wait, as the last processing would have left it."""
     private = haven.workspaces.private("journey")
     private.mkdir(parents=True)
-    report = {"candidate": CANDIDATE, "verdicts": {}, "series": [], "outcome": {"sentence": ""}}
+    report = {"candidate": CANDIDATE, "verdicts": {}, "series": [], "compare": [], "outcome": {"sentence": ""}}
     (private / "report.json").write_text(json.dumps(report), encoding="utf-8")
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from fivesafes.flow.haven.model import KeptRelease, ReleaseState
 from fivesafes.flow.haven.retention import due
 from fivesafes.flow.plan import Plan, make_plan
 from fivesafes.stores.workspaces import load_report
@@ -48,6 +49,7 @@ def status_of(haven: OpenHaven) -> dict[str, Any]:
     for kept in haven.books.projects():
         report = load_report(haven.workspaces.private(kept.id))
         told = ended.get(kept.id)
+        releases = haven.books.releases(kept.id)
         projects.append(
             {
                 "project": kept.id,
@@ -57,7 +59,8 @@ def status_of(haven: OpenHaven) -> dict[str, Any]:
                 "jobs": dict(counts.get(kept.id, {})),
                 **work_of(haven.jobs, kept.id, counts.get(kept.id, {}), now=haven.clock()),
                 "last": report["outcome"]["sentence"] if report else None,
-                "releases": len(haven.books.releases(kept.id)),
+                "releases": len(releases),
+                "going": [_going(one) for one in releases if one.state is ReleaseState.GOING],
                 "approval_ended": bool(told and told.approval_ended),
                 "disposal_due": bool(told and told.disposal_due),
                 "consents_ended": told.consents_ended if told else 0,
@@ -66,3 +69,12 @@ def status_of(haven: OpenHaven) -> dict[str, Any]:
             }
         )
     return {"haven": haven.id, "projects": projects}
+
+
+def _going(release: KeptRelease) -> dict[str, str]:
+    """Tell of a delivery that is under way, or was when its command was killed."""
+    return {
+        "release": release.id,
+        "destination": release.destination,
+        "since": release.released_at.isoformat(),
+    }

@@ -27,7 +27,15 @@ def waiting_for(haven: OpenHaven, project: str) -> dict[str, Any]:
     record = load_report(private)
     plan = make_plan(kept.project, [], on=haven.clock().date())
     if record is None:
-        return {"project": project, "candidate": None, "reviewed_by": [], "needed": 0, "waits": [], "report": None}
+        return {
+            "project": project,
+            "candidate": None,
+            "reviewed_by": [],
+            "needed": 0,
+            "waits": [],
+            "compare": [],
+            "report": None,
+        }
     candidate = record["candidate"]
     reviewed = sorted({one.by for one in kept.reviews if candidate and one.candidate == candidate})
     accepted = frozenset().union(*(one.accepts for one in kept.reviews if one.candidate == candidate))
@@ -54,6 +62,7 @@ def waiting_for(haven: OpenHaven, project: str) -> dict[str, Any]:
         "reviewed_by": reviewed,
         "needed": plan.controls.reviewers,
         "waits": waits,
+        "compare": record["compare"],
         "report": str(private / "report.html"),
     }
 

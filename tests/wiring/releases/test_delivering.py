@@ -4,14 +4,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tests.wiring.conftest import Place
 from tests.wiring.releases.releasing import Killed, release, released_rows, withdrawn
 
 from fivesafes.core.errors import TryAgain
 from fivesafes.flow.haven.model import ReleaseState
 from fivesafes.flow.sign_off import RECORD
+from fivesafes.interfaces.cli import status
 from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
+from fivesafes.wiring.overview import status_of
 
 
 def killed(*_args: object, **_kwargs: object) -> None:
@@ -44,6 +47,10 @@ def test_a_delivery_stands_in_the_books_before_its_first_byte_is_outside(
         assert row.state is ReleaseState.GOING
         assert (to.parent / row.part / "dataset_description.json").exists()
         assert not to.exists()
+        (told,) = status_of(haven)["projects"]
+        assert [one["destination"] for one in told["going"]] == [str(to)]
+        said = CliRunner().invoke(status.command, ["--haven", str(ready.path)])
+        assert f"going out a release to {to};" in " ".join(said.stdout.split())
         carry_on(haven)
         assert released_rows(haven) == []
         assert beside(to) == []

@@ -25,6 +25,7 @@ from fivesafes.stores import trail
 from fivesafes.wiring.foretell import foretell_release
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.projects import ingest_paths, record_stated
+from fivesafes.wiring.reviewing import waiting_for
 
 
 def foretold(haven: OpenHaven, to: Path) -> Foretold:
@@ -195,6 +196,7 @@ def test_earlier_releases_to_compare_with_are_named_to_who_checks_the_output(rea
         assert (compared["release"], compared["people"], compared["withdrawn"]) == (first.id, 1, 1)
         report = json.loads((haven.workspaces.private(PROJECT) / "report.json").read_text())
         assert report["compare"] == done.contract["compare"]
+        assert waiting_for(haven, PROJECT)["compare"] == done.contract["compare"]
         assert first.id in (haven.workspaces.private(PROJECT) / "report.html").read_text()
         assert [one.release.id for one in foretold(haven, to.with_name("third")).compare] == [first.id]
         outside = [one for one in second.rglob("*") if one.is_file() and first.id.encode() in one.read_bytes()]

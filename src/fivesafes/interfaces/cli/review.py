@@ -72,4 +72,6 @@ def _show(told: dict[str, Any]) -> None:
         click.echo(f"  {one['safe']}: {one['code']}: {one['why']}")
         if one["about"]:
             click.echo(f"    about {one['about']}")
+    for one in told["compare"]:
+        click.echo(f"  compare with the release to {one['destination']} of {one['released_on']}: {one['why']}")
     click.echo(f"report: {told['report']}")

@@ -44,6 +44,8 @@ def _show(project: dict[str, Any]) -> None:
     _show_work(project)
     if project["last"]:
         _say("last", project["last"])
+    for one in project["going"]:
+        _say("going out", f"a release to {one['destination']}; if its command was killed, the next one settles it")
     for what, words in (
         ("approval_ended", "the approval has ended: no step works any more"),
         ("disposal_due", "the retention date has passed: dispose of it, or prolong it"),
