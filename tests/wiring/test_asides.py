@@ -9,7 +9,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, BasicTextSRStorage, ExplicitVRLittleEndian
 from tests.wiring.conftest import Place
 
-from fivesafes.core.errors import UsageMistake
+from fivesafes.core.errors import TryAgain, UsageMistake
 from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Silent
 from fivesafes.data.header.inspect import DICOMDIR
@@ -18,9 +18,12 @@ from fivesafes.flow.haven.model import KeptAside, ParticipantState, WithdrawalKi
 from fivesafes.flow.haven.withdraw import withdraw
 from fivesafes.flow.sealed import Kind, sealed_in
 from fivesafes.setting.vault.vault import folder_of
+from fivesafes.stores.blobs import FolderBlobs
 from fivesafes.stores.trail import head
-from fivesafes.wiring.asides import asides_of, choose, hand_out, id_of, remove
+from fivesafes.wiring.asides import Chosen, asides_of, choose, hand_out, id_of, remove
+from fivesafes.wiring.backup import back_up_data
 from fivesafes.wiring.consent import means_of
+from fivesafes.wiring.custodians import verify
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.projects import ingest_paths
 
@@ -156,3 +159,73 @@ def test_a_custodian_looks_at_files_set_aside_and_removes_them(place: Place) -> 
             choose(haven, "journey", ids[:1], identity=identity)
         with pytest.raises(UsageMistake):
             choose(haven, "journey", [""], identity=identity)
+
+
+def _two_of_one_name(scans: Path) -> Path:
+    """Leave two files that say they are the same image, and differ; name the second."""
+    first, second, *rest = sorted(path for path in scans.rglob("*") if path.is_file())
+    for path in rest:
+        path.unlink()
+    other = dcmread(second)
+    other.SOPInstanceUID = other.file_meta.MediaStorageSOPInstanceUID = dcmread(first).SOPInstanceUID
+    dcmwrite(second, other)
+    return second
+
+
+def test_removing_a_file_that_was_taken_in_since_leaves_the_original(place: Place) -> None:
+    """Of two contradicting files both are set aside, one is ingested: two rows name its object."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    wrong = _two_of_one_name(scans.folder)
+    with place.open() as haven:
+        _ingest(haven, scans.folder)
+        asides = asides_of(haven, "journey")
+        assert len(asides) == 2
+        wrong.unlink()
+        (series,) = _ingest(haven, scans.folder).series
+        assert series.new_files == 1
+        identity = haven.keys / "custodians" / "custodian-1.agekey"
+        remove(haven, _chosen(haven, identity), reason="looked at", by="test")
+        assert not haven.books.asides("journey")
+        checked = verify(haven, identity=identity, sample=None, progress=Silent())
+        assert (checked.damaged, checked.stray_objects) == ((), ())
+        assert checked.opened == 2  # the image and the sheet of its series
+
+
+def test_nothing_is_removed_while_scans_are_being_taken_in(place: Place) -> None:
+    """One of them may be the very file, sealed and not written down yet."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    with place.open() as haven:
+        _ingest(haven, _odd_files(scans.folder, place.folder / "odd"))
+        chosen = _chosen(haven, haven.keys / "custodians" / "custodian-1.agekey")
+        with haven.keyring.working(), pytest.raises(TryAgain, match="taken in"):
+            remove(haven, chosen, reason="looked at", by="test")
+        assert len(haven.books.asides("journey")) == 3
+
+
+def test_a_backup_forgets_what_a_custodian_removed_and_takes_it_again_when_it_is_back(place: Place) -> None:
+    """It is not lost: the books say who removed it.  The same file, ingested again, is set aside again."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    odd, to = _odd_files(scans.folder, place.folder / "odd"), place.folder / "backup"
+    with place.open() as haven:
+        _ingest(haven, odd)
+        assert back_up_data(haven, to, progress=Silent()).lost == 0
+        remove(haven, _chosen(haven, haven.keys / "custodians" / "custodian-1.agekey"), reason="seen", by="test")
+        after = back_up_data(haven, to, progress=Silent())
+        assert (after.forgotten, after.lost) == (3, 0)
+        assert (back_up_data(haven, to, progress=Silent()).forgotten, _objects(to)) == (0, 0)
+        _ingest(haven, odd)
+        assert len(haven.books.asides("journey")) == 3
+        assert (back_up_data(haven, to, progress=Silent()).lost, _objects(to)) == (0, 3)
+        haven.blobs.delete([name for name, _ in haven.blobs.walk()][:1])
+        assert back_up_data(haven, to, progress=Silent()).lost == 1
+
+
+def _objects(backup: Path) -> int:
+    return len(list(FolderBlobs(backup / "vault").walk()))
+
+
+def _chosen(haven: OpenHaven, identity: Path) -> Chosen:
+    return choose(haven, "journey", [id_of(one) for one in asides_of(haven, "journey")], identity=identity)

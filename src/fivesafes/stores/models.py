@@ -202,7 +202,10 @@ class Instance(models.Model):
 
 
 class Quarantined(models.Model):
-    """A file that was set aside, sealed to its participant, or to the project when nobody knows whose it is."""
+    """A file that was set aside, sealed to its participant, or to the project when nobody knows whose it is.
+
+    One that a custodian has removed keeps its row, so that backups know why its object is gone.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="quarantined", db_index=False)
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="quarantined", null=True)
@@ -212,6 +215,7 @@ class Quarantined(models.Model):
     code = models.CharField(max_length=60)
     why = models.TextField()
     received_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True)
 
     class Meta:
         """One row per content and project."""

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from attrs import frozen
 
-from fivesafes.core.errors import UsageMistake
+from fivesafes.core.errors import TryAgain, UsageMistake
 from fivesafes.core.event import Event
 from fivesafes.engines.keepers.holding import Holding
 from fivesafes.flow.haven.model import KeptAside
-from fivesafes.flow.sealed import Sealed, sealed_aside
+from fivesafes.flow.sealed import Sealed, sealed_aside, sealed_in
 from fivesafes.setting.vault.keys import open_identity
 from fivesafes.setting.vault.vault import object_name
 from fivesafes.stores.keyring_files import read_identity
@@ -69,11 +69,30 @@ def hand_out(haven: OpenHaven, chosen: Chosen, *, to: Path, reason: str, by: str
 
 
 def remove(haven: OpenHaven, chosen: Chosen, *, reason: str, by: str) -> None:
-    """Remove the files for good; killed between the deed and the objects, ``vault verify --clean`` finds those."""
-    with haven.books.deed():
-        haven.books.remove_asides(chosen.sealed[0].project, [one.address for one in chosen.files])
-        haven.books.tell(*_events(haven, chosen, "shred", "removed", reason=reason, by=by))
-    haven.blobs.delete(object_name(one.addresses[0], one.recipient) for one in chosen.sealed)
+    """Remove the files for good; killed between the deed and the objects, ``vault verify --clean`` finds those.
+
+    An object stays when the same file was taken in since: the original and what was set aside are one object.  Raises
+    TryAgain while scans are being taken in: their rows are not written yet.
+    """
+    with haven.keyring.alone() as alone:
+        if not alone:
+            message = "scans are being taken in, and one of them may be the very file that is to be removed"
+            raise TryAgain(message, fix="run it again when nobody ingests")
+        with haven.books.deed():
+            addresses = [one.address for one in chosen.files]
+            haven.books.discard_asides(chosen.sealed[0].project, addresses, at=haven.clock())
+            haven.books.tell(*_events(haven, chosen, "shred", "removed", reason=reason, by=by))
+        haven.blobs.delete(_unnamed(haven, chosen))
+
+
+def _unnamed(haven: OpenHaven, chosen: Chosen) -> set[str]:
+    """Name the objects that no row names any more."""
+    objects = {object_name(one.addresses[0], one.recipient): one.addresses[0] for one in chosen.sealed}
+    if not set(objects.values()).isdisjoint(haven.books.addresses(chosen.sealed[0].project)):
+        for one in sealed_in(haven.books):
+            for address in one.addresses:
+                objects.pop(object_name(address, one.recipient), None)
+    return set(objects)
 
 
 def _one_of(there: Sequence[KeptAside], id_: str) -> KeptAside:

@@ -33,6 +33,7 @@ WRITES: dict[str, Callable[[DjangoBooks], object]] = {
     "set_series_state": lambda books: books.set_series_state(["s"], SeriesState.SEALED),
     "add_aside": lambda books: books.add_aside([]),
     "remove_asides": lambda books: books.remove_asides("p1", []),
+    "discard_asides": lambda books: books.discard_asides("p1", [], at=NOW),
     "save_steps": lambda books: books.save_steps([]),
     "save_findings": lambda books: books.save_findings("p1", {}, series=None, at=NOW),
     "add_release": lambda books: books.add_release(None),  # type: ignore[arg-type]

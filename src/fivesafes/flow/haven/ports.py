@@ -127,6 +127,9 @@ class Books(Protocol):
     def remove_asides(self, project: str, addresses: Iterable[bytes]) -> None:
         """Remove what is said of files that were set aside; their objects are the caller's to remove."""
 
+    def discard_asides(self, project: str, addresses: Iterable[bytes], *, at: datetime) -> None:
+        """Write down that a custodian removed files which were set aside; their objects are the caller's to remove."""
+
     def addresses(self, project: str | None = None) -> Iterator[bytes]:
         """Give every vault address that a row names: instances, sheets and what was set aside."""
 

@@ -14,7 +14,7 @@ from fivesafes.core.event import Clock
 from fivesafes.core.progress import Progress
 from fivesafes.flow.haven.model import ParticipantState, ProjectState
 from fivesafes.setting.vault.ports import Blobs
-from fivesafes.setting.vault.vault import ObjectMissing, folder_of
+from fivesafes.setting.vault.vault import ObjectMissing, folder_of, object_name
 from fivesafes.stores import trail
 from fivesafes.stores.backup.copies import copy_database
 from fivesafes.stores.backup.manifest import (
@@ -33,7 +33,7 @@ from fivesafes.stores.backup.manifest import (
 from fivesafes.stores.blobs import FolderBlobs
 from fivesafes.stores.haven_file import FILE, HavenFile
 from fivesafes.stores.keyring_files import FileKeyRing
-from fivesafes.stores.models import Participant, Project
+from fivesafes.stores.models import Participant, Project, Quarantined
 
 _BESIDE: Final = (FILE, "documents/*/*", "projects/*/release/**/*", "projects/*/releases/**/*")
 """What is copied besides database and vault, by name: nothing else of the haven's folder is."""
@@ -46,7 +46,8 @@ _KEY_FILES: Final = ("*.age", "*.agekey", "*.key")
 class BackedUp:
     """What a backup did.  ``lost``: objects that the copy has and the haven should have, and has not: look into it.
 
-    ``forgotten``: objects of participants who withdrew since, removed from the copy as well.
+    ``forgotten``: objects of participants who withdrew since, and files set aside that a custodian removed: they leave
+    the copy as well.
     """
 
     manifest: Manifest
@@ -164,7 +165,7 @@ def _copy_objects(blobs: Blobs, to: Path, before: Manifest | None, progress: Pro
     copy.put(read(missing))
     progress.end("back up")
     gone = [name for name in there if name not in live]
-    forgotten = _of_people_who_left(gone)
+    forgotten = [*_of_people_who_left(gone), *_discarded(gone)]
     kept = there.keys() - torn - set(forgotten) - new.keys()
     known = before.files if before is not None else {}
     return _Copied(
@@ -186,3 +187,14 @@ def _of_people_who_left(names: Sequence[str]) -> list[str]:
     ]
     folders = {folder_of(one) for one in recipients}
     return [name for name in names if f"{name.rpartition('/')[0]}/" in folders]
+
+
+def _discarded(names: Sequence[str]) -> list[str]:
+    """Name the objects that were set aside and removed by a custodian, of those who still take part."""
+    rows = Quarantined.objects.filter(
+        Q(participant=None) | Q(participant__state=ParticipantState.ACTIVE.value),
+        removed_at__isnull=False,
+        project__state=ProjectState.OPEN.value,
+    ).values_list("address", "participant__recipient", "project__recipient")
+    removed = {object_name(bytes(address), own or project) for address, own, project in rows}
+    return [name for name in names if name in removed]

@@ -1,6 +1,7 @@
 """Series, their instances, and what was set aside, in the books: addresses in the vault, sizes, states."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
 from fivesafes.core.errors import Refused, TryAgain
@@ -89,11 +90,13 @@ class Originals(Deeds):
         check_open(one.project for one in new)
         for participant in {one.participant for one in new if one.participant is not None}:
             _check_takes_part(participant)
+        for one in new:  # one that was removed and is here again
+            Quarantined.objects.filter(project_id=one.project, address=one.address, removed_at__isnull=False).delete()
         Quarantined.objects.bulk_create([_aside_row(one) for one in new], ignore_conflicts=True)
 
     def asides(self, project: str, *, participant: str | None = None) -> Sequence[KeptAside]:
         """Give what was set aside for a project, or of one participant of it, oldest first."""
-        rows = Quarantined.objects.filter(project_id=project)
+        rows = Quarantined.objects.filter(project_id=project, removed_at__isnull=True)
         if participant is not None:
             rows = rows.filter(participant_id=participant)
         return [_aside(row) for row in rows.order_by("id")]
@@ -104,6 +107,13 @@ class Originals(Deeds):
         for group in groups(dict.fromkeys(addresses)):
             Quarantined.objects.filter(project_id=project, address__in=group).delete()
 
+    def discard_asides(self, project: str, addresses: Iterable[bytes], *, at: datetime) -> None:
+        """Write down that a custodian removed files which were set aside; their objects are the caller's to remove."""
+        check_deed()
+        for group in groups(dict.fromkeys(addresses)):
+            rows = Quarantined.objects.filter(project_id=project, address__in=group, removed_at__isnull=True)
+            rows.update(removed_at=at)
+
     def addresses(self, project: str | None = None) -> Iterator[bytes]:
         """Give every vault address that a row names: instances, sheets and what was set aside.
 
@@ -111,7 +121,7 @@ class Originals(Deeds):
         """
         instances = Instance.objects.order_by()
         sheets = Series.objects.order_by()
-        aside = Quarantined.objects.order_by()
+        aside = Quarantined.objects.filter(removed_at__isnull=True).order_by()
         if project is not None:
             instances = instances.filter(series__project_id=project)
             sheets, aside = sheets.filter(project_id=project), aside.filter(project_id=project)

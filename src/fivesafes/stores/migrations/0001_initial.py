@@ -203,6 +203,7 @@ class Migration(migrations.Migration):
                 ("code", models.CharField(max_length=60)),
                 ("why", models.TextField()),
                 ("received_at", models.DateTimeField()),
+                ("removed_at", models.DateTimeField(null=True)),
                 (
                     "project",
                     models.ForeignKey(
