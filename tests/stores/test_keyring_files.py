@@ -1,6 +1,8 @@
 """The keyring's files: never overwritten by adding, never put back after destroying, never left beside themselves."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,11 +15,11 @@ import pytest
 from fivesafes.core.errors import InvalidInput, PolicyInvalid, TryAgain
 from fivesafes.setting.vault.keys import KeyGone, Openers, add_identity, not_opened_by, participant_key, rewrap
 from fivesafes.setting.vault.seal import AGE_MAGIC, Identity, seal
-from fivesafes.stores import keyring_files
+from fivesafes.stores import key_places, keyring_files
+from fivesafes.stores.key_places import PlaceAway
 from fivesafes.stores.keyring_files import (
     WORKER,
     FileKeyRing,
-    PlaceAway,
     next_worker,
     publish_worker,
     read_identity,
@@ -29,12 +31,13 @@ OPENERS = Openers(custodians=(ADA.recipient, BEN.recipient))
 PERSON = "ab" * 32
 NAME = f"participants/{PERSON}.0123456789abcdef.age"
 KEY = AGE_MAGIC + b"sealed"
+HAVEN = "0123456789abcdef"
 
 
 @pytest.fixture
 def ring(tmp_path: Path) -> FileKeyRing:
     """Give an empty ring."""
-    return FileKeyRing(tmp_path / "keyring")
+    return FileKeyRing(tmp_path / "keyring", haven=HAVEN)
 
 
 def everything(folder: Path) -> dict[str, bytes]:
@@ -104,20 +107,140 @@ def test_a_destroyed_key_is_overwritten_in_every_place(tmp_path: Path) -> None:
     with (backup / NAME).open("rb") as former:
         assert ring.destroy(NAME) == 3
         assert former.read() == bytes(len(KEY))
-    assert everything(tmp_path) == {}
+    assert list(everything(tmp_path)) == ["keyring/places.json"]
+
+
+def filled(place: Path, *, haven: str = HAVEN) -> Path:
+    """Let a folder look as a backup of the keys does, with one key in it."""
+    (place / "keyring" / NAME).parent.mkdir(parents=True)
+    (place / "keyring" / NAME).write_bytes(KEY)
+    (place / "keys.json").write_text(json.dumps({"haven": haven}))
+    return place
 
 
 def test_a_backup_that_is_away_leaves_the_destruction_open(tmp_path: Path) -> None:
-    """Here it is done; the rest is told, and can be tried again."""
-    ring = FileKeyRing(tmp_path / "keyring", backups=[tmp_path / "away"])
+    """Here it is done; the rest is told, and can be tried again; the mount point of a disk is not the disk."""
+    place = filled(tmp_path / "away")
+    ring = FileKeyRing(tmp_path / "keyring", backups=[place], haven=HAVEN)
+    ring.record_place(place)
     ring.add(NAME, KEY)
-    with pytest.raises(PlaceAway, match="backup forget") as told:
-        ring.destroy(NAME)
-    assert told.value.places == (tmp_path / "away",)
+    disk = place.rename(tmp_path / "unplugged")
+    for _ in range(2):
+        with pytest.raises(PlaceAway, match="backup forget") as told:
+            ring.destroy(NAME)
+        assert told.value.places == (place,)
+        with pytest.raises(PlaceAway):
+            ring.check_place(place)
+        place.mkdir(exist_ok=True)
     with pytest.raises(KeyGone):
         ring.get(NAME)
-    (tmp_path / "away").mkdir()
+    place.rmdir()
+    disk.rename(place)
+    assert ring.destroy(NAME) == 1
     assert ring.destroy(NAME) == 0
+    assert list(everything(place)) == ["keys.json"]
+
+
+@pytest.mark.parametrize("head", ["keys.json", "tombstones.json"])
+def test_a_place_shows_itself_by_this_havens_word_at_any_depth(tmp_path: Path, head: str) -> None:
+    """Not by another haven's, by one that can't be read, or by none."""
+    place = tmp_path / "place"
+    (place / "2026").mkdir(parents=True)
+    ring = FileKeyRing(tmp_path / "keyring", haven=HAVEN)
+    ring.record_place(place)
+    for content in (None, "{", "[]", json.dumps({"haven": "f" * 16}), json.dumps({"haven": ""})):
+        if content is not None:
+            (place / "2026" / head).write_text(content)
+        for nameless in (ring, FileKeyRing(tmp_path / "keyring")):
+            with pytest.raises(PlaceAway):
+                nameless.check_place(place)
+    (place / "2026" / head).write_text(json.dumps({"haven": HAVEN}))
+    ring.check_place(place)
+    assert ring.destroy(NAME) == 0
+
+
+def test_a_place_that_is_named_and_was_never_filled_is_not_waited_for(tmp_path: Path) -> None:
+    """It is looked in; one that does not exist is away."""
+    ring = FileKeyRing(tmp_path / "keyring", backups=[tmp_path / "named"], haven=HAVEN)
+    with pytest.raises(PlaceAway):
+        ring.destroy(NAME)
+    (tmp_path / "named").mkdir()
+    ring.check_place(tmp_path / "named")
+    assert ring.destroy(NAME) == 0
+
+
+def test_a_place_that_is_named_is_waited_for_from_when_keys_were_seen_in_it(tmp_path: Path) -> None:
+    """Also where a person copied the keyring there, and no word of ours lies beside it."""
+    place = tmp_path / "named"
+    (place / "participants").mkdir(parents=True)
+    (place / NAME).write_bytes(KEY)
+    (place / "haven.address.age").write_bytes(KEY)
+    ring = FileKeyRing(tmp_path / "keyring", backups=[place], haven=HAVEN)
+    assert ring.destroy(NAME) == 1
+    assert ring.destroy(NAME) == 0
+    place.rename(tmp_path / "unplugged")
+    place.mkdir()
+    with pytest.raises(PlaceAway):
+        ring.destroy(NAME)
+    assert ring.places() == (place,)
+    with pytest.raises(TryAgain):
+        ring.check_filling(place / "2026")
+    (place / "haven.address.age").write_bytes(KEY)
+    ring.check_filling(place / "2026")
+    (place / "haven.address.age").unlink()
+    assert ring.forget_place(place)  # what is named only is looked in again
+    assert ring.destroy(NAME) == 0
+
+
+def test_what_can_be_reached_in_a_place_that_cannot_be_read_in_full_is_destroyed_and_the_rest_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dated copy that another user made may hold the key."""
+    place = filled(tmp_path / "place")
+    hidden = filled(place / "2026-01-01")
+    ring = FileKeyRing(tmp_path / "keyring", backups=[place], haven=HAVEN)
+    real = os.scandir
+
+    def refused(path: str | Path) -> object:
+        if Path(path) == hidden / "keyring":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refused)
+        with pytest.raises(PlaceAway) as told:
+            ring.destroy(NAME)
+        with pytest.raises(PlaceAway):
+            ring.check_place(place)
+    assert told.value.places == (place,)
+    assert [path for path in everything(place) if path.endswith(".age")] == [f"2026-01-01/keyring/{NAME}"]
+    assert ring.destroy(NAME) == 1
+    ring.check_place(place)
+
+
+def test_a_folder_that_the_user_may_not_read_is_not_passed_over(tmp_path: Path) -> None:
+    """As root nothing is closed to us: a process of another user looks."""
+    place = filled(tmp_path / "place")
+    place.chmod(0o755)
+    (place / "2026").mkdir(mode=0)
+    try:
+        told = subprocess.run([sys.executable, "-c", STRANGER, str(place)], capture_output=True, text=True, check=False)
+    finally:
+        (place / "2026").chmod(0o700)
+    assert told.stdout.split() == ["PermissionError"], told.stderr
+
+
+STRANGER = """
+import os, sys
+from pathlib import Path
+from fivesafes.stores.key_places import looked_through
+os.chdir(sys.argv[1])
+if os.getuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+print(*(type(one).__name__ for one in looked_through(Path()).faults))
+"""
 
 
 def test_half_a_copy_in_a_backup_is_destroyed_with_the_key(tmp_path: Path) -> None:
@@ -134,14 +257,12 @@ def test_half_a_copy_in_a_backup_is_destroyed_with_the_key(tmp_path: Path) -> No
 def test_a_place_that_is_written_down_is_reached_by_who_was_at_work_before(ring: FileKeyRing, tmp_path: Path) -> None:
     """Destroying looks at the list when it holds the ring, not when it was opened."""
     place = tmp_path / "copies"
-    (place / "participants").mkdir(parents=True)
     ring.add(NAME, KEY)
     FileKeyRing(tmp_path / "keyring").record_place(place)
-    (place / NAME).write_bytes(KEY)
+    filled(place)
     assert ring.places() == (place,)
     assert ring.destroy(NAME) == 2
-    (place / "participants").rmdir()
-    place.rmdir()
+    shutil.rmtree(place)
     with pytest.raises(PlaceAway):
         ring.destroy(NAME)
     assert ring.forget_place(place)
@@ -150,15 +271,27 @@ def test_a_place_that_is_written_down_is_reached_by_who_was_at_work_before(ring:
 
 
 def test_places_are_written_down_once_and_not_below_one_that_is_known(ring: FileKeyRing, tmp_path: Path) -> None:
-    """By whatever link they are named."""
+    """By whatever link they are named; of a place below one that haven.toml names, that one is."""
     named = FileKeyRing(tmp_path / "keyring", backups=[tmp_path / "named"])
-    named.record_place(tmp_path / "named" / "2026")
-    assert ring.places() == ()
     (tmp_path / "link").symlink_to(tmp_path / "copies")
-    for place in ("copies", "link", "copies/2026", "other"):
+    for place in ("named/2026", "named/2027", "copies", "link", "copies/2026", "other"):
         named.record_place(tmp_path / place)
-    assert ring.places() == (tmp_path / "copies", tmp_path / "other")
+    written = [tmp_path / "named", tmp_path / "copies", tmp_path / "other"]
+    assert list(ring.places()) == list(ring.filled()) == list(named.places()) == written
     assert list(ring.names()) == []
+
+
+def test_another_disk_below_a_place_that_is_known_is_a_place_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one may be there while the other is away."""
+    named = FileKeyRing(tmp_path / "keyring", backups=[tmp_path / "mnt"])
+    for disk in ("a", "b"):
+        (tmp_path / "mnt" / disk / "2026").mkdir(parents=True)
+    monkeypatch.setattr(key_places, "device_of", lambda path: path.name if path.name == "b" else "a")
+    for disk in ("a", "b"):
+        named.record_place(tmp_path / "mnt" / disk)
+    assert named.filled() == (tmp_path / "mnt", tmp_path / "mnt" / "b")
 
 
 def test_a_list_of_places_that_cannot_be_read_is_not_taken_for_an_empty_one(ring: FileKeyRing, tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import pytest
 from tests.databases import Cluster
 from tests.wiring.conftest import Place
 
-from fivesafes.core.errors import InvalidInput, UsageMistake
+from fivesafes.core.errors import InvalidInput, TryAgain, UsageMistake
 from fivesafes.core.progress import Silent
 from fivesafes.flow.haven.model import ParticipantState, ProjectState, WithdrawalKind
 from fivesafes.flow.haven.retention import Force, dispose
 from fivesafes.flow.haven.withdraw import withdraw
+from fivesafes.interfaces.forms.consent import read_consent_table
 from fivesafes.setting.trail.checkpoint import Checkpoint, signed
 from fivesafes.stores import trail
 from fivesafes.stores.backup import Restored
@@ -29,7 +30,7 @@ from fivesafes.wiring.backup import (
 )
 from fivesafes.wiring.consent import carry_on, means_of
 from fivesafes.wiring.haven import opened_haven
-from fivesafes.wiring.projects import ingest_paths
+from fivesafes.wiring.projects import ingest_paths, record_stated
 from fivesafes.wiring.trail import make_checkpoint, trail_signer
 
 test_restore.__test__ = False  # type: ignore[attr-defined]  # a command of that name, and no test of ours
@@ -180,6 +181,79 @@ def test_a_copy_of_the_keys_that_nobody_named_keeps_a_withdrawal_open_until_it_i
     with sealed.open() as haven:
         assert [one.done for one in carry_on(haven)] == [True]
     assert not list(keys_of(sealed).rglob("participants/*.age"))
+
+
+@ON_FILES
+@pytest.mark.parametrize("kind", [WithdrawalKind.FULL, WithdrawalKind.NO_FACE])
+@pytest.mark.parametrize("named", ["", "sealed-keys", "."])
+def test_the_empty_mount_point_of_an_unplugged_disk_is_not_taken_for_the_disk(
+    place: Place, kind: WithdrawalKind, named: str
+) -> None:
+    """Nothing is written into it, and the withdrawal waits: whether haven.toml names the folder, or one above it."""
+    if named:
+        description = place.path / "haven.toml"
+        above = (place.folder / "mnt" / named).resolve()
+        description.write_text(description.read_text().replace("key_backups = []", f'key_backups = ["{above}"]'))
+    keys = place.folder / "mnt" / "sealed-keys"
+    scans = place.scans()
+    place.register(scans.participant_id)
+    with place.open() as haven:
+        ingest_paths(haven, "journey", [scans.folder], workers=1, progress=Silent())
+        back_up_keyring(haven, keys)
+    disk = keys.rename(place.folder / "unplugged")
+    keys.mkdir()
+    assert not take_back(place, kind)
+    assert list(keys.iterdir()) == []
+    with place.open() as haven:
+        with pytest.raises(TryAgain, match="plugged in"):
+            back_up_keyring(haven, keys)
+        assert [one.done for one in carry_on(haven)] == [False]
+    assert list(keys.iterdir()) == []
+    keys.rmdir()
+    disk.rename(keys)
+    with place.open() as haven:
+        assert [one.done for one in carry_on(haven)] == [True]
+    assert bool(list(keys.rglob("participants/*.age"))) == (kind is not WithdrawalKind.FULL)
+    assert len(json.loads((keys / "tombstones.json").read_text())["withdrawals"]) == 1
+
+
+@ON_FILES
+def test_who_came_and_withdrew_after_the_backup_stays_out_of_the_restored_haven(place: Place) -> None:
+    """The table of consents is refused with that line, and so are the scans; the receipt is there again."""
+    first, late = place.scans(), place.scans(seed=2)
+    place.register(first.participant_id)
+    with place.open() as haven:
+        ingest_paths(haven, "journey", [first.folder], workers=1, progress=Silent())
+        back_up_keyring(haven, keys_of(place))
+        back_up_data(haven, data_of(place), progress=Silent())
+        before = haven.books.participants("journey")
+    place.register(first.participant_id, late.participant_id)
+    with place.open() as haven:
+        ingest_paths(haven, "journey", [late.folder], workers=1, progress=Silent())
+        (newcomer,) = (one for one in haven.books.participants("journey") if one not in before)
+        assert withdraw(means_of(haven, by="Dr C"), newcomer.id, WithdrawalKind.FULL).done
+    done = back(place, "")
+    assert (done.away.withdrawn, done.away.unknown, done.keys_missing) == (1, 0, 0)
+    with opened_haven(done.haven.path, clock=place.clock) as haven:
+        there = haven.books.participant(newcomer.id)
+        assert there is not None
+        assert (there.state, there.sealed_name, there.recipient) == (
+            ParticipantState.WITHDRAWN,
+            None,
+            newcomer.recipient,
+        )
+        (asked,) = haven.books.withdrawals()
+        assert (asked.participant, asked.kind, asked.done_at is None) == (newcomer.id, WithdrawalKind.FULL, False)
+        with pytest.raises(InvalidInput, match="has withdrawn"):
+            record_stated(haven, "journey", read_consent_table(place.folder / "consent.csv"), table="consent.csv")
+        objects = list(haven.blobs.walk())
+        ingest_paths(haven, "journey", [late.folder], workers=1, progress=Silent())
+        assert list(haven.blobs.walk()) == objects
+        assert haven.books.series_of(newcomer.id) == []
+        assert not [name for name in haven.keyring.names("participants/") if newcomer.id in name]
+        back_up_keyring(haven, place.folder / "new-keys")  # a later restore knows it from there
+    told = json.loads((place.folder / "new-keys" / "tombstones.json").read_text())["withdrawals"]
+    assert [(one["participant"], one["project"]) for one in told] == [(newcomer.id, "journey")]
 
 
 @ON_FILES

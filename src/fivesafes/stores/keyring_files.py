@@ -17,22 +17,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from fivesafes.core.errors import InvalidInput, PartlyDone, PolicyInvalid
+from fivesafes.core.errors import InvalidInput, PolicyInvalid, TryAgain
 from fivesafes.setting.vault.keys import KeyGone
 from fivesafes.setting.vault.seal import AGE_MAGIC, Identity
 from fivesafes.stores.blobs import make_private, refused_by_disk, sync_folder, write_whole
+from fivesafes.stores.key_places import PLACES, away_at, hold_keys, holds, looked_through, read_places, shows
 
 WORKER: Final = "worker.agekey"
 _NEXT: Final = "worker.agekey.next"
 _NAME: Final = re.compile(r"(participants/|projects/|)[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.age")
 _ASIDE: Final = "aside"
-_PLACES: Final = "places.json"
-
-
-class PlaceAway(PartlyDone):
-    """A key is destroyed here, and not in the ``places`` that could not be reached."""
-
-    places: tuple[Path, ...] = ()
 
 
 def unfinished(name: str) -> str:
@@ -43,14 +37,15 @@ def unfinished(name: str) -> str:
 class FileKeyRing:
     """Keeps sealed keys in ``folder``; destroys them there and in each of ``backups``, which may hold dated copies.
 
-    A folder to which keys were copied without being among ``backups`` is written down beside the keys
-    (``record_place``), and is one of them from then on.
+    A folder to which keys were copied is written down beside the keys (``record_place``): from then on it is one of
+    them, and counts as there only while it shows that it is the one (``key_places``), by the haven's id.
     """
 
-    def __init__(self, folder: Path, *, backups: Sequence[Path] = ()) -> None:
-        """Take the folder, which is made at the first adding, and the folders that hold copies of it."""
+    def __init__(self, folder: Path, *, backups: Sequence[Path] = (), haven: str = "") -> None:
+        """Take the folder, made at the first adding, the folders that hold copies of it, and the haven's id."""
         self._folder = folder
         self._backups = tuple(backups)
+        self._haven = haven
 
     @contextmanager
     def adding(self) -> Iterator[None]:
@@ -132,12 +127,15 @@ class FileKeyRing:
             raise refused_by_disk(error, "the key can't be destroyed") from None
         away = []
         for place in places:
+            there = looked_through(place)
             try:
-                found += sum(map(_destroyed, _copies(place, name)))
+                found += sum(map(_destroyed, _copies(there.files, name)))
+                there.check_whole()
+                self._check_there(place, there.files)
             except OSError:
                 away.append(place)
         if away:
-            raise _away(away)
+            raise away_at(away)
         return found
 
     def sweep(self) -> None:
@@ -150,15 +148,57 @@ class FileKeyRing:
 
     def places(self) -> tuple[Path, ...]:
         """Name the folders that hold copies of keys.  Raises InvalidInput when the list of them can't be read."""
-        return tuple(dict.fromkeys((*self._backups, *self._recorded())))
+        named = {one.resolve() for one in self._backups}
+        return tuple(dict.fromkeys((*self._backups, *(one for one in self.filled() if one not in named))))
+
+    def filled(self) -> tuple[Path, ...]:
+        """Name those into which keys were copied: they must show themselves.  Raises as ``places`` does."""
+        return tuple(read_places(self._folder / PLACES))
+
+    def check_place(self, place: Path) -> None:
+        """Raise PlaceAway unless a folder that holds copies is there, and can be read in full."""
+        there = looked_through(place)
+        try:
+            there.check_whole()
+            self._check_there(place, there.files)
+        except OSError:
+            raise away_at([place]) from None
+
+    def _check_there(self, place: Path, files: Sequence[Path]) -> None:
+        """Raise FileNotFoundError when keys were in a folder before, and nothing shows now that it is that one.
+
+        One that is only named is looked in as it is; it is written down once keys are seen in it.
+        """
+        shown, filled = self._shown(place, files), place.resolve() in self.filled()
+        if filled and not shown:
+            raise FileNotFoundError
+        if shown and not filled:
+            self.record_place(place)
+
+    def _shown(self, place: Path, files: Sequence[Path]) -> bool:
+        """Whether a folder shows that it is the one; a person may have copied keys alone to one that is named."""
+        named = place.resolve() in {one.resolve() for one in self._backups}
+        return shows(files, self._haven) or (named and hold_keys(files))
+
+    def check_filling(self, folder: Path) -> None:
+        """Raise TryAgain when keys were copied into a folder, or one above it, that does not show itself now."""
+        for place in self.filled():
+            if folder.resolve().is_relative_to(place) and not self._shown(place, looked_through(place).files):
+                message = f"keys were copied to {place} before, and no backup of them lies there now"
+                fix = f"see that its disk is plugged in; if it was destroyed: fivesafes backup forget {place}"
+                raise TryAgain(message, fix=fix)
 
     def record_place(self, folder: Path) -> None:
-        """Write down that copies of keys lie in a folder, unless a place that is known holds it; durable at return."""
+        """Write down that copies of keys lie in a folder, or else the known one that holds it; durable at return."""
         place = folder.resolve()
         try:
             with self._locked("lock", fcntl.LOCK_EX):
-                if not any(place.is_relative_to(known.resolve()) for known in self.places()):
-                    self._write_places([*self._recorded(), place])
+                filled = self.filled()
+                named = [one.resolve() for one in self._backups if holds(one.resolve(), place)]
+                if not named and not any(holds(one, place) for one in filled):
+                    named = [place]
+                if new := [one for one in dict.fromkeys(named) if one not in filled]:
+                    self._write_places([*filled, *new])
         except OSError as error:
             raise refused_by_disk(error, "the keyring can't be written to") from None
 
@@ -167,28 +207,17 @@ class FileKeyRing:
         place = folder.resolve()
         try:
             with self._locked("lock", fcntl.LOCK_EX):
-                recorded = self._recorded()
+                recorded = self.filled()
                 if place in recorded:
                     self._write_places([one for one in recorded if one != place])
                 return place in recorded
         except OSError as error:
             raise refused_by_disk(error, "the keyring can't be written to") from None
 
-    def _recorded(self) -> list[Path]:
-        try:
-            return [Path(str(one)) for one in json.loads((self._folder / _PLACES).read_text(encoding="utf-8"))]
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError, TypeError):
-            message = f"the list of folders that hold copies of the keys ({_PLACES} in the keyring) can't be read"
-            raise InvalidInput(
-                message, fix="remove that file, and name all these folders in haven.toml (key_backups)"
-            ) from None
-
     def _write_places(self, places: Sequence[Path]) -> None:
         aside = self._aside()
         _write_synced(aside, (json.dumps([str(one) for one in places], indent=1) + "\n").encode())
-        aside.replace(self._folder / _PLACES)
+        aside.replace(self._folder / PLACES)
         sync_folder(self._folder)
 
     def names(self, prefix: str = "") -> Iterator[str]:
@@ -346,25 +375,10 @@ def _linked(aside: Path, final: Path) -> bool:
     return True
 
 
-def _copies(backup: Path, name: str) -> list[Path]:
-    """Find a key in a backup, at any depth (backups come in dated folders), and what of it was written by halves.
-
-    Raises OSError when the backup is not there.
-    """
-    if not backup.is_dir():
-        raise FileNotFoundError(backup)
+def _copies(files: Sequence[Path], name: str) -> list[Path]:
+    """Find a key in a backup, at any depth (backups come in dated folders), and what of it was written by halves."""
     file = Path(name).name
-    return [*backup.rglob(file), *backup.rglob(unfinished(file))]
-
-
-def _away(places: Sequence[Path]) -> PlaceAway:
-    told = PlaceAway(
-        f"the key is destroyed here, but the backup of the keyring at {', '.join(map(str, places))} can't be reached",
-        fix="make it reachable, then run it again; if it was destroyed itself, take it out of key_backups in "
-        "haven.toml, or run: fivesafes backup forget FOLDER",
-    )
-    told.places = tuple(places)
-    return told
+    return [one for one in files if one.name in {file, unfinished(file)}]
 
 
 def _destroyed(path: Path) -> int:

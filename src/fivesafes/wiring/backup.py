@@ -64,7 +64,7 @@ def forget_key_place(haven: OpenHaven, folder: Path) -> None:
     """
     if not FileKeyRing(haven.config.keyring).forget_place(folder):
         message = "no copy of the keys was written down to lie in this folder"
-        fix = "name it as it was given to fivesafes backup keys; what haven.toml names (key_backups) is taken out there"
+        fix = "name it as the command that waits for it does; what only haven.toml names (key_backups), take out there"
         raise UsageMistake(message, fix=fix)
     _tell(haven, "backup", "keys forgotten", places=len(haven.keyring.places()))
 

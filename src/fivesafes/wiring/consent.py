@@ -13,16 +13,17 @@ from fivesafes.engines.destinations.delivery import DeliveryDestination
 from fivesafes.flow.haven.appointed import begin_appointed
 from fivesafes.flow.haven.consent import Keyed
 from fivesafes.flow.haven.deliveries import Cleaner, settle_deliveries
-from fivesafes.flow.haven.model import KeptParticipant
+from fivesafes.flow.haven.model import KeptParticipant, KeptRelease
 from fivesafes.flow.haven.ports import Newcomers
 from fivesafes.flow.haven.shredding import Means, Sweep
 from fivesafes.flow.haven.withdraw import Withdrawn, resume_withdrawals
+from fivesafes.flow.ports import Found, Left
 from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS, participant_key, pseudonym_key, quarantine_key
 from fivesafes.setting.vault.ports import Blobs, KeyRing
 from fivesafes.setting.vault.vault import shred
 from fivesafes.stores.backup import Tombstones, add_tombstones, tombstones_now, with_disposal
 from fivesafes.stores.database import forget_traces
-from fivesafes.stores.keyring_files import PlaceAway
+from fivesafes.stores.key_places import PlaceAway
 from fivesafes.stores.outbox import FolderOutbox
 from fivesafes.wiring.haven import OpenHaven
 
@@ -77,6 +78,7 @@ class RingKeys:
         for place in self._ring.places():
             try:
                 add_tombstones(place, known)
+                self._ring.check_place(place)
             except (OSError, FiveSafesError):
                 away.append(place)
         return Sweep(unreachable=tuple(map(_backup_at, away)))
@@ -130,12 +132,23 @@ def means_of(haven: OpenHaven, *, by: str) -> Means:
 def carry_on(haven: OpenHaven) -> tuple[Withdrawn, ...]:
     """Begin withdrawals whose day has come, and go on with all that are not finished, before anything else is done."""
     means = means_of(haven, by="fivesafes")
-    settle_deliveries(Cleaner(books=means.books, deliveries=means.deliveries, author=means.author))
+    _settle(means)
     begin_appointed(means)
     carried = resume_withdrawals(means)
     if any(one.done for one in carried):
         _forget_rest()
     return carried
+
+
+def unsettled(haven: OpenHaven) -> list[tuple[KeptRelease, str]]:
+    """Settle what deliveries left, and give those whose place can't be seen from here, each with the reason."""
+    found = _settle(means_of(haven, by="fivesafes"))
+    away = {id_: one.why for id_, one in found.items() if one.left is Left.AWAY}
+    return [(one, away[one.id]) for one in haven.books.deliveries() if one.id in away]
+
+
+def _settle(means: Means) -> dict[str, Found]:
+    return settle_deliveries(Cleaner(books=means.books, deliveries=means.deliveries, author=means.author))
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def blobs_of(config: HavenFile, keys: Path) -> Blobs:
 
 def ring_of(config: HavenFile) -> FileKeyRing:
     """Give the haven's keyring; what it destroys, it destroys in the keyring's backups too."""
-    return FileKeyRing(config.keyring, backups=config.key_backups)
+    return FileKeyRing(config.keyring, backups=config.key_backups, haven=config.id)
 
 
 def vault_of(config: HavenFile, keys: Path, project: str) -> Vault:

@@ -98,6 +98,9 @@ class MemoryKeyRing:
         """Name none."""
         return ()
 
+    def check_place(self, place: Path) -> None:
+        """Refuse nothing."""
+
     @contextmanager
     def working(self) -> Iterator[None]:
         """Say nothing."""

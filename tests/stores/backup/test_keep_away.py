@@ -7,12 +7,13 @@ from datetime import timedelta
 
 import pytest
 from attrs import evolve
-from tests.stores.backup.sites import ANN, BOB, NOBODY, ON_FILES, Site
-from tests.stores.conftest import NOW
+from tests.stores.backup.sites import ANN, AUTHOR, BOB, CAT, NOBODY, ON_FILES, Site
+from tests.stores.conftest import NOW, make_person, make_project
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.flow.haven.consent import narrowed
 from fivesafes.flow.haven.model import (
+    KeptParticipant,
     ParticipantState,
     ProjectState,
     SeriesState,
@@ -23,7 +24,10 @@ from fivesafes.stores import trail
 from fivesafes.stores.backup import (
     KeptAway,
     Restored,
+    read_tombstones,
+    tombstones_now,
 )
+from fivesafes.stores.backup.keep_away import keep_away
 from fivesafes.stores.blobs import FolderBlobs
 from fivesafes.stores.books import DjangoBooks
 from fivesafes.stores.database import current_database
@@ -177,6 +181,67 @@ def test_who_withdrew_before_the_disposal_is_still_withdrawn_by_themselves(site:
     with reopened(back):
         states = {one.id: one.state for one in DjangoBooks().participants("p1")}
         assert states == {ANN: ParticipantState.WITHDRAWING, BOB: ParticipantState.WITHDRAWN}
+
+
+def test_who_came_and_withdrew_after_the_backup_is_known_as_somebody_who_withdrew(site: Site) -> None:
+    """By keyed id and recipient, without a name or a key; restored from once more, it is the same."""
+    site.back_up()
+    site.seal(CAT, b"cat 1")
+    site.back_up_keys()
+    old = shutil.copytree(site.keys / "keyring", site.root / "old")
+    site.withdraw(CAT)
+    site.back_up_keys()
+    shutil.copytree(old, site.keys / "keyring", dirs_exist_ok=True)  # as a disk that was away would have them
+    back = site.restore()
+    assert back.away == KeptAway(withdrawn=1, narrowed=0, disposed=0)
+    assert people_with_keys(back) == [ANN, BOB]
+    with reopened(back):
+        books = DjangoBooks()
+        assert books.participant(CAT) == KeptParticipant(
+            id=CAT, project="p1", recipient=f"age1{CAT}", state=ParticipantState.WITHDRAWN
+        )
+        (asked,) = books.withdrawals(open_only=True)
+        assert (asked.participant, asked.kind, asked.requested_at) == (CAT, WithdrawalKind.FULL, NOW)
+        told = trail.last_of("withdraw")
+        assert told is not None
+        assert (told.object, told.project, told.outcome) == (CAT, "p1", "begun")
+        known = tombstones_now(lambda: NOW)
+        again = keep_away(known, author=AUTHOR, size=0, facts={})
+    assert again.withdrawn == 1  # told before, and nothing more done
+    assert known.withdrawals == read_tombstones(site.keys).withdrawals
+
+
+@ON_FILES
+def test_who_came_and_withdrew_stays_out_of_a_project_that_was_closed(site: Site) -> None:
+    """It may be opened again."""
+    with site.opened() as books, books.deed():
+        books.set_project_state("p1", ProjectState.CLOSED, at=NOW)
+    site.back_up()
+    with site.opened() as books, books.deed():
+        books.set_project_state("p1", ProjectState.OPEN, at=NOW)
+    site.seal(CAT, b"cat 1")
+    site.withdraw(CAT)
+    site.back_up_keys()
+    assert site.restore().away.withdrawn == 1
+
+
+@ON_FILES
+def test_withdrawals_that_the_restored_books_cannot_hold_are_counted(site: Site) -> None:
+    """In part by somebody who came later, or in a project that did: a person must enter them again."""
+    site.back_up()
+    site.seal(CAT, b"cat 1")
+    site.take_back(CAT, WithdrawalKind.NO_FACE)
+    with site.opened() as books, books.deed():
+        books.save_project(make_project("p2"), at=NOW)
+        books.add_participants([make_person("d" * 32, project="p2")], at=NOW)
+        books.add_withdrawal("d" * 32, WithdrawalKind.FULL, at=NOW)
+    site.back_up_keys()
+    back = site.restore()
+    assert back.away == KeptAway(withdrawn=0, narrowed=0, disposed=0, unknown=2)
+    with reopened(back):
+        told = trail.last_of("restore")
+        assert told is not None
+        assert told.facts["unknown"] == 2
 
 
 @ON_FILES

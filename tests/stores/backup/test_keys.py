@@ -1,13 +1,20 @@
 """The backup of keys: keys come and go, and no copy lies where a withdrawal does not reach it."""
 
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 from attrs import evolve
-from tests.stores.backup.sites import ANN, BOB, ON_FILES, SECRET, Site
+from tests.stores.backup.sites import ANN, BOB, ID, ON_FILES, SECRET, Site
 
-from fivesafes.core.errors import UsageMistake
+from fivesafes.core.errors import TryAgain, UsageMistake
 from fivesafes.stores.keyring_files import FileKeyRing
+
+
+def stop(*_: object) -> None:
+    """Be killed."""
+    raise KeyboardInterrupt
 
 
 @ON_FILES
@@ -45,10 +52,6 @@ def test_where_keys_are_copied_to_is_written_down_before_the_first_of_them_lies_
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed at the first copy, the haven knows the place; destroying then reaches it."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
         patch.setattr("fivesafes.stores.backup.keys.copy_durably", stop)
         with pytest.raises(KeyboardInterrupt):
@@ -57,13 +60,66 @@ def test_where_keys_are_copied_to_is_written_down_before_the_first_of_them_lies_
 
 
 @ON_FILES
-def test_a_place_that_is_named_or_lies_in_one_that_is_named_is_not_written_down_again(site: Site) -> None:
-    """What haven.toml says is enough."""
+def test_of_a_place_in_one_that_is_named_that_one_is_written_down(site: Site) -> None:
+    """From then on it must show itself, whatever haven.toml says; dated copies in it may come and go."""
     named = evolve(site, haven=evolve(site.haven, key_backups=(site.keys.parent,)))
     named.back_up_keys()
-    assert FileKeyRing(site.haven.keyring).places() == ()
+    assert FileKeyRing(site.haven.keyring).filled() == (site.keys.parent,)
     site.back_up_keys()
-    assert FileKeyRing(site.haven.keyring).places() == (site.keys,)
+    site.back_up_keys(site.keys.parent / "2027")
+    shutil.rmtree(site.keys)
+    site.back_up_keys()
+    assert FileKeyRing(site.haven.keyring).filled() == (site.keys.parent,)
+
+
+@ON_FILES
+@pytest.mark.parametrize("gone", ["folder", "content"])
+def test_a_place_that_is_away_is_not_begun_anew_beneath_its_disk(site: Site, gone: str) -> None:
+    """Its mount point would look as if it was there; when it was destroyed, it is forgotten first."""
+    site.back_up_keys()
+    shutil.rmtree(site.keys)
+    if gone == "content":
+        site.keys.mkdir()
+    with pytest.raises(TryAgain, match="plugged in") as told:
+        site.back_up_keys()
+    assert f"backup forget {site.keys}" in str(told.value)
+    assert not list(site.keys.rglob("*"))
+    assert FileKeyRing(site.haven.keyring).forget_place(site.keys)
+    assert site.back_up_keys().copied == 3
+
+
+@ON_FILES
+def test_a_backup_that_was_killed_at_its_first_key_shows_itself_and_is_gone_on_with(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else withdrawals would wait for it, and it for them."""
+    with monkeypatch.context() as patch:
+        patch.setattr("fivesafes.stores.backup.keys.copy_durably", stop)
+        with pytest.raises(KeyboardInterrupt):
+            site.back_up_keys()
+    FileKeyRing(site.haven.keyring, haven=ID).check_place(site.keys)
+    assert site.back_up_keys().copied == 3
+
+
+@ON_FILES
+def test_keys_of_who_left_are_not_passed_over_where_they_cannot_be_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backup is not called up to date."""
+    site.back_up_keys()
+    site.withdraw(ANN)
+    real = os.scandir
+
+    def refused(path: str | Path) -> object:
+        if Path(path) == site.keys / "keyring" / "participants":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refused)
+        with pytest.raises(TryAgain):
+            site.back_up_keys()
+    assert site.back_up_keys().forgotten == 1
 
 
 @ON_FILES

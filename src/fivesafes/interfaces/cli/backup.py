@@ -81,7 +81,8 @@ def keys(context: click.Context, to: Path, haven: Path | None, *, as_json: bool)
     """Bring the backup of the sealed keys in the folder TO up to date.
 
     Keep it apart from the data's backup, and short: a withdrawal must reach every copy of a key. The haven writes down
-    where the folder is, unless haven.toml names it (key_backups): withdrawals wait until they could reach it.
+    where the folder is, or one above it that haven.toml names (key_backups): withdrawals wait until they could reach
+    it, and take no empty folder for it.
     """
     from fivesafes.wiring.backup import back_up_keyring  # noqa: PLC0415 - loaded when called: help stays quick
 
@@ -106,7 +107,7 @@ def forget(folder: Path, haven: Path | None) -> None:
     """Let withdrawals no longer wait for FOLDER, a backup of the keys that was destroyed itself.
 
     Destroy it first: whoever finds it later has keys of people who have withdrawn. What haven.toml names (key_backups)
-    is taken out there.
+    is taken out there, too.
     """
     from fivesafes.wiring.backup import forget_key_place  # noqa: PLC0415 - loaded when called: help stays quick
 
@@ -156,6 +157,7 @@ def _as_told(done: "Restored") -> dict[str, object]:
         "kept_away": done.away.withdrawn,
         "narrowed": done.away.narrowed,
         "disposed": done.away.disposed,
+        "withdrawals_of_newcomers": done.away.unknown,
         "trail": done.trail,
         "trail_seen": done.seen,
         "trail_lost": done.lost,
@@ -180,6 +182,12 @@ def _in_words(done: "Restored") -> Iterator[str]:
         yield (
             f"WARNING: entries after that: {done.unknown} at least. Look through receipts and letters for withdrawals "
             "and disposals among them, and enter these again before anything else"
+        )
+    if done.away.unknown:
+        yield (
+            f"WARNING: withdrawals by people or in projects that came after this backup: {done.away.unknown}. The "
+            "haven does not know them. tombstones.json beside the keys names them: enter each again (fivesafes consent "
+            "withdraw PROJECT ID) when the person is known again, before anything else is done"
         )
     if done.keys_missing:
         yield f"WARNING: keys that the books name and this backup of keys lacks: {done.keys_missing}. Find a newer one"

@@ -291,7 +291,10 @@ def _check_waiting(carried: "Sequence[Withdrawn]") -> None:
     reasons = sorted({reason for one in carried for reason in one.waits_for})
     if reasons:
         message = "a withdrawal is not done yet (no step touches the data any more): " + "; ".join(reasons)
-        raise PartlyDone(message, fix="make it reachable; the next command of the haven goes on")
+        fix = (
+            "make it reachable; the next command of the haven goes on; for a backup of keys that was destroyed itself: "
+        )
+        raise PartlyDone(message, fix=f"{fix}fivesafes backup forget FOLDER")
 
 
 def _check_project(desk: "Desk", project: str) -> None:

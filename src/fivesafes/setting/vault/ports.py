@@ -69,6 +69,9 @@ class KeyRing(Protocol):
     def places(self) -> tuple[Path, ...]:
         """Name the folders that hold copies of the ring's keys."""
 
+    def check_place(self, place: Path) -> None:
+        """Raise PartlyDone unless such a folder is there, and can be read in full."""
+
     def working(self) -> AbstractContextManager[None]:
         """Say that keys and objects are being made whose rows do not stand in the books yet."""
 

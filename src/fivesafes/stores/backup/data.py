@@ -19,7 +19,6 @@ from fivesafes.stores import trail
 from fivesafes.stores.backup.copies import copy_database
 from fivesafes.stores.backup.manifest import (
     HEAD,
-    KEYS_HEAD,
     VAULT,
     Manifest,
     copy_durably,
@@ -32,6 +31,7 @@ from fivesafes.stores.backup.manifest import (
 )
 from fivesafes.stores.blobs import FolderBlobs
 from fivesafes.stores.haven_file import FILE, HavenFile
+from fivesafes.stores.key_places import KEYS_HEAD
 from fivesafes.stores.keyring_files import FileKeyRing
 from fivesafes.stores.models import Participant, Project, Quarantined
 

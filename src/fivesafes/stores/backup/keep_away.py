@@ -1,7 +1,9 @@
 """What was taken back after a backup of the data was made is taken back again, in the restored books, in one deed.
 
 Full withdrawals and partial ones are begun again with the day on which they were asked for; the haven's ordinary
-``resume_withdrawals`` finishes them.  A project that was disposed of is disposed of at once.
+``resume_withdrawals`` finishes them.  Who came after the backup and withdrew everything is written down as somebody who
+withdrew, by keyed id alone: taken in again they would be a newcomer.  A project that was disposed of is disposed of at
+once.
 """
 
 from collections.abc import Mapping
@@ -26,6 +28,7 @@ from fivesafes.stores import trail
 from fivesafes.stores.backup.tombstones import TakenBack, Tombstones
 from fivesafes.stores.books import DjangoBooks
 from fivesafes.stores.jobs import DjangoJobs
+from fivesafes.stores.models import Participant
 
 RESTORE: Final = "restore"
 """The verb of the event that tells of a restore."""
@@ -36,11 +39,16 @@ _DISPOSED: Final = "the project was disposed of after this backup was made"
 
 @frozen(kw_only=True)
 class KeptAway:
-    """How many participants would have come back, partial withdrawals been undone, disposed projects been reopened."""
+    """How many participants would have come back, partial withdrawals been undone, disposed projects been reopened.
+
+    ``unknown``: withdrawals that the restored books can't hold, in part by people or of any kind in projects that came
+    after the backup.
+    """
 
     withdrawn: int
     narrowed: int
     disposed: int
+    unknown: int = 0
 
 
 def keep_away(tombstones: Tombstones, *, author: Author, size: int, facts: Mapping[str, Fact]) -> KeptAway:
@@ -57,9 +65,15 @@ def keep_away(tombstones: Tombstones, *, author: Author, size: int, facts: Mappi
             withdrawn=kinds.count(WithdrawalKind.FULL) + _fact(before, "kept_away"),
             narrowed=len(kinds) - kinds.count(WithdrawalKind.FULL) + _fact(before, "narrowed"),
             disposed=len(projects) + _fact(before, "disposed"),
+            unknown=sum(again.books.participant(one.participant) is None for one in tombstones.withdrawals),
         )
         if before is None or kinds or projects:
-            counts = {"kept_away": away.withdrawn, "narrowed": away.narrowed, "disposed": away.disposed}
+            counts = {
+                "kept_away": away.withdrawn,
+                "narrowed": away.narrowed,
+                "disposed": away.disposed,
+                "unknown": away.unknown,
+            }
             event = author.event(RESTORE, f"haven {tombstones.haven}", "done", project="")
             again.books.tell(evolve(event, facts={**facts, **counts}))
     return away
@@ -87,9 +101,9 @@ class _Again:
         }
 
     def withdrawn(self, told: TakenBack) -> bool:
-        """Begin a withdrawal; False when the books have it, or nobody of that id."""
+        """Begin a withdrawal; False when the books have it, or can't hold it."""
         asked = (told.participant, told.kind, _moment(told.kind, told.at))
-        person = self.books.participant(told.participant)
+        person = self.books.participant(told.participant) or self._came_and_went(told)
         if person is None or asked in self._asked:
             return False
         self._asked.add(asked)
@@ -103,6 +117,19 @@ class _Again:
         )
         self.books.tell(event)
         return True
+
+    def _came_and_went(self, told: TakenBack) -> KeptParticipant | None:
+        """Write down somebody who came after the backup and withdrew, also in a project that is closed by now."""
+        if told.kind is not WithdrawalKind.FULL or self.books.project(told.project) is None:
+            return None
+        Participant.objects.create(
+            id=told.participant,
+            project_id=told.project,
+            recipient=told.recipient,
+            state=ParticipantState.WITHDRAWN.value,
+            created_at=self._author.clock(),
+        )
+        return self.books.participant(told.participant)
 
     def _narrow(self, person: KeptParticipant, told: TakenBack) -> None:
         newest = self.books.consents(person.project).get(person.id)

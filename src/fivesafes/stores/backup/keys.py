@@ -1,11 +1,13 @@
 """Backup of the sealed keys, in a folder of its own: whoever has this and the data needs a custodian's key still.
 
-Keys come and go: a withdrawal destroys them here too.  So the keyring writes down where this folder is before the first
-key lies in it, and ``tombstones.json`` says who took back what (``backup.tombstones``).
+Keys come and go: a withdrawal destroys them here too.  So ``tombstones.json`` says who took back what
+(``backup.tombstones``), and the keyring writes down where this folder is: both before the first key lies in it.
 """
 
 import json
 import os
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +20,6 @@ from fivesafes.flow.haven.model import ParticipantState, ProjectState
 from fivesafes.setting.vault.vault import fingerprint
 from fivesafes.stores.backup.manifest import (
     HEAD,
-    KEYS_HEAD,
     copy_durably,
     held,
     lies_with,
@@ -26,8 +27,10 @@ from fivesafes.stores.backup.manifest import (
     within,
     write_durably,
 )
-from fivesafes.stores.backup.tombstones import LOCK, TOMBSTONES, add_here, keys_head, tombstones_now
+from fivesafes.stores.backup.tombstones import LOCK, add_here, keys_head, tombstones_now
+from fivesafes.stores.blobs import refused_by_disk
 from fivesafes.stores.haven_file import HavenFile
+from fivesafes.stores.key_places import KEYS_HEAD, TOMBSTONES, looked_through
 from fivesafes.stores.keyring_files import FileKeyRing, unfinished
 from fivesafes.stores.models import Participant
 
@@ -50,14 +53,21 @@ class BackedUpKeys:
 def back_up_keys(haven: HavenFile, *, to: Path, keys: Path, clock: Clock) -> BackedUpKeys:
     """Bring a copy of the open haven's sealed keys up to date, and the list of who took back what.
 
-    ``keys`` is the folder of keys in clear.  Raises UsageMistake when the folder would bring keys and data together.
+    ``keys`` is the folder of keys in clear.  Raises UsageMistake when the folder would bring keys and data together,
+    TryAgain when keys were copied to it before and none are there: a disk that is away is not begun anew beneath it.
     """
     if any(within(to, place) or within(place, to) for place in (haven.path, keys)) or lies_with(to, HEAD):
         message = "the keys' backup and the haven, its keys or a backup of its data lie in one another"
         raise UsageMistake(message, fix="give a folder of its own, on another disk: data and keys are kept apart")
+    ring = FileKeyRing(haven.keyring, backups=haven.key_backups, haven=haven.id)
+    try:
+        _check_haven(to, haven)  # nothing is made where a disk belongs that is away
+        ring.check_filling(to)
+    except OSError as error:
+        raise refused_by_disk(error, "the folder can't be read") from None
     with held(to):
         _check_haven(to, haven)
-        ring = FileKeyRing(haven.keyring, backups=haven.key_backups)
+        add_here(to, tombstones_now(clock))  # by which a place that is written down shows itself
         ring.record_place(to)
         left = _who_left()
         # Who destroys a key takes the ring alone: none that is destroyed meanwhile is copied after its end.
@@ -68,7 +78,7 @@ def back_up_keys(haven: HavenFile, *, to: Path, keys: Path, clock: Clock) -> Bac
             "schema": 1,
             "haven": haven.id,
             "made_at": clock().isoformat(),
-            "places": [str(place) for place in ring.places()],
+            "places": [str(place) for place in ring.filled()],
         }
         write_durably(to / KEYS_HEAD, (json.dumps(head, indent=1) + "\n").encode())
     tombstones = len(known.withdrawals) + len(known.disposals)
@@ -80,7 +90,7 @@ def _check_haven(to: Path, haven: HavenFile) -> None:
         if keys_head(to).get("haven") == haven.id:
             return
         message = "this folder holds the keys of another haven"
-    elif any(one.name not in {".lock", LOCK, KEYRING, TOMBSTONES} for one in to.iterdir()):
+    elif to.is_dir() and any(one.name not in {".lock", LOCK, KEYRING, TOMBSTONES} for one in to.iterdir()):
         message = "this folder holds something that is no backup of keys"
     else:
         return
@@ -106,8 +116,8 @@ def _copy(keyring: Path, to: Path, left: dict[str, str]) -> tuple[int, int, int]
             copy_durably(path, copy)
             copied += 1
     left_names = {f"{id_}.{fingerprint(recipient)}.age" for id_, recipient in left.items()}
-    for copy in list(to.rglob("*.age")) if to.is_dir() else []:
-        if copy.relative_to(to) in live:
+    for copy in _below(to):
+        if copy.suffix != ".age" or copy.relative_to(to) in live:
             continue
         if copy.name in left_names or copy.name.split(".")[0] in left:
             remove_key(copy)
@@ -119,8 +129,18 @@ def _copy(keyring: Path, to: Path, left: dict[str, str]) -> tuple[int, int, int]
 
 def sweep_unfinished(folder: Path) -> None:
     """Overwrite and remove what a copying that was killed had begun to write: it may be a key that went since."""
-    for left in list(folder.rglob(unfinished("*.age"))) if folder.is_dir() else []:
-        remove_key(left)
+    for left in _below(folder):
+        if fnmatchcase(left.name, unfinished("*.age")):
+            remove_key(left)
+
+
+def _below(folder: Path) -> Sequence[Path]:
+    """Find every file below a folder that may not be there yet.  Raises OSError when it can't be read in full."""
+    if not folder.is_dir():
+        return ()
+    there = looked_through(folder)
+    there.check_whole()
+    return there.files
 
 
 def remove_key(path: Path) -> None:

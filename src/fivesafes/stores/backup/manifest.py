@@ -23,7 +23,6 @@ from fivesafes.stores.blobs import make_private, refused_by_disk, sync_folder
 from fivesafes.stores.keyring_files import unfinished
 
 HEAD: Final = "backup.json"
-KEYS_HEAD: Final = "keys.json"
 VAULT: Final = "vault"
 MANIFEST: Final = "manifest.sha256"
 _LINE: Final = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._/-]+)")

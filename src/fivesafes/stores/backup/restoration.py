@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import asdict, frozen
 from django.db import connection
 
 from fivesafes.core.errors import InvalidInput, UsageMistake
@@ -171,7 +171,7 @@ def _restored(source: _Source, haven: HavenFile, watch: Watch, author: Author, p
     watch.prepare(haven)
     return {
         "backup": _name_of(manifest),
-        "away": [away.withdrawn, away.narrowed, away.disposed],
+        "away": asdict(away),
         "trail": size,
         "seen": seen,
         "known": max(size, tombstones.trail),
@@ -185,11 +185,10 @@ def _name_of(manifest: Manifest) -> str:
 
 
 def _told(folder: Path, manifest: Manifest, told: Mapping[str, Any]) -> Restored:
-    withdrawn, narrowed, disposed = told["away"]
     return Restored(
         haven=read_haven_file(folder),
         manifest=manifest,
-        away=KeptAway(withdrawn=withdrawn, narrowed=narrowed, disposed=disposed),
+        away=KeptAway(**told["away"]),
         trail=told["trail"],
         seen=told["seen"],
         known=told["known"],

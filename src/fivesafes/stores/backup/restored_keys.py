@@ -30,8 +30,12 @@ def check_keys(keys: Path, haven: str) -> None:
 
 def known_places(keys: Path, haven: HavenFile) -> tuple[Path, ...]:
     """Name every folder that is known to hold copies of the haven's keys, this one first."""
-    told = keys_head(keys).get("places", [])
-    return tuple(dict.fromkeys((keys.resolve(), *haven.key_backups, *(Path(str(one)) for one in told))))
+    return tuple(dict.fromkeys((*_filled(keys), *haven.key_backups)))
+
+
+def _filled(keys: Path) -> tuple[Path, ...]:
+    """Name those to which keys are known to have been copied."""
+    return (keys.resolve(), *(Path(str(one)) for one in keys_head(keys).get("places", [])))
 
 
 def place_keys(keys: Path, haven: HavenFile, tombstones: Tombstones) -> int:
@@ -41,8 +45,8 @@ def place_keys(keys: Path, haven: HavenFile, tombstones: Tombstones) -> int:
     are written down before the first key is copied, so that later withdrawals reach them.
     """
     make_private(haven.keyring)
-    ring = FileKeyRing(haven.keyring, backups=haven.key_backups)
-    for place in known_places(keys, haven):
+    ring = FileKeyRing(haven.keyring, backups=haven.key_backups, haven=haven.id)
+    for place in _filled(keys):
         ring.record_place(place)
     gone = _Gone(tombstones)
     source = keys / KEYRING

@@ -15,28 +15,33 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.core.event import Clock
 from fivesafes.flow.haven.model import ProjectState, WithdrawalKind
 from fivesafes.setting.trail.checkpoint import parsed
 from fivesafes.stores import trail
-from fivesafes.stores.backup.manifest import KEYS_HEAD, write_durably
+from fivesafes.stores.backup.manifest import write_durably
 from fivesafes.stores.founding import owner
+from fivesafes.stores.key_places import KEYS_HEAD, TOMBSTONES, backups_among, head_of, hold_keys, looked_through
 from fivesafes.stores.models import Project, Withdrawal
 
-TOMBSTONES: Final = "tombstones.json"
 LOCK: Final = ".tombstones.lock"
 
 
 @frozen(kw_only=True, order=True)
 class TakenBack:
-    """One withdrawal: when it was asked for, by whom (keyed id), and what it takes back."""
+    """One withdrawal: when it was asked for, by whom (keyed id) in which project, and what it takes back.
+
+    ``recipient`` tells what was sealed to this participant, and so which key must be gone.
+    """
 
     at: datetime
     participant: str
     kind: WithdrawalKind
+    project: str
+    recipient: str
 
 
 @frozen(kw_only=True)
@@ -92,15 +97,25 @@ def tombstones_now(clock: Clock) -> Tombstones:
     """Give what the open books say: every withdrawal that was begun, every project that was disposed of."""
     size = trail.head().size  # before the rows: they are then at least as new
     newest = trail.newest_checkpoint()
-    asked = Withdrawal.objects.values_list("requested_at", "participant_id", "kind")
+    asked = Withdrawal.objects.select_related("participant").order_by()
     disposed = Project.objects.filter(state=ProjectState.DISPOSED.value).values_list("id", "changed_at")
     return Tombstones(
         haven=owner() or "",
         told_at=clock(),
-        withdrawals=frozenset(TakenBack(at=at, participant=id_, kind=WithdrawalKind(kind)) for at, id_, kind in asked),
+        withdrawals=frozenset(map(_taken_back, asked)),
         disposals=dict(disposed),
         trail=size,
         checkpoint=newest.note if newest is not None else "",
+    )
+
+
+def _taken_back(row: Withdrawal) -> TakenBack:
+    return TakenBack(
+        at=row.requested_at,
+        participant=row.participant_id,
+        kind=WithdrawalKind(row.kind),
+        project=row.participant.project_id,
+        recipient=row.participant.recipient,
     )
 
 
@@ -112,12 +127,19 @@ def with_disposal(known: Tombstones, project: str) -> Tombstones:
 def add_tombstones(place: Path, new: Tombstones) -> None:
     """Add to the list of each backup of this haven's keys in a place, at any depth; durable when it returns.
 
-    Raises OSError when the place is not there, InvalidInput when a list can't be read.
+    Where keys lie and no such backup, the list goes to the place itself; where nothing lies, nowhere: it may be the
+    mount point of a disk.  Raises OSError when the place is not there or can't be read in full, InvalidInput when a
+    list can't be read; what could be reached has it then.
     """
-    if not place.is_dir():
-        raise FileNotFoundError
-    for folder in _backups_in(place, new.haven) or [place]:
-        add_here(folder, new)
+    there = looked_through(place)
+    told: list[InvalidInput | OSError] = list(there.faults)
+    for folder in backups_among(there.files, new.haven) or ([place] if hold_keys(there.files) else []):
+        try:
+            add_here(folder, new)
+        except (InvalidInput, OSError) as fault:
+            told.append(fault)
+    for first in told:
+        raise first
 
 
 def add_here(folder: Path, new: Tombstones) -> Tombstones:
@@ -146,23 +168,16 @@ def gather_tombstones(keys: Path, places: Iterable[Path], *, haven: str) -> Tomb
         message = "these keys and this data are of two havens"
         raise InvalidInput(message, fix="give the backup of the keys that belongs to this backup of the data")
     for place in places:
-        for folder in {place, *_backups_in(place, haven)}:
-            if (folder / TOMBSTONES).exists() and (other := read_tombstones(folder)).haven == haven:
+        files = looked_through(place).files
+        for folder in {place, *backups_among(files, haven)}:
+            if folder / TOMBSTONES in files and (other := read_tombstones(folder)).haven == haven:
                 found = found.joined(other)
     return found
 
 
 def keys_head(folder: Path) -> Mapping[str, Any]:
     """Read what a key backup says of itself (``haven``, ``places``); empty when it is none, or damaged."""
-    try:
-        head = json.loads((folder / KEYS_HEAD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return head if isinstance(head, dict) else {}
-
-
-def _backups_in(place: Path, haven: str) -> list[Path]:
-    return [head.parent for head in place.rglob(KEYS_HEAD) if keys_head(head.parent).get("haven") == haven]
+    return head_of(folder / KEYS_HEAD)
 
 
 def _written(known: Tombstones) -> dict[str, object]:
@@ -173,8 +188,7 @@ def _written(known: Tombstones) -> dict[str, object]:
         "trail": known.trail,
         "checkpoint": known.checkpoint,
         "withdrawals": [
-            {"at": one.at.isoformat(), "participant": one.participant, "kind": one.kind.value}
-            for one in sorted(known.withdrawals)
+            {**asdict(one), "at": one.at.isoformat(), "kind": one.kind.value} for one in sorted(known.withdrawals)
         ],
         "disposals": {project: at.isoformat() for project, at in sorted(known.disposals.items())},
     }
@@ -191,6 +205,8 @@ def _read(raw: Mapping[str, Any]) -> Tombstones:
                 at=datetime.fromisoformat(one["at"]),
                 participant=str(one["participant"]),
                 kind=WithdrawalKind(one["kind"]),
+                project=str(one["project"]),
+                recipient=str(one["recipient"]),
             )
             for one in raw["withdrawals"]
         ),
