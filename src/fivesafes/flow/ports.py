@@ -103,9 +103,18 @@ class Left(StrEnum):
     """What a delivery that was begun has left beside its destination."""
 
     SWEPT = "swept"  # a part was there, and is removed
-    NOTHING = "nothing"  # the place was seen, and no part is there
+    NOTHING = "nothing"  # the place was seen: no part is there, and it was not about to appear
+    GONE = "gone"  # it was about to appear, and no part is there: it is out, as far as anybody can know
     AWAY = "away"  # the place can't be seen from here
     WRITING = "writing"  # a process delivers there just now
+
+
+@frozen(kw_only=True)
+class Found:
+    """What a delivery has left, and why it can't be seen when it can't."""
+
+    left: Left
+    why: str = ""
 
 
 class Destination(Protocol):
@@ -127,5 +136,8 @@ class Destination(Protocol):
 class Deliveries(Protocol):
     """Cleans up after deliveries that were killed."""
 
-    def settle(self, to: Path, part: str, *, settled: Callable[[Left], None]) -> Left:
-        """Remove a part folder beside ``to``; call ``settled`` once nothing of it is left: not for AWAY and WRITING."""
+    def settle(self, to: Path, part: str, *, settled: Callable[[Left], None]) -> Found:
+        """Remove a part folder beside ``to``; call ``settled`` once nothing of it is left: not for AWAY and WRITING.
+
+        Nobody delivers there while ``settled`` runs.  A place that gives trouble is AWAY: nothing is raised for it.
+        """

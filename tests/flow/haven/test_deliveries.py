@@ -13,27 +13,29 @@ from fivesafes.flow.haven.deliveries import _RECORD, Cleaner, settle_deliveries,
 from fivesafes.flow.haven.model import KeptParticipant, KeptRelease, ReleaseState, WithdrawalKind
 from fivesafes.flow.haven.retention import Disposal, Force, dispose
 from fivesafes.flow.haven.withdraw import resume_withdrawals, withdraw
-from fivesafes.flow.ports import Left
+from fivesafes.flow.ports import Found, Left
 from fivesafes.flow.sign_off import RECORD
 
 if TYPE_CHECKING:
     from tests.flow.haven.conftest import World
 
-PART = ".there.0123.part"
+PART = ".0123.part"
 
 
 @frozen
 class Finds:
-    """A place outside in which the given is found."""
+    """A place outside in which the given is found; ``meanwhile`` is done while it is locked for looking."""
 
     left: Left
+    meanwhile: Callable[[], object] = bool
 
-    def settle(self, to: Path, part: str, *, settled: Callable[[Left], None]) -> Left:
+    def settle(self, to: Path, part: str, *, settled: Callable[[Left], None]) -> Found:
         """Find it."""
         assert (to.name, part) == ("there", PART)
-        if self.left in {Left.SWEPT, Left.NOTHING}:
+        self.meanwhile()
+        if self.left not in {Left.AWAY, Left.WRITING}:
             settled(self.left)
-        return self.left
+        return Found(left=self.left)
 
 
 def going(world: "World", tmp_path: Path) -> KeptParticipant:
@@ -68,7 +70,7 @@ def test_the_record_is_looked_for_where_releases_have_it() -> None:
 def test_what_never_left_has_no_row_and_the_trail_says_so(world: "World", tmp_path: Path, left: Left) -> None:
     """A recall of it would alarm somebody who has nothing."""
     going(world, tmp_path)
-    assert settle_deliveries(cleaner(world, left)) == {"r1": left}
+    assert settle_deliveries(cleaner(world, left)) == {"r1": Found(left=left)}
     assert row(world) is None
     assert world.events()[-1] == ("export", "stopped")
     assert settle_deliveries(cleaner(world, left)) == {}
@@ -96,6 +98,33 @@ def test_what_stands_at_its_destination_is_out(world: "World", tmp_path: Path, l
     settle_deliveries(cleaner(world, left))
     assert (row(world).state, row(world).part) == (ReleaseState.OUT, "")  # type: ignore[union-attr] # as above
     assert world.events()[-1] == ("export", "out")
+
+
+@pytest.mark.parametrize("left", [Left.NOTHING, Left.AWAY])
+def test_what_appears_while_it_is_looked_for_is_out(world: "World", tmp_path: Path, left: Left) -> None:
+    """Whether it stands is asked when nobody writes there any more; asked before, its row would be dropped."""
+    going(world, tmp_path)
+
+    def appears() -> None:
+        record = tmp_path / "outside" / "there" / RECORD
+        record.parent.mkdir(parents=True)
+        record.write_text('{"candidate": "%s"}' % ("d" * 64))
+
+    where = evolve(cleaner(world, left), deliveries=Finds(left, appears))
+    settle_deliveries(where)
+    assert (row(world).state, row(world).part) == (ReleaseState.OUT, "")  # type: ignore[union-attr] # it is there
+
+
+def test_what_was_about_to_appear_is_out_wherever_it_is_and_a_withdrawal_recalls_it(
+    world: "World", tmp_path: Path
+) -> None:
+    """Somebody may have moved it since: a release that may have left is never forgotten."""
+    person = going(world, tmp_path)
+    done = withdraw(evolve(world.means, deliveries=Finds(Left.GONE)), person.id, WithdrawalKind.FULL)
+    assert ("export", "out") in world.events()
+    assert done.withdrawal.receipt is not None
+    assert len(done.withdrawal.receipt["recalled"]) == 1  # type: ignore[arg-type] # a list
+    assert (row(world).state, row(world).part) == (ReleaseState.RECALLED, "")  # type: ignore[union-attr] # as above
 
 
 def test_a_withdrawal_waits_for_a_release_that_is_being_written(world: "World", tmp_path: Path) -> None:

@@ -1,18 +1,23 @@
 """A release on its way out is in the books before its first byte is outside, and never stays half there."""
 
+import errno
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from tests.wiring.conftest import Place
-from tests.wiring.releases.releasing import Killed, release, released_rows, withdrawn
+from tests.wiring.releases.releasing import PROJECT, WAY, Killed, release, released_rows, withdrawn
 
-from fivesafes.core.errors import TryAgain
+from fivesafes.core.errors import TryAgain, UsageMistake
+from fivesafes.engines.destinations.delivery import DeliveryDestination
+from fivesafes.flow.haven.deliveries import Cleaner, settle_deliveries
 from fivesafes.flow.haven.model import ReleaseState
 from fivesafes.flow.sign_off import RECORD
 from fivesafes.interfaces.cli import status
-from fivesafes.wiring.consent import carry_on
+from fivesafes.wiring.consent import carry_on, means_of, unsettled
+from fivesafes.wiring.foretell import foretell_release
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.overview import status_of
 
@@ -30,6 +35,29 @@ def killed_while_it_copies(haven: OpenHaven, to: Path, monkeypatch: pytest.Monke
         patch.setattr(f"{module}.removed", killed)
         with pytest.raises(Killed):
             release(haven, to)
+
+
+def killed_when_it_stands(haven: OpenHaven, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Release, and be killed between the renaming and the books."""
+    with monkeypatch.context() as patch:
+        patch.setattr("fivesafes.flow.entering.Leaving.arrived", killed)
+        patch.setattr("fivesafes.flow.entering.Leaving.stopped", killed)
+        with pytest.raises(Killed):
+            release(haven, to)
+
+
+def killed_before_it_is_renamed(haven: OpenHaven, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Release, and be killed when all is ready for the renaming, so that it may or may not have happened."""
+    with monkeypatch.context() as patch:
+        patch.setattr("fivesafes.engines.destinations.delivery._stop", killed)
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(Killed):
+            release(haven, to)
+
+
+def notices(haven: OpenHaven) -> list[str]:
+    """Read the recall notices."""
+    return [one.read_text("utf-8") for one in (haven.path / "documents" / "journey").glob("recall-*.txt")]
 
 
 def beside(to: Path) -> list[str]:
@@ -59,17 +87,109 @@ def test_a_delivery_stands_in_the_books_before_its_first_byte_is_outside(
 def test_a_delivery_killed_when_it_stands_is_out(ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the renaming and the books: the next command sees that it arrived."""
     with ready.open() as haven:
-        with monkeypatch.context() as patch:
-            patch.setattr("fivesafes.flow.entering.Leaving.arrived", killed)
-            patch.setattr("fivesafes.flow.entering.Leaving.stopped", killed)
-            with pytest.raises(Killed):
-                release(haven, to)
+        killed_when_it_stands(haven, to, monkeypatch)
         assert (to / RECORD).exists()
         assert [one.state for one in released_rows(haven)] == [ReleaseState.GOING]
         carry_on(haven)
         (row,) = released_rows(haven)
         assert (row.state, row.part) == (ReleaseState.OUT, "")
         assert beside(to) == []
+
+
+def test_a_delivery_that_stood_and_was_moved_away_before_anybody_looked_is_out(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who received it has it, wherever they put it: a withdrawal recalls it."""
+    with ready.open() as haven:
+        killed_when_it_stands(haven, to, monkeypatch)
+        to.rename(to.with_name("kept-by-the-recipient"))
+        carry_on(haven)
+        assert [(one.state, one.part) for one in released_rows(haven)] == [(ReleaseState.OUT, "")]
+        assert beside(to) == ["kept-by-the-recipient"]
+        done = withdrawn(haven)
+        assert done.done
+        assert [one.state for one in released_rows(haven)] == [ReleaseState.RECALLED]
+        assert [str(to) in one for one in notices(haven)] == [True]
+
+
+def test_a_delivery_that_is_renamed_while_another_command_looks_for_it_is_out(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it stands is asked when nobody can change it any more: not before the mark is held."""
+
+    class Meanwhile(DeliveryDestination):
+        def settle(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the real one
+            (to.parent / row.part).rename(to)
+            return super().settle(*args, **kwargs)
+
+    with ready.open() as haven:
+        killed_before_it_is_renamed(haven, to, monkeypatch)
+        (row,) = released_rows(haven)
+        means = means_of(haven, by="test")
+        settle_deliveries(Cleaner(books=means.books, deliveries=Meanwhile(), author=means.author))
+        assert (to / RECORD).exists()
+        assert [(one.state, one.part) for one in released_rows(haven)] == [(ReleaseState.OUT, "")]
+        assert beside(to) == []
+
+
+def test_a_delivery_that_was_never_renamed_is_not_taken_for_out(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its part lies there still: a recall would alarm somebody who has nothing."""
+    with ready.open() as haven:
+        killed_before_it_is_renamed(haven, to, monkeypatch)
+        carry_on(haven)
+        assert released_rows(haven) == []
+        assert beside(to) == []
+
+
+LONG = {"ascii": "n" * 249, "longest": "n" * 255, "multibyte": "脳" * 83}
+"""Names that a file system takes, and that leave no room for anything more."""
+
+
+@pytest.mark.parametrize("name", LONG.values(), ids=LONG)
+def test_a_name_as_long_as_can_be_stops_no_command(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What lies beside a release has short names: killed, it is swept, and a withdrawal gets its receipt."""
+    to = to.with_name(name)
+    with ready.open() as haven:
+        killed_while_it_copies(haven, to, monkeypatch)
+        assert withdrawn(haven).done
+        assert released_rows(haven) == []
+        assert beside(to) == []
+        assert release(haven, to).release == name
+
+
+def test_a_place_that_cannot_be_looked_at_stops_no_command(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the system says of it, it is away: the withdrawal comes to its end, and ``release`` says why."""
+
+    def broken(_path: Path) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with ready.open() as haven:
+        killed_while_it_copies(haven, to, monkeypatch)
+        (row,) = released_rows(haven)
+        monkeypatch.setattr("fivesafes.engines.destinations.delivery.lies", broken)
+        carry_on(haven)
+        assert [(one.part, why) for one, why in unsettled(haven)] == [(row.part, "Input/output error")]
+        assert withdrawn(haven).done
+        assert [row.part in one for one in notices(haven)] == [True]
+
+
+@pytest.mark.parametrize("name", ["n" * 256, "脳" * 86, "n" * 256 + "/release"], ids=["ascii", "multibyte", "above"])
+def test_a_name_that_cannot_be_written_there_is_refused_before_any_work(ready: Place, to: Path, name: str) -> None:
+    """Foretold too; nothing stands in the books, nothing beside it."""
+    with ready.open() as haven:
+        with pytest.raises(UsageMistake, match="name") as refusal:
+            release(haven, to.parent / name)
+        assert "shorter" in refusal.value.fix
+        with pytest.raises(UsageMistake, match="name"):
+            foretell_release(haven, PROJECT, WAY, to=to.parent / name)
+        assert released_rows(haven) == []
+        assert not to.parent.exists()
 
 
 def test_a_withdrawal_removes_the_part_of_a_killed_delivery(

@@ -1,7 +1,7 @@
 """A release handed over into somebody's folder, perhaps on another disk: complete or absent, never replaced."""
 
-import secrets
 import shutil
+import stat
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import ClassVar, Final
 
 from fivesafes.core.errors import TryAgain, UsageMistake
 from fivesafes.engines.destinations.mark import Mark, found_mark, marked, sync
-from fivesafes.flow.ports import Left, Passage
+from fivesafes.engines.destinations.names import check_name, new_part, try_name
+from fivesafes.flow.ports import Found, Left, Passage
 
 _FOLDER: Final = 0o750
 _FILE: Final = 0o640
@@ -19,7 +20,8 @@ _FILE: Final = 0o640
 class DeliveryDestination:
     """Copies a finished candidate into a part folder beside its place, waits for the disk, then renames.
 
-    The books know the part folder by its random name before it is made, so that no byte outside is unknown.
+    The books know the part folder by its random name before it is made, so that no byte outside is unknown; its mark
+    says before the renaming that it may have happened.
     """
 
     name: ClassVar[str] = "delivery"
@@ -29,8 +31,10 @@ class DeliveryDestination:
         """Put a copy of ``candidate`` where ``to`` says.
 
         Raises UsageMistake when something stands there (a release that somebody holds is not exchanged under their
-        hands), TryAgain when the disk refuses or another release is being written there.
+        hands) or its name can't be written there, TryAgain when the disk refuses or another release is being
+        written there.
         """
+        check_name(to)
         try:
             to.parent.mkdir(parents=True, exist_ok=True)
             with marked(to) as mark:
@@ -45,36 +49,50 @@ class DeliveryDestination:
         """Leave what was handed over where it is: it is recalled by a notice, not by a hand in somebody's folder."""
         return False
 
-    def settle(self, to: Path, part: str, *, settled: Callable[[Left], None]) -> Left:
+    def settle(self, to: Path, part: str, *, settled: Callable[[Left], None]) -> Found:
         """Remove what a delivery that was killed left beside ``to``, and call ``settled`` before its mark goes.
 
         What can't be seen (a disk that is away, another disk at the same path) is not taken for gone.
         """
         with ExitStack() as stack:
             try:
-                mark = stack.enter_context(found_mark(to))
-                ours = mark is not None and mark.names(part)
+                held = stack.enter_context(found_mark(to))
+                mark = held if held is not None and held.names(part) else None
+                found = _sweep(to.parent / Path(part).name, mark)
             except TryAgain:
-                return Left.WRITING
-            except (OSError, UsageMistake):
-                return Left.AWAY
-            beside = to.parent / Path(part).name
-            there = beside.is_dir()
-            if not (there or ours) or not removed(beside):
-                return Left.AWAY
-            left = Left.SWEPT if there else Left.NOTHING
-            settled(left)
-            if ours and mark is not None:
-                mark.remove()
-            return left
+                return Found(left=Left.WRITING)
+            except UsageMistake as error:
+                return Found(left=Left.AWAY, why=error.what)
+            except OSError as error:
+                return Found(left=Left.AWAY, why=error.strerror or type(error).__name__)
+            if found.left is not Left.AWAY:
+                settled(found.left)
+                if mark is not None:
+                    mark.remove()
+            return found
+
+
+def _sweep(beside: Path, mark: Mark | None) -> Found:
+    """Remove a part; ``mark`` is None where there is none of this delivery, so that only the part itself can tell."""
+    there = lies(beside)
+    if not there and mark is None:
+        return Found(left=Left.AWAY, why="neither its part nor its mark is there")
+    if there and mark is not None:
+        mark.staying()  # else it would be taken for out when this is killed between the removal and the books
+    if not removed(beside):
+        return Found(left=Left.AWAY, why="its part can't be removed whole")
+    if there:
+        return Found(left=Left.SWEPT)
+    return Found(left=Left.GONE if mark is not None and mark.says_leaving else Left.NOTHING)
 
 
 def _deliver(candidate: Path, to: Path, mark: Mark, passage: Passage) -> None:
-    part = f".{to.name}.{secrets.token_hex(8)}.part"
+    part = new_part()
     beside = to.parent / part
     try:
         _check_free(to)
-    except UsageMistake:
+        try_name(to)
+    except (UsageMistake, OSError):
         mark.remove_if_new()
         raise
     mark.write(part)
@@ -84,15 +102,25 @@ def _deliver(candidate: Path, to: Path, mark: Mark, passage: Passage) -> None:
         durable(beside)
         passage.leave()
         _check_free(to)  # a folder that was made meanwhile would be written over when it is empty
+        mark.leaving()
         beside.rename(to)
     except BaseException:
-        if removed(beside) and not to.exists():  # stopped just after the renaming it stands: settled by the next run
-            passage.stopped()
-            mark.remove()
+        _stop(beside, mark, passage)
         raise
     sync(to.parent)
     passage.arrived()
     mark.remove()
+
+
+def _stop(beside: Path, mark: Mark, passage: Passage) -> None:
+    """Remove the part of a delivery that goes no further; what can't be removed now, the next command settles.
+
+    Stopped just after the renaming it stands, and nobody may say that it does not.
+    """
+    with suppress(OSError):
+        if _sweep(beside, mark).left in {Left.SWEPT, Left.NOTHING}:
+            passage.stopped()
+            mark.remove()
 
 
 def durable(folder: Path) -> None:
@@ -101,6 +129,14 @@ def durable(folder: Path) -> None:
         path.chmod(_FOLDER if path.is_dir() else _FILE)
         sync(path)
     sync(folder.parent)
+
+
+def lies(folder: Path) -> bool:
+    """Tell whether a folder is there.  Raises OSError when nobody can tell."""
+    try:
+        return stat.S_ISDIR(folder.lstat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def removed(folder: Path) -> bool:

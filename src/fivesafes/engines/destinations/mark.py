@@ -1,13 +1,18 @@
-"""The mark beside a destination: who delivers there holds it locked, and it says which part folder is being filled."""
+"""The mark beside a destination: who delivers there holds it locked, and it says how far that has come.
+
+Its first line names the part folder that is being filled.  A second is there from just before the part is renamed: from
+then on the release may stand outside.
+"""
 
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from fivesafes.core.errors import TryAgain, UsageMistake
+from fivesafes.engines.destinations.names import mark_of
 
 _LONGEST: Final = 256
 
@@ -22,14 +27,32 @@ class Mark:
 
     def names(self, part: str) -> bool:
         """Tell whether it was last written for the part folder of this name."""
-        return os.pread(self._descriptor, _LONGEST, 0) == part.encode()
+        return self._lines()[0] == part.encode()
 
     def write(self, part: str) -> None:
         """Say durably that the part folder of this name is filled, or was when the lock went."""
         os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, part.encode(), 0)
+        os.pwrite(self._descriptor, part.encode() + b"\n", 0)
         os.fsync(self._descriptor)
         sync(self._path.parent)
+
+    def leaving(self) -> None:
+        """Say durably that the part is being renamed: whoever finds it no more must take it for out."""
+        os.pwrite(self._descriptor, b"leaving\n", len(self._lines()[0]) + 1)
+        os.fsync(self._descriptor)
+
+    def staying(self) -> None:
+        """Say durably that it was not renamed after all: its part has been seen."""
+        os.ftruncate(self._descriptor, len(self._lines()[0]) + 1)
+        os.fsync(self._descriptor)
+
+    @property
+    def says_leaving(self) -> bool:
+        """Whether the part may have been renamed; half a word says so too."""
+        return bool(self._lines()[2])
+
+    def _lines(self) -> tuple[bytes, bytes, bytes]:
+        return os.pread(self._descriptor, _LONGEST, 0).partition(b"\n")
 
     def remove_if_new(self) -> None:
         """Remove it unless it speaks of a delivery that was killed: who began that one will look for it."""
@@ -37,8 +60,9 @@ class Mark:
             self.remove()
 
     def remove(self) -> None:
-        """Remove it while it is locked: nothing is left beside the destination."""
-        self._path.unlink(missing_ok=True)
+        """Remove it while it is locked, or leave it where that is refused: no row names its part any more."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -47,7 +71,7 @@ def marked(to: Path) -> Iterator[Mark]:
 
     Raises TryAgain when another process delivers there, UsageMistake where the file system keeps no locks.
     """
-    with _held(_path(to), os.O_CREAT) as mark:
+    with _held(mark_of(to), os.O_CREAT) as mark:
         assert mark is not None  # noqa: S101 - it was made
         yield mark
 
@@ -55,7 +79,7 @@ def marked(to: Path) -> Iterator[Mark]:
 @contextmanager
 def found_mark(to: Path) -> Iterator[Mark | None]:
     """Hold the mark of a destination if there is one.  Raises as ``marked`` does."""
-    with _held(_path(to), 0) as mark:
+    with _held(mark_of(to), 0) as mark:
         yield mark
 
 
@@ -66,10 +90,6 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _path(to: Path) -> Path:
-    return to.with_name(f".{to.name}.lock")
 
 
 @contextmanager

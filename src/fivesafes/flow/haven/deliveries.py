@@ -1,7 +1,8 @@
 """Deliveries that were begun: what stands in the books of each until it stands outside, or nothing of it does.
 
 A release is written down as going, with the folder that is filled, before its first byte is outside.  Killed anywhere,
-the next command that works at the haven settles it: it arrived, or its part is removed, or the place can't be seen.
+the next command that works at the haven settles it: it left, or its part is removed, or the place can't be seen.  One
+that may stand outside keeps its row: what was about to appear counts as out unless its part is still there.
 """
 
 import json
@@ -15,7 +16,7 @@ from fivesafes.core.event import Event
 from fivesafes.flow.haven.author import Author
 from fivesafes.flow.haven.model import KeptRelease, ReleaseState
 from fivesafes.flow.haven.ports import Books
-from fivesafes.flow.ports import Deliveries, Left
+from fivesafes.flow.ports import Deliveries, Found, Left
 
 _RECORD: Final = "derivatives/fivesafes/record.json"
 """As ``flow.sign_off.RECORD``, which this must not load: it is the runner's, and the runner works for havens."""
@@ -32,7 +33,7 @@ class Cleaner:
 
 def settle_deliveries(
     cleaner: Cleaner, *, participant: str | None = None, project: str | None = None
-) -> dict[str, Left]:
+) -> dict[str, Found]:
     """Settle every delivery that was begun (of a participant, of a project); say of each release what was found.
 
     One that a process is writing, or whose place can't be seen, stays as it is.
@@ -50,27 +51,31 @@ def sweep_deliveries(cleaner: Cleaner, *, participant: str | None = None, projec
     What can't be seen stays in the books, by which a recall names it.  Raises TryAgain while one is being written.
     """
     found = settle_deliveries(cleaner, participant=participant, project=project)
-    if Left.WRITING in found.values():
+    left = [one.left for one in found.values()]
+    if Left.WRITING in left:
         message = "a release that holds what is to be destroyed is being written"
         raise TryAgain(message, fix="run the command again in a minute: the release stops by itself")
-    return sum(left is Left.SWEPT for left in found.values())
+    return left.count(Left.SWEPT)
 
 
-def _settle(cleaner: Cleaner, release: KeptRelease) -> Left:
-    stands = _stands(release)
+def _settle(cleaner: Cleaner, release: KeptRelease) -> Found:
+    def settled(left: Left) -> None:  # asked here, where nobody else delivers: before, it may appear meanwhile
+        _write(cleaner, release, left, stands=left is Left.GONE or _stands(release))
 
-    def settled(left: Left) -> None:
-        with cleaner.books.deed():
-            outcome = "out" if stands else "stopped"
-            told = cleaner.author.event(
-                "export", f"release {release.id}", outcome, project=release.project, found=left.value
-            )
-            write_end(cleaner.books, release, told, stands=stands)
+    found = cleaner.deliveries.settle(Path(release.destination), release.part, settled=settled)
+    if found.left is Left.AWAY and _stands(release):  # its mark is gone already
+        _write(cleaner, release, Left.GONE, stands=True)
+        return Found(left=Left.GONE)
+    return found
 
-    left = cleaner.deliveries.settle(Path(release.destination), release.part, settled=settled)
-    if stands and left is Left.AWAY:  # its mark is gone already
-        settled(Left.NOTHING)
-    return left
+
+def _write(cleaner: Cleaner, release: KeptRelease, left: Left, *, stands: bool) -> None:
+    with cleaner.books.deed():
+        outcome = "out" if stands else "stopped"
+        told = cleaner.author.event(
+            "export", f"release {release.id}", outcome, project=release.project, found=left.value
+        )
+        write_end(cleaner.books, release, told, stands=stands)
 
 
 def _stands(release: KeptRelease) -> bool:

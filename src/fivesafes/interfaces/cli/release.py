@@ -134,10 +134,12 @@ def _show_compare(compare: list[dict[str, Any]]) -> None:
 
 def _tell_unsettled(opened: "OpenHaven") -> None:
     """Name the deliveries of which an unfinished part may lie where nobody can look from here."""
-    for one in opened.books.deliveries():
+    from fivesafes.wiring.consent import unsettled  # noqa: PLC0415 - help stays quick
+
+    for one, why in unsettled(opened):
         part = Path(one.destination).with_name(one.part)
         click.echo(
-            f"release {one.id}: its delivery was cut short, and {part} can't be seen from here; "
+            f"release {one.id}: its delivery was cut short, and {part} can't be seen from here ({why}); "
             "when that disk is back, any command of the haven removes it",
             err=True,
         )
