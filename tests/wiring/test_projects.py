@@ -1,15 +1,19 @@
 """Registering a project that was registered by halves: pseudonyms never change unseen."""
 
 import secrets
+from datetime import date
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from tests.journeys.studies import FORM
 from tests.wiring.conftest import Place
 
 from fivesafes.core.errors import Refused
 from fivesafes.core.progress import Silent
 from fivesafes.interfaces.forms.study import read_form
+from fivesafes.output.airlock import Review
+from fivesafes.people.model import Reviewer
 from fivesafes.setting.vault.keys import add_secret, open_secret, pseudonym_key
 from fivesafes.stores.keyring_files import WORKER, read_identity
 from fivesafes.wiring.custodians import clean_vault, verify
@@ -76,3 +80,19 @@ def test_the_way_out_that_is_told_leads_out(place: Place) -> None:
         found = verify(haven, identity=None, sample=0, progress=Silent())
         assert found.stray_keys == ()
         assert found.keys_missing == 0
+
+
+def test_a_look_that_accepts_more_than_before_is_judged_anew(place: Place) -> None:
+    """What was recorded stays when its reviewer has left; what is added to it is nobody's to say."""
+    with place.open() as haven:
+        reviewer = Reviewer(
+            name="Dr A", institution="U", account="a", valid_from=date(2026, 1, 1), valid_until=date(2026, 12, 31)
+        )
+        looked = Review(by="Dr A", on=date(2026, 6, 1), candidate="c" * 64)
+        form = wish(place.folder)
+        add_project(haven, evolve(form, reviewers=(reviewer,), reviews=(looked,)), key=None)
+        add_project(haven, evolve(form, reviews=(looked,)), key=None)
+        more = evolve(looked, accepts=frozenset({"data.doubt"}))
+        with pytest.raises(Refused):
+            add_project(haven, evolve(form, reviews=(more,)), key=None)
+        assert haven.project("journey").reviews == (looked,)

@@ -10,7 +10,8 @@ from fivesafes.flow.haven.deliveries import write_end
 from fivesafes.flow.haven.model import KeptRelease, ReleaseState
 from fivesafes.flow.haven.recall import to_compare
 from fivesafes.flow.run import Runner, RunState
-from fivesafes.flow.still_agreed import changed_meanwhile, still_agreed
+from fivesafes.flow.still_agreed import check_may_leave
+from fivesafes.project.model import Tier
 
 
 @define(kw_only=True)
@@ -29,11 +30,12 @@ class Leaving:
     def begin(self, part: str) -> None:
         """Judge once more, and write the release down as going, with the folder that will be filled.
 
-        Raises TryAgain when anybody's consent or state, or the project's approval, is no longer what was judged.
+        Raises TryAgain when anybody's consent or state, the project's form, or what the place may do is no longer
+        what was judged.
         """
         books = self.runner.books
         with books.deed():
-            self._check()
+            check_may_leave(self.runner, self.state, self.series)
             new = self._row(part)
             before = _entered_before(self.runner, new)
             self._begun = new if before is None else evolve(before, part=part)
@@ -47,7 +49,7 @@ class Leaving:
     def leave(self) -> None:
         """Judge in the last moment before it appears.  Raises TryAgain as ``begin`` does."""
         with self.runner.books.deed():
-            self._check()
+            check_may_leave(self.runner, self.state, self.series)
             self.runner.books.tell(self._event("leaving"))
 
     def arrived(self) -> None:
@@ -64,10 +66,6 @@ class Leaving:
         with self.runner.books.deed():
             write_end(self.runner.books, self._begun, self._event(outcome), stands=stands)
 
-    def _check(self) -> None:
-        if not still_agreed(self.runner, self.state, self.series):
-            raise changed_meanwhile()
-
     def _row(self, part: str) -> KeptRelease:
         runner, destination, now = self.runner, str(self.runner.place.release), self.runner.clock()
         people = participants_of(runner, self.series)
@@ -80,6 +78,10 @@ class Leaving:
             participants=people,
             state=ReleaseState.GOING,
             released_at=now,
+            faces=any(
+                image.face.left_on for one in self.state.outcomes if one.id in self.series for image in one.images
+            ),
+            public=self.state.request.project.shared_with is Tier.T0 or not self.state.request.recipients,
             compare=tuple(one.release.id for one in to_compare(runner.books, runner.project, people)),
             part=part,
         )
@@ -99,7 +101,7 @@ def _entered_before(runner: Runner, release: KeptRelease) -> KeptRelease | None:
     """Find the row of this very release: taken away since, or never arrived, it leaves again under that row."""
 
     def told(one: KeptRelease) -> tuple[object, ...]:
-        return one.digest, one.destination, one.recipients, one.participants
+        return one.digest, one.destination, one.recipients, one.participants, one.faces, one.public
 
     known = runner.books.releases(runner.project)
     return next(

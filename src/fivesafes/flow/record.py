@@ -56,6 +56,11 @@ class FaceRecord:
     mode: str = ""
     evidence: FaceEvidence | None = None
 
+    @property
+    def left_on(self) -> bool:
+        """Whether the image shows the face, because all had agreed to that."""
+        return self.status == "kept"
+
 
 @frozen(kw_only=True)
 class ImageRecord:

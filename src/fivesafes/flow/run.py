@@ -180,7 +180,8 @@ def _judge_wish(project: Project, plan: Plan) -> Verdict:
 class Runner:
     """Runs one study in one private place.
 
-    What it did stands in the books, each deed in one transaction with its event.
+    What it did stands in the books, each deed in one transaction with its event.  ``check_exports`` raises Refused when
+    the place may let nothing out any more.
     """
 
     engines: Engines
@@ -194,6 +195,7 @@ class Runner:
     worker: str
     lease: timedelta = LEASE
     series: Callable[[Shift, SeriesContext, Sequence[SeriesId]], Done] = do_series
+    check_exports: Callable[[], None] = lambda: None
 
     def process(self, request: StudyRequest) -> RunState:
         """Take each admitted series through its steps; what an earlier run finished from the same inputs stays.
@@ -220,6 +222,7 @@ class Runner:
         shift = Shift(
             desk=self._desk(),
             project=self.project,
+            consents={id_: one.consent for id_, one in admitted.items()},
             versions=self.engines.versions(),
             event=lambda what, outcome, why, **facts: self.event(
                 "process", what, outcome, state.plan, why=why, **facts

@@ -22,16 +22,21 @@ from fivesafes.flow.series import (
     stopped_outcome,
     work_series,
 )
+from fivesafes.project.model import Consent
 
 KIND = "series"
 
 
 @frozen(kw_only=True)
 class Shift:
-    """Who does a project's series; ``event`` composes one of what, outcome, why and further facts."""
+    """Who does a project's series, and by which consents they were admitted.
+
+    ``event`` composes one of what, outcome, why and further facts.
+    """
 
     desk: Desk
     project: str
+    consents: Mapping[SeriesId, Consent]
     versions: Mapping[str, str]
     event: Callable[..., Event]
 
@@ -134,11 +139,12 @@ def _do(context: SeriesContext, job: Job) -> SeriesOutcome:
 
 
 def _keep(shift: Shift, context: SeriesContext, outcome: SeriesOutcome) -> SeriesOutcome:
-    """Publish what was made and write it down, within the job's deed; nothing, when the participant has withdrawn."""
+    """Publish what was made and write it down, within the job's deed; nothing, when it is no longer agreed to."""
     books, at = shift.desk.books, shift.desk.clock()
     if not _may_be_touched(shift, outcome.id):
         discard_series(context.place, outcome.id)
-        outcome = stopped_outcome(context, outcome.id, why="the participant has withdrawn meanwhile")
+        why = "the participant has withdrawn, or the consent changed, meanwhile"
+        outcome = stopped_outcome(context, outcome.id, why=why)
     else:
         publish_series(context.place, outcome.id)
         books.save_steps(steps_of(outcome, shift.versions, at=at))
@@ -157,9 +163,13 @@ def _keep(shift: Shift, context: SeriesContext, outcome: SeriesOutcome) -> Serie
 
 
 def _may_be_touched(shift: Shift, series: SeriesId) -> bool:
+    """Tell whether the participant takes part, and agrees to what they agreed to when this was begun."""
     row = shift.desk.books.one_series(series)
     person = shift.desk.books.participant(row.participant) if row is not None else None
-    return person is not None and person.state is ParticipantState.ACTIVE
+    if person is None or person.state is not ParticipantState.ACTIVE:
+        return False
+    recorded = shift.desk.books.consent_history(person.id)
+    return bool(recorded) and recorded[-1].consent == shift.consents.get(series)
 
 
 def _failed(outcome: SeriesOutcome) -> bool:

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from fivesafes.core.errors import TryAgain
+from fivesafes.core.errors import Refused, TryAgain
 from fivesafes.core.ids import SeriesId
 from fivesafes.flow.haven.consent import judge_participant
 from fivesafes.flow.haven.retention import judge_work
 from fivesafes.flow.run import Runner, RunState
+from fivesafes.flow.telling import form_digest
 
 
 def still_agreed(runner: Runner, state: RunState, series: Collection[str]) -> bool:
@@ -33,6 +34,34 @@ def still_agreed(runner: Runner, state: RunState, series: Collection[str]) -> bo
         if judge_participant(person, newest, project.use, on=today, place=project.shared_with).refuses:
             return False
     return True
+
+
+def check_may_leave(runner: Runner, state: RunState, series: Collection[str]) -> None:
+    """Judge in the open deed whether a release of these series may leave: people, form and place as it was judged.
+
+    Raises TryAgain.
+    """
+    if not still_agreed(runner, state, series):
+        raise changed_meanwhile()
+    if not _same_form(runner, state):
+        message = "the project's form was changed meanwhile: nothing was released"
+        raise TryAgain(message, fix="run the same command again: it goes on with what the form says now")
+    try:
+        runner.check_exports()
+    except Refused as refusal:
+        message = f"the place may let nothing out any more: nothing was released ({refusal.what})"
+        raise TryAgain(message, fix=f"{refusal.fix}; then run the same command again") from None
+
+
+def _same_form(runner: Runner, state: RunState) -> bool:
+    """Tell whether the form says what the release was judged by; a look at it that came since takes nothing back."""
+    kept, judged = runner.books.project(runner.project), state.request
+    return kept is not None and (
+        form_digest(kept.project, kept.rules) == form_digest(judged.project, judged.rules)
+        and kept.recipients == judged.recipients
+        and kept.attestations == judged.attestations
+        and set(judged.reviews) <= set(kept.reviews)
+    )
 
 
 def changed_meanwhile() -> TryAgain:

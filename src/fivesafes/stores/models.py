@@ -202,10 +202,7 @@ class Instance(models.Model):
 
 
 class Quarantined(models.Model):
-    """A file that was set aside, sealed to its participant, or to the project when nobody knows whose it is.
-
-    One that a custodian has removed keeps its row, so that backups know why its object is gone.
-    """
+    """A file that was set aside, sealed to its participant, or to the project when nobody knows whose it is."""
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="quarantined", db_index=False)
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="quarantined", null=True)
@@ -215,7 +212,7 @@ class Quarantined(models.Model):
     code = models.CharField(max_length=60)
     why = models.TextField()
     received_at = models.DateTimeField()
-    removed_at = models.DateTimeField(null=True)
+    removed_at = models.DateTimeField(null=True)  # by a custodian; the row tells backups why its object is gone
 
     class Meta:
         """One row per content and project."""
@@ -292,6 +289,8 @@ class Release(models.Model):
     state = models.CharField(max_length=20)  # going | out | recalled
     part = models.TextField(default="")  # a folder beside the destination that may hold an unfinished copy
     compare = models.JSONField(default=list)  # ids of earlier releases that it must be compared with
+    faces = models.BooleanField()  # an image in it left with its face
+    public = models.BooleanField()  # it left for everybody
     released_at = models.DateTimeField()
 
     def __str__(self) -> str:

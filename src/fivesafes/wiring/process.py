@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from attrs import frozen
 
 from fivesafes.core.errors import UsageMistake
 from fivesafes.core.progress import Progress
+from fivesafes.engines.destinations.names import check_name
 from fivesafes.engines.keepers.client import KeeperClient
 from fivesafes.flow.haven.model import JobState, KeptProject
 from fivesafes.flow.haven.source import open_project
@@ -58,7 +60,11 @@ def process_project(haven: OpenHaven, project: str, way: Way, *, to: Path | None
 
 
 def check_outside(haven: OpenHaven, to: Path) -> None:
-    """Refuse to release into the haven, its keys, or a backup of them: backups and sweeps would take it for theirs."""
+    """Refuse to release into the haven, its keys, or a backup of them: backups and sweeps would take it for theirs.
+
+    A name that can't be written where it is to go is refused too.  Raises UsageMistake.
+    """
+    check_name(to)
     target = to.resolve()
     for place in (haven.path, haven.keys, *haven.keyring.places()):
         if target.is_relative_to(place.resolve()):
@@ -126,6 +132,7 @@ def _opened(
             worker=new_worker_name(),
             lease=way.lease,
             series=do_series if company is Company.ALONE else do_waiting,
+            check_exports=partial(check_exports, haven),
         )
         yield runner, request
 

@@ -153,9 +153,9 @@ def record_review(haven: OpenHaven, project: str, review: Review) -> None:
 
 def _check_reviews(wish: Registration, before: KeptProject | None) -> None:
     """Refuse a form with a review by nobody who may look; those that were recorded before have been judged."""
-    known = {(one.by, one.candidate) for one in before.reviews} if before is not None else set()
+    known = before.reviews if before is not None else ()
     for review in wish.reviews:
-        if (review.by, review.candidate) not in known:
+        if review not in known:  # whole: one that accepts more than it did was never judged
             _by_a_reviewer(review, wish.reviewers, investigator=wish.project.investigator)
 
 

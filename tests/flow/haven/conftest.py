@@ -211,8 +211,8 @@ class World:
         """Name where finished work of a series lies."""
         return Path(self.haven.path) / "projects" / PROJECT / "private" / "finished" / series
 
-    def release(self, id_: str, people: Sequence[KeptParticipant], *recipients: str) -> None:
-        """Release these people's data."""
+    def release(self, id_: str, people: Sequence[KeptParticipant], *recipients: str, faces: bool = False) -> None:
+        """Release these people's data; to nobody by name it is public."""
         kept = KeptRelease(
             id=id_,
             project=PROJECT,
@@ -222,6 +222,8 @@ class World:
             participants=tuple(one.id for one in people),
             state=ReleaseState.OUT,
             released_at=self.watch(),
+            faces=faces,
+            public=not recipients,
         )
         with self.books.deed():
             self.books.add_release(kept)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import evolve
+from tests.flow.haven.conftest import AGREED
 
 from fivesafes.core.errors import InvalidInput, TryAgain
 from fivesafes.flow.haven.model import (
@@ -18,7 +19,7 @@ from fivesafes.flow.haven.model import (
 )
 from fivesafes.flow.haven.receipt import receipt_text
 from fivesafes.flow.haven.shredding import Means, Sweep
-from fivesafes.flow.haven.withdraw import begin_withdrawal, resume_withdrawals, withdraw
+from fivesafes.flow.haven.withdraw import Withdrawn, begin_withdrawal, resume_withdrawals, withdraw
 from fivesafes.project.model import Tier
 from fivesafes.setting.vault.keys import KeyGone, open_identity, participant_key
 from fivesafes.setting.vault.seal import unseal
@@ -130,6 +131,9 @@ def test_the_receipt_counts_what_is_gone_and_names_nobody(world: "World") -> Non
     assert receipt["subject"] == "sub-aaaaaaaa"
     text = receipt_text(receipt)
     assert "the originals of 1 series (2 files, 30 bytes)" in text
+    assert "The originals of 1 series were destroyed" in text
+    assert "1 release with the data was recalled" in text
+    assert "Verified: keys, originals, derived work, a release on its way: every place" in text
     assert "Recalled: release1" in text
     assert "swept a second time" in text
     assert "DOE" not in text + str(receipt)
@@ -318,37 +322,81 @@ def test_no_future_use_keeps_what_is_done_and_stops_the_rest(world: "World") -> 
     assert world.books.participant(jane.id).state is ParticipantState.ACTIVE
 
 
-def test_no_face_removes_what_may_show_it_where_faces_were_kept(world: "World") -> None:
-    """In a project that keeps faces, work goes and releases come back; in one that does not, nothing else changes."""
+def told(done: Withdrawn) -> str:
+    """Give the receipt as people read it."""
+    assert done.withdrawal.receipt is not None
+    return receipt_text(done.withdrawal.receipt)
+
+
+@pytest.mark.parametrize("says_now", [True, False])
+def test_no_face_recalls_what_left_with_it_whatever_the_form_says_now(world: "World", says_now: bool) -> None:
+    """Work goes, and releases in which faces were kept come back; those in which none was stand."""
     jane, richard = peopled(world)
-    assert withdraw(world.means, jane.id, WithdrawalKind.NO_FACE).done
-    assert world.finished("5e1e5a").exists()
-    assert {one.object: one.state for one in world.haven.jobs.jobs()}["5e1e5a"] is JobState.QUEUED
     world.register(keep_face=True)
-    assert withdraw(world.means, richard.id, WithdrawalKind.NO_FACE).done
-    assert not world.books.consents("memory-2026")[richard.id].consent.face
-    assert not world.finished("5e1e5b").exists()
-    assert {one.state for one in world.books.releases()} == {ReleaseState.RECALLED}
-    assert "shows the face" in next(world.document("x").parent.glob("recall-release1-*.txt")).read_text()
+    world.release("faces", [jane, richard], "Dr B. Researcher", faces=True)
+    world.register(keep_face=says_now)
+    done = withdraw(world.means, jane.id, WithdrawalKind.NO_FACE)
+    assert done.done
+    assert not world.books.consents("memory-2026")[jane.id].consent.face
+    assert not world.finished("5e1e5a").exists()
+    assert world.finished("5e1e5b").exists()
+    assert {one.object: one.state for one in world.haven.jobs.jobs()}["5e1e5a"] is JobState.CANCELLED
+    assert {one.id for one in world.books.releases() if one.state is ReleaseState.RECALLED} == {"faces"}
+    assert "shows the face" in next(world.document("x").parent.glob("recall-faces-*.txt")).read_text()
+    text = told(done)
+    assert "No work made of the scans that was not released is left" in text
+    assert "1 release that may show the face was recalled" in text
+    assert "derived work, a release on its way: every place was swept a second time" in text
 
 
-def test_no_public_recalls_public_releases_alone(world: "World") -> None:
-    """A release to named people stands; one without recipients is public."""
+def test_no_face_of_somebody_who_never_agreed_to_it_changes_nothing(world: "World") -> None:
+    """No face of theirs was kept: others' releases with faces stand, and the receipt claims no destruction."""
+    jane, _ = peopled(world)
+    ann = world.admit("ANN", subject="cccccccc", consent=evolve(AGREED, face=False))
+    world.seal(ann, "5e1e5c", [b"slice of ann"])
+    world.release("faces", [jane, ann], "Dr B. Researcher", faces=True)
+    done = withdraw(world.means, ann.id, WithdrawalKind.NO_FACE)
+    assert done.done
+    assert world.finished("5e1e5c").exists()
+    assert {one.object: one.state for one in world.haven.jobs.jobs()}["5e1e5c"] is JobState.QUEUED
+    assert {one.state for one in world.books.releases()} == {ReleaseState.OUT}
+    text = told(done)
+    assert "Work made of the scans stays: the participant had never agreed to the face" in text
+    assert "No release that may show the face was there to be recalled" in text
+    assert "Verified: nothing had to be removed from the haven, so no place was swept." in text
+
+
+@pytest.mark.parametrize("says_now", [Tier.T0, Tier.T1])
+def test_no_public_recalls_what_left_for_the_public_alone(world: "World", says_now: Tier) -> None:
+    """Whatever the form says now: a release to named people stands."""
     jane, _ = peopled(world)
     world.release("public", [jane])
-    assert withdraw(world.means, jane.id, WithdrawalKind.NO_PUBLIC).done
+    world.register(shared_with=says_now)
+    done = withdraw(world.means, jane.id, WithdrawalKind.NO_PUBLIC)
+    assert done.done
     assert {one.id for one in world.books.releases() if one.state is ReleaseState.RECALLED} == {"public"}
-    assert world.finished("5e1e5a").exists()
+    assert world.finished("5e1e5a").exists() is (says_now is not Tier.T0)  # what waits to be published goes
     assert not world.books.consents("memory-2026")[jane.id].consent.public
+    assert "1 release for the public was recalled" in told(done)
 
 
-def test_in_a_public_project_no_public_also_removes_the_candidate(world: "World") -> None:
-    """What waits to be published holds them no longer."""
+def test_no_public_where_nothing_is_public_claims_no_recall_and_no_sweep(world: "World") -> None:
+    """The receipt says what was done: nothing but that the consent is narrower."""
     jane, _ = peopled(world)
-    world.register(shared_with=Tier.T0)
-    assert withdraw(world.means, jane.id, WithdrawalKind.NO_PUBLIC).done
-    assert not world.finished("5e1e5a").exists()
-    assert {one.id for one in world.books.releases() if one.state is ReleaseState.RECALLED} == {"release1"}
+    text = told(withdraw(world.means, jane.id, WithdrawalKind.NO_PUBLIC))
+    assert "The data will not be shared publicly" in text
+    assert "Work made of the scans stays: the project does not share publicly" in text
+    assert "No release for the public was there to be recalled" in text
+    assert "second time" not in text
+    assert "Destroyed" not in text
+
+
+def test_the_receipt_of_no_future_use_speaks_of_no_recall(world: "World") -> None:
+    """What was released stays, and what was not is gone."""
+    jane, _ = peopled(world)
+    text = told(withdraw(world.means, jane.id, WithdrawalKind.NO_FUTURE_USE))
+    assert "what was released stays.  No work made of the scans that was not released is left" in text
+    assert "recalled" not in text
 
 
 @pytest.mark.parametrize("kind", [WithdrawalKind.NO_FUTURE_USE, WithdrawalKind.NO_FACE])

@@ -34,6 +34,8 @@ def sealed(tmp_path: Path) -> SealedHaven:
                 participants=people,
                 state=ReleaseState.OUT,
                 released_at=NOW,
+                faces=False,
+                public=False,
             )
         )
     return made

@@ -332,6 +332,8 @@ def test_a_delivery_stands_in_the_books_until_it_has_ended(books: DjangoBooks) -
         participants=("ann",),
         state=ReleaseState.GOING,
         released_at=NOW,
+        faces=False,
+        public=True,
         part=".r.0123.part",
     )
     with books.deed():
@@ -361,6 +363,8 @@ def test_a_release_says_whose_data_it_holds(books: DjangoBooks) -> None:
         participants=("bob", "ann"),
         state=ReleaseState.OUT,
         released_at=NOW,
+        faces=True,
+        public=False,
     )
     second = evolve(first, id="r0", participants=("bob",), compare=("r1",), released_at=NOW + timedelta(days=1))
     empty = evolve(first, id="r3", participants=(), released_at=NOW + timedelta(days=2))

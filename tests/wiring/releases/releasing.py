@@ -1,8 +1,11 @@
 """A haven with a candidate of one or two people, and its way out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.wiring.conftest import Place
 
 from fivesafes.core.progress import Silent
@@ -53,3 +56,27 @@ def released_rows(haven: OpenHaven) -> Sequence[KeptRelease]:
 def withdrawn(haven: OpenHaven, kind: WithdrawalKind = WithdrawalKind.FULL) -> Withdrawn:
     """Withdraw the participant with the head."""
     return withdraw(means_of(haven, by="test"), with_head(haven).id, kind)
+
+
+def when(patch: pytest.MonkeyPatch, name: str, happens: Callable[[], object]) -> None:
+    """Let something happen just before a function is called for the first time."""
+    module, _, attribute = name.rpartition(".")
+    owner = _owner(module)
+    real = getattr(owner, attribute)
+    happened: list[object] = []
+
+    def called(*args: object, **kwargs: object) -> object:
+        if not happened:
+            happened.append(True)
+            happens()
+        return real(*args, **kwargs)
+
+    patch.setattr(owner, attribute, called)
+
+
+def _owner(name: str) -> Any:  # noqa: ANN401 - a module or a class
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        module, _, attribute = name.rpartition(".")
+        return getattr(import_module(module), attribute)

@@ -1,16 +1,22 @@
 """Somebody withdraws beside a running release: nothing leaves, and it is told as that, not as a fault of the disk."""
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
+from attrs import evolve
 from tests.wiring.conftest import Place
-from tests.wiring.releases.releasing import PROJECT, WAY, release, released_rows, with_head, withdrawn
+from tests.wiring.releases.releasing import PROJECT, WAY, release, released_rows, when, with_head, withdrawn
+from tests.wiring.test_standing import audited, demanded
 
 from fivesafes.core.errors import TryAgain
 from fivesafes.core.progress import Silent
-from fivesafes.flow.haven.model import ReleaseState
+from fivesafes.flow.haven.model import KeptConsent, KeptProject, ReleaseState
+from fivesafes.output.airlock import Review
+from fivesafes.people.model import Recipient
+from fivesafes.project.model import Consent, Tier
+from fivesafes.setting.model import Attestation
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.process import process_project
 
@@ -20,32 +26,6 @@ HAPPENS_BEFORE = {
     "it is copied": "fivesafes.engines.destinations.delivery.durable",
     "the trail's last line": "fivesafes.flow.release._tell_end",
 }
-
-
-def when(patch: pytest.MonkeyPatch, name: str, happens: Callable[[], object]) -> None:
-    """Let something happen just before a function is called for the first time."""
-    module, _, attribute = name.rpartition(".")
-    owner = _owner(module)
-    real = getattr(owner, attribute)
-    happened: list[object] = []
-
-    def called(*args: object, **kwargs: object) -> object:
-        if not happened:
-            happened.append(True)
-            happens()
-        return real(*args, **kwargs)
-
-    patch.setattr(owner, attribute, called)
-
-
-def _owner(name: str) -> Any:  # noqa: ANN401 - a module or a class
-    from importlib import import_module  # noqa: PLC0415 - only here
-
-    try:
-        return import_module(name)
-    except ModuleNotFoundError:
-        module, _, attribute = name.rpartition(".")
-        return getattr(import_module(module), attribute)
 
 
 def told_of(haven: OpenHaven, subject: str) -> list[str]:
@@ -97,6 +77,99 @@ def test_a_withdrawal_beside_a_processing_leaves_no_report_that_tells_of_the_per
             with pytest.raises(TryAgain, match="withdrew"):
                 process_project(haven, PROJECT, WAY, to=None, progress=Silent())
         assert told_of(haven, subject) == []
+
+
+COPIED = HAPPENS_BEFORE["it is copied"]
+LOOKED = Review(by="Dr A", on=date(2026, 6, 1), candidate="0" * 64)
+NEW_WORD = Attestation(control="x", by="A", on=date(2026, 1, 1), valid_until=date(2027, 1, 1), evidence="seen")
+SOMEBODY = Recipient(name="Dr N", institution="U", account="n", mfa=False, agreement_signed=None, training_on=None)
+FORMS: dict[str, Callable[[KeptProject], KeptProject]] = {
+    "tier": lambda kept: evolve(kept, project=evolve(kept.project, shared_with=Tier.T1)),
+    "approval": lambda kept: evolve(
+        kept, project=evolve(kept.project, approval=evolve(kept.project.approval, number="2026/999"))
+    ),
+    "recipients": lambda kept: evolve(kept, recipients=(SOMEBODY,)),
+    "attestations": lambda kept: evolve(kept, attestations=(NEW_WORD,)),
+    "a review is gone": lambda kept: evolve(kept, reviews=()),
+}
+
+
+def says(haven: OpenHaven, change: Callable[[KeptProject], KeptProject]) -> None:
+    """Change what the project's form says, as ``project add`` does."""
+    with haven.books.deed():
+        haven.books.save_project(change(haven.project(PROJECT)), at=haven.clock())
+
+
+@pytest.mark.parametrize("change", FORMS.values(), ids=FORMS)
+def test_a_form_that_is_changed_beside_a_release_stops_it(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[KeptProject], KeptProject]
+) -> None:
+    """What leaves was judged by what holds when it leaves: nothing is outside, and it is told as that."""
+    with ready.open() as haven:
+        says(haven, lambda kept: evolve(kept, reviews=(LOOKED,)))
+        when(monkeypatch, COPIED, lambda: says(haven, change))
+        with pytest.raises(TryAgain, match="form was changed meanwhile") as told:
+            release(haven, to)
+        assert told.value.exit_code == 75
+        assert "run the same command again" in told.value.fix
+        assert list(to.parent.iterdir()) == []
+        assert released_rows(haven) == []
+
+
+def test_a_look_that_comes_beside_a_release_does_not_stop_it(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes back nothing by which the release was judged."""
+    with ready.open() as haven:
+        when(monkeypatch, COPIED, lambda: says(haven, lambda kept: evolve(kept, reviews=(*kept.reviews, LOOKED))))
+        assert release(haven, to).release == to.name
+
+
+def narrower(haven: OpenHaven, change: Callable[[Consent], Consent]) -> None:
+    """Record a consent that says less, and still allows what is under way."""
+    person = with_head(haven)
+    kept = haven.books.consents(PROJECT)[person.id]
+    with haven.books.deed():
+        haven.books.add_consents(
+            [
+                KeptConsent(
+                    participant=person.id,
+                    consent=change(kept.consent),
+                    evidence_digest="0" * 64,
+                    recorded_at=haven.clock(),
+                )
+            ]
+        )
+
+
+def test_a_consent_that_is_narrowed_beside_a_release_stops_it(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody withdrew, and the work would be allowed; but it was judged by another yes than the one that holds."""
+    with ready.open() as haven:
+        when(monkeypatch, COPIED, lambda: narrower(haven, lambda one: evolve(one, valid_until=date(2026, 12, 31))))
+        with pytest.raises(TryAgain, match="a consent or the approval changed"):
+            release(haven, to)
+        assert list(to.parent.iterdir()) == []
+        assert released_rows(haven) == []
+
+
+def test_a_place_that_may_let_nothing_out_any_more_stops_a_release(
+    ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An audit beside it has found a lack: what it says holds for what has not left yet."""
+    description = ready.path / "haven.toml"
+    description.write_text(description.read_text().replace('tier = "none"', 'tier = "T0"'))
+    name, _ = demanded()
+    with ready.open() as haven:
+        audited(haven)
+        when(monkeypatch, COPIED, lambda: audited(haven, lacking=frozenset({name})))
+        with pytest.raises(TryAgain, match="may let nothing out any more") as told:
+            release(haven, to)
+        assert name in told.value.what
+        assert "setting audit" in told.value.fix
+        assert list(to.parent.iterdir()) == []
+        assert released_rows(haven) == []
 
 
 def test_a_fault_of_the_disk_stays_one(ready: Place, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:

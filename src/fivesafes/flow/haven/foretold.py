@@ -24,8 +24,6 @@ class Foretold:
 
 def foretell_withdrawal(means: Means, person: KeptParticipant, kind: WithdrawalKind) -> Foretold:
     """Say what withdrawing a participant so would destroy and recall."""
-    kept = means.books.project(person.project)
-    assert kept is not None  # noqa: S101 - a participant names its project
     asked = KeptWithdrawal(
         id=0, participant=person.id, project=person.project, kind=kind, requested_at=means.author.clock()
     )
@@ -39,7 +37,7 @@ def foretell_withdrawal(means: Means, person: KeptParticipant, kind: WithdrawalK
         files=sum(one.files for one in series) + len(asides),
         bytes=sum(one.bytes for one in series) + sum(one.bytes for one in asides),
         set_aside=len(asides),
-        releases=tuple(one.id for one in concerned(means, kept, asked)),
+        releases=tuple(one.id for one in concerned(means, asked)),
     )
 
 

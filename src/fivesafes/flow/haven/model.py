@@ -174,6 +174,8 @@ class KeptRelease:
     """One release: manifest digest, destination, who received it, whose data it holds (participants' keyed ids).
 
     ``part`` names a folder beside the destination in which an unfinished copy may lie; empty when there is none.
+    ``faces`` says whether an image left with its face, ``public`` whether it left for everybody: what the form says
+    later changes neither.
     """
 
     id: str
@@ -184,6 +186,8 @@ class KeptRelease:
     participants: tuple[str, ...]
     state: ReleaseState
     released_at: datetime
+    faces: bool
+    public: bool
     compare: tuple[str, ...] = ()
     part: str = ""
 

@@ -10,31 +10,50 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from fivesafes.flow.haven.model import KeptAside, KeptParticipant, KeptProject, KeptRelease, KeptSeries, KeptWithdrawal
+from fivesafes.flow.haven.model import (
+    KeptAside,
+    KeptParticipant,
+    KeptProject,
+    KeptRelease,
+    KeptSeries,
+    KeptWithdrawal,
+    WithdrawalKind,
+)
 from fivesafes.flow.haven.recall import Document
-from fivesafes.flow.haven.shredding import VERIFIED
+from fivesafes.flow.haven.shredding import DERIVED, VERIFIED
 
-_MEANS: Final = {
-    "full": "Originals destroyed, work made of them removed, releases recalled.  Nothing more will be done.",
-    "no-future-use": "Nothing new will be done.  What was released stays; work not released was removed.",
-    "no-face": "The face will be neither kept nor shared.  What may have shown it was removed.",
-    "no-public": "The data will not be shared publicly.  Public releases were recalled.",
+_FROM_NOW_ON: Final = {
+    WithdrawalKind.FULL: "Nothing more will be done with the data",
+    WithdrawalKind.NO_FUTURE_USE: "Nothing new will be done with the data; what was released stays",
+    WithdrawalKind.NO_FACE: "The face will be neither kept nor shared",
+    WithdrawalKind.NO_PUBLIC: "The data will not be shared publicly",
+}
+_CONCERNED: Final = {
+    WithdrawalKind.FULL: "with the data",
+    WithdrawalKind.NO_FACE: "that may show the face",
+    WithdrawalKind.NO_PUBLIC: "for the public",
+}
+_NOT_SWEPT: Final = "nothing had to be removed from the haven, so no place was swept"
+_STAYS: Final = {
+    WithdrawalKind.NO_FACE: "Work made of the scans stays: the participant had never agreed to the face",
+    WithdrawalKind.NO_PUBLIC: "Work made of the scans stays: the project does not share publicly",
 }
 
 
 @frozen(kw_only=True)
 class Ended:
-    """What a withdrawal ended: series whose originals are gone, releases recalled with their notices, files unknown.
+    """What a withdrawal ended: places swept, series whose originals are gone, releases recalled with their notices.
 
     ``set_aside``: files that had been set aside and were known to be the participant's, gone too.
     ``unattributed``: how many files set aside in the project don't say whose they are.
     """
 
-    series: Sequence[KeptSeries]
+    swept: Sequence[str]
     releases: Sequence[KeptRelease]
     notices: Sequence[Document]
-    set_aside: Sequence[KeptAside]
-    unattributed: int
+    series: Sequence[KeptSeries] = ()
+    set_aside: Sequence[KeptAside] = ()
+    unattributed: int = 0
 
 
 def make_receipt(
@@ -44,7 +63,7 @@ def make_receipt(
     return {
         "schema": 1,
         "kind": withdrawal.kind.value,
-        "means": _MEANS[withdrawal.kind.value],
+        "means": _means(withdrawal.kind, ended),
         "project": kept.id,
         "title": kept.project.title,
         "participant": person.id,
@@ -73,8 +92,28 @@ def make_receipt(
         ],
         "notices": [{"name": one.name, "sha256": one.digest} for one in ended.notices],
         "files_set_aside_of_unknown_people": ended.unattributed,
-        "verified": VERIFIED,
+        "verified": f"{', '.join(ended.swept)}: {VERIFIED}" if ended.swept else _NOT_SWEPT,
     }
+
+
+def _means(kind: WithdrawalKind, ended: Ended) -> str:
+    """Say what the withdrawal came to, and nothing that was not done."""
+    said = [_FROM_NOW_ON[kind]]
+    if kind is WithdrawalKind.FULL:
+        said.append(f"The originals of {len(ended.series)} series were destroyed")
+    if DERIVED in ended.swept:
+        said.append("No work made of the scans that was not released is left in the haven")
+    else:
+        said.append(_STAYS[kind])
+    if kind in _CONCERNED:
+        said.append(_recalled(len(ended.releases), _CONCERNED[kind]))
+    return ".  ".join(said) + "."
+
+
+def _recalled(releases: int, what: str) -> str:
+    if not releases:
+        return f"No release {what} was there to be recalled"
+    return f"1 release {what} was recalled" if releases == 1 else f"{releases} releases {what} were recalled"
 
 
 def digest_of(digests: Iterable[str]) -> str:

@@ -17,6 +17,8 @@ from fivesafes.flow.haven.recall import Outbox
 from fivesafes.flow.ports import Deliveries
 
 VERIFIED: Final = "every place was swept a second time, and nothing was found"
+DERIVED: Final = "derived work"
+"""The name under which the sweep of what was made of scans is told."""
 STILL_WRITING: Final = "something came back between two sweeps: a worker was still writing"
 
 

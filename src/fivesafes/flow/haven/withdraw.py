@@ -8,7 +8,7 @@ withdrawal open, and every command of the haven tries again first (``resume_with
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.flow.haven.consent import narrowed, row_digest
@@ -26,7 +26,7 @@ from fivesafes.flow.haven.model import (
 )
 from fivesafes.flow.haven.recall import Document, recall_notices
 from fivesafes.flow.haven.receipt import Ended, digest_of, make_receipt
-from fivesafes.flow.haven.shredding import Means, Reach, Sweep, swept_twice, untraced
+from fivesafes.flow.haven.shredding import DERIVED, Means, Reach, Sweep, swept_twice, untraced
 from fivesafes.project.model import Tier
 
 _MADE_MEANWHILE: Final = "a release was made meanwhile"
@@ -82,7 +82,7 @@ def begin_withdrawal(means: Means, participant: str, kind: WithdrawalKind) -> Ke
             )
         kept = books.project(person.project)
         assert kept is not None  # noqa: S101 - a participant names its project
-        if _sweeps(means, kept, person, asked):
+        if _work_goes(means, kept, asked):
             series = [one.id for one in books.series_of(person.id)]
             means.jobs.cancel([person.id, *series], at=at, why=_WHY)
         books.tell(author.event("withdraw", person.id, "begun", project=person.project, kind=kind.value))
@@ -107,16 +107,18 @@ def _carry_on(means: Means, asked: KeptWithdrawal) -> Withdrawn:
     person, kept = means.books.participant(asked.participant), means.books.project(asked.project)
     assert person is not None  # noqa: S101 - a withdrawal names a participant
     assert kept is not None  # noqa: S101 - and a participant a project
-    if waits_for := swept_twice((("tombstones", means.keys.bury), *_sweeps(means, kept, person, asked))):
+    sweeps = _sweeps(means, kept, person, asked)
+    if waits_for := swept_twice((("tombstones", means.keys.bury), *sweeps)):
         return Withdrawn(withdrawal=asked, waits_for=waits_for)
     if asked.kind is WithdrawalKind.FULL and (waits_for := _forget_name(means, person)):
         return Withdrawn(withdrawal=asked, waits_for=waits_for)
-    releases = concerned(means, kept, asked)
+    releases = concerned(means, asked)
     notices = [
         notice for release in releases for notice in recall_notices(kept, release, asked, subject=person.subject)
     ]
     means.outbox.put(notices)
-    return _finish(means, kept, asked, releases, notices)
+    ended = Ended(swept=[name for name, _ in sweeps], releases=releases, notices=notices)
+    return _finish(means, kept, asked, ended)
 
 
 def _forget_name(means: Means, person: KeptParticipant) -> tuple[str, ...]:
@@ -137,9 +139,7 @@ def _sweeps(
     going = ("a release on its way", lambda: sweep_deliveries(cleaner, participant=person.id))
 
     def forget(reach: Reach) -> tuple[str, Callable[[], int]]:
-        return "derived work", lambda: means.workspaces.forget(
-            kept.id, subject=person.subject, series=series, reach=reach
-        )
+        return DERIVED, lambda: means.workspaces.forget(kept.id, subject=person.subject, series=series, reach=reach)
 
     match asked.kind:
         case WithdrawalKind.FULL:
@@ -149,21 +149,32 @@ def _sweeps(
                 forget(Reach.ALL),
                 going,
             )
-        case WithdrawalKind.NO_FUTURE_USE:
-            return (forget(Reach.UNRELEASED), going)
+        case _:
+            reach = Reach.ALL if asked.kind is WithdrawalKind.NO_FACE else Reach.UNRELEASED
+            goes = (forget(reach),) if _work_goes(means, kept, asked) else ()
+            return (*goes, going) if goes or concerned(means, asked) else ()
+
+
+def _work_goes(means: Means, kept: KeptProject, asked: KeptWithdrawal) -> bool:
+    """Tell whether work that lies in the haven may hold what is taken back; it is made anew without.
+
+    Who ever agreed to the face may stand with it in what an earlier form asked for, whatever the form says now.
+    """
+    match asked.kind:
         case WithdrawalKind.NO_FACE:
-            return (forget(Reach.ALL), going) if _face_was_kept(means, kept, person.id) else ()
+            return _agreed_to_face(means, asked)
         case WithdrawalKind.NO_PUBLIC:
-            return (forget(Reach.UNRELEASED), going) if kept.project.shared_with is Tier.T0 else ()
+            return kept.project.shared_with is Tier.T0
+        case _:
+            return True
 
 
-def _face_was_kept(means: Means, kept: KeptProject, participant: str) -> bool:
-    """Tell whether what was made may show the face: the project keeps faces, and the participant had agreed."""
-    return kept.project.keep_face and any(one.consent.face for one in means.books.consent_history(participant))
+def _agreed_to_face(means: Means, asked: KeptWithdrawal) -> bool:
+    return any(one.consent.face for one in means.books.consent_history(asked.participant))
 
 
-def concerned(means: Means, kept: KeptProject, asked: KeptWithdrawal) -> tuple[KeptRelease, ...]:
-    """Name the releases that must come back; one recalled before for somebody else's sake is recalled anew."""
+def concerned(means: Means, asked: KeptWithdrawal) -> tuple[KeptRelease, ...]:
+    """Name the releases that must come back, by what left; one recalled before for somebody's sake is recalled anew."""
     releases = tuple(means.books.releases(participant=asked.participant))
     match asked.kind:
         case WithdrawalKind.FULL:
@@ -171,35 +182,27 @@ def concerned(means: Means, kept: KeptProject, asked: KeptWithdrawal) -> tuple[K
         case WithdrawalKind.NO_FUTURE_USE:
             return ()
         case WithdrawalKind.NO_FACE:
-            return releases if _face_was_kept(means, kept, asked.participant) else ()
+            return tuple(one for one in releases if one.faces) if _agreed_to_face(means, asked) else ()
         case WithdrawalKind.NO_PUBLIC:
-            public = kept.project.shared_with is Tier.T0
-            return tuple(one for one in releases if public or not one.recipients)
+            return tuple(one for one in releases if one.public)
 
 
-def _finish(
-    means: Means,
-    kept: KeptProject,
-    asked: KeptWithdrawal,
-    releases: Sequence[KeptRelease],
-    notices: Sequence[Document],
-) -> Withdrawn:
+def _finish(means: Means, kept: KeptProject, asked: KeptWithdrawal, ended: Ended) -> Withdrawn:
     """Write the end in one deed: states, recalls, receipt, tombstone; another process may have been quicker."""
     books, full = means.books, asked.kind is WithdrawalKind.FULL
     with books.deed():
         now = next(one for one in books.withdrawals(project=kept.id) if one.id == asked.id)
         if now.done_at is not None:
             return Withdrawn(withdrawal=now)
-        if [one.id for one in concerned(means, kept, asked)] != [one.id for one in releases]:
+        if [one.id for one in concerned(means, asked)] != [one.id for one in ended.releases]:
             return Withdrawn(withdrawal=asked, waits_for=(_MADE_MEANWHILE,))
         person = books.participant(asked.participant)
         assert person is not None  # noqa: S101 - rows of participants stay
         series = [one for one in books.series_of(person.id) if one.state is not SeriesState.SHREDDED] if full else []
         at = means.author.clock()
-        ended = Ended(
+        ended = evolve(
+            ended,
             series=series,
-            releases=releases,
-            notices=notices,
             set_aside=books.asides(kept.id, participant=person.id) if full else (),
             unattributed=sum(one.participant is None for one in books.asides(kept.id)) if full else 0,
         )
@@ -210,7 +213,7 @@ def _finish(
             )
             books.remove_asides(kept.id, [one.address for one in ended.set_aside])
             books.set_participant_state(person.id, ParticipantState.WITHDRAWN)
-        for release in releases:
+        for release in ended.releases:
             books.set_release_state(release.id, ReleaseState.RECALLED)
         books.finish_withdrawal(asked.id, receipt, at=at)
         _tell_end(means, asked, ended, receipt)

@@ -17,7 +17,8 @@ from fivesafes.stores.models import Evidence, Finding, Release, ReleaseMember, S
 
 _DONE: Final = ("status", "input_digest", "output_digest", "engines", "seconds", "done_at")
 _RELEASE: Final = (
-    "id", "project_id", "digest", "destination", "recipients", "state", "released_at", "compare", "part",
+    "id", "project_id", "digest", "destination", "recipients", "state", "released_at", "compare", "part", "faces",
+    "public",
 )  # fmt: skip
 
 
@@ -108,6 +109,8 @@ class Work(Deeds):
             state=release.state.value,
             compare=list(release.compare),
             part=release.part,
+            faces=release.faces,
+            public=release.public,
             released_at=release.released_at,
         )
         ReleaseMember.objects.bulk_create(
@@ -204,4 +207,6 @@ def _release(row: Mapping[str, Any]) -> KeptRelease:
         released_at=row["released_at"],
         compare=tuple(row["compare"]),
         part=row["part"],
+        faces=row["faces"],
+        public=row["public"],
     )

@@ -234,6 +234,8 @@ class Migration(migrations.Migration):
                 ("state", models.CharField(max_length=20)),
                 ("part", models.TextField(default="")),
                 ("compare", models.JSONField(default=list)),
+                ("faces", models.BooleanField()),
+                ("public", models.BooleanField()),
                 ("released_at", models.DateTimeField()),
                 (
                     "project",
