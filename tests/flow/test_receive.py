@@ -3,11 +3,14 @@
 import os
 from pathlib import Path
 
+from pydicom import Dataset, dcmread, dcmwrite
+
 from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Silent
 from fivesafes.data.header.profile import load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.engines.executors.inline import InlineExecutor
+from fivesafes.engines.sources.synthetic import write_series
 from fivesafes.flow.receive import Received, receive
 
 
@@ -39,3 +42,20 @@ def test_links_pipes_and_files_of_other_kinds_are_told(tmp_path: Path) -> None:
 def test_an_empty_folder_gives_nothing(tmp_path: Path) -> None:
     """No files, no series, nothing set aside."""
     assert received(tmp_path) == Received(series=(), set_aside=())
+
+
+def test_a_file_that_is_broken_within_a_sequence_is_set_aside_and_the_rest_goes_on(tmp_path: Path) -> None:
+    """Its outermost level is whole: the length that lies is an element's in an item."""
+    write_series(tmp_path, slices=3, seed=1, matrix=16)
+    first, *others = sorted(tmp_path.rglob("*.dcm"))
+    header, item = dcmread(first), Dataset()
+    item.ReferencedSOPInstanceUID = "1.2.3.4.5.6"
+    header.ReferencedImageSequence = [item]
+    dcmwrite(first, header)
+    content = first.read_bytes()
+    place = content.index(b"1.2.3.4.5.6") - 2  # the length of an explicit UI
+    first.write_bytes(content[:place] + b"\xf0\x7f" + content[place + 2 :])
+    got = received(tmp_path)
+    assert [aside.code for aside in got.set_aside] == ["data.file.truncated"]
+    assert got.set_aside[0].patient == Identifying(str(header.PatientID))
+    assert [len(one.originals) for one in got.series] == [len(others)]

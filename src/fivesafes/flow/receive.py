@@ -11,9 +11,9 @@ from attrs import evolve, field, frozen
 from fivesafes.core.errors import FiveSafesError, TryAgain
 from fivesafes.core.ids import Identifying, SeriesId, SubjectLabel
 from fivesafes.core.progress import Progress
-from fivesafes.data.header.collect import TextCollector
-from fivesafes.data.header.inspect import Instance, SetAside, inspect
-from fivesafes.data.header.part10 import open_data_set
+from fivesafes.data.header.collect import TextCollector, nobodys
+from fivesafes.data.header.inspect import Instance, SetAside, examine, set_aside
+from fivesafes.data.header.malformed import Malformed
 from fivesafes.data.header.profile import Profile, load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FileStatus, SeriesFacts
@@ -157,12 +157,19 @@ def _no_file(path: Path, why: str, code: str) -> SetAside:
 def _look(context: _Folder, job: tuple[int, int]) -> _Seen:
     """Inspect some files in a worker process."""
     profile = load_profile(context.profile)
-    answers = [inspect(path.reveal()) for path in context.files[slice(*job)]]
+    cleaning = nobodys(profile)
+    answers: list[Instance | SetAside] = []
     collectors: dict[str, TextCollector] = {}
-    for answer in answers:
-        if isinstance(answer, Instance):
-            collector = collectors.setdefault(answer.series_uid, TextCollector(profile))
-            collector.add(open_data_set(answer.path.reveal().read_bytes()))
+    for path in context.files[slice(*job)]:
+        answer, data_set = examine(path.reveal())
+        if isinstance(answer, Instance) and data_set is not None:
+            if answer.series_uid not in collectors:
+                collectors[answer.series_uid] = TextCollector(profile, cleaning)
+            try:
+                collectors[answer.series_uid].add(data_set)
+            except Malformed as malformed:  # its outermost level was whole, and one within is not
+                answer = set_aside(path.reveal(), malformed)
+        answers.append(answer)
     texts = {uid: collector.texts() for uid, collector in collectors.items()}
     return _Seen(answers=tuple(answers), texts=Identifying(texts))
 

@@ -27,7 +27,6 @@ from fivesafes.data.header.part10 import DataSet, open_data_set
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import KEY_BYTES, Pseudonyms
 from fivesafes.data.header.texts import CHARACTER_SET, decoded_text
-from fivesafes.data.header.words import Vocabulary
 
 SHORTEST: Final = 3
 """Characters that a text of a listed attribute must have to be looked for; shorter ones stand in any file."""
@@ -51,12 +50,12 @@ _NOBODY: Final = Pseudonyms(bytes(KEY_BYTES), "nobody")
 class TextCollector:
     """Collects over the instances of a series; what it has seen once costs next to nothing again."""
 
-    def __init__(self, profile: Profile) -> None:
-        """Take the profile that says what stays."""
-        self._deidentifier = Deidentifier(profile, _NOBODY)
-        self._listed = frozenset(profile.basic)
-        self._creators = frozenset(profile.creators)
-        self._words = Vocabulary.read(profile.folder / "allow" / "words.txt")
+    def __init__(self, profile: Profile, cleaning: Deidentifier | None = None) -> None:
+        """Take the profile that says what stays, and what ``nobodys`` gave where many series are collected."""
+        self._deidentifier = cleaning or nobodys(profile)
+        self._listed = profile.basic.keys()
+        self._creators = profile.creators.keys()
+        self._words = profile.words
         self._seen: set[tuple[int, bytes]] = set()
         self._seen_kept: set[tuple[int, bytes]] = set()
         self._found: set[str] = set()
@@ -134,6 +133,11 @@ class TextCollector:
 
     def _is_known(self, text: str) -> bool:
         return text.isascii() and bool(self._words.keep_code(text.encode()))
+
+
+def nobodys(profile: Profile) -> Deidentifier:
+    """Give a de-identifier for what stays alone, which several collectors share: it remembers what it has seen."""
+    return Deidentifier(profile, _NOBODY)
 
 
 def _file_meta(data_set: DataSet) -> list[Element]:

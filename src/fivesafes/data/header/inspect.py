@@ -88,20 +88,33 @@ class SetAside:
 
 def inspect(path: Path) -> Instance | SetAside:
     """Read a file once and say what it is; every file has an answer, none raises."""
+    return examine(path)[0]
+
+
+def examine(path: Path) -> tuple[Instance | SetAside, DataSet | None]:
+    """Do as ``inspect`` does, and give the data set of what is readable as well."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
-            return _set_aside(path, not_dicom(), b"")
+            return _set_aside(path, not_dicom(), b""), None
         content = path.read_bytes()
     except OSError:
-        return _set_aside(path, unreadable_file(), b"")
+        return _set_aside(path, unreadable_file(), b""), None
     try:
-        return _instance(path, content)
+        data_set = open_data_set(content)
+        return _instance(path, content, data_set), data_set
     except Malformed as malformed:
-        return _set_aside(path, malformed, content)
+        return _set_aside(path, malformed, content), None
 
 
-def _instance(path: Path, content: bytes) -> Instance | SetAside:
-    data_set = open_data_set(content)
+def set_aside(path: Path, malformed: Malformed) -> SetAside:
+    """Set a file aside whose inner levels turned out to be broken when they were read."""
+    try:
+        return _set_aside(path, malformed, path.read_bytes())
+    except OSError:
+        return _set_aside(path, unreadable_file(), b"")
+
+
+def _instance(path: Path, content: bytes, data_set: DataSet) -> Instance | SetAside:
     found = {element.tag: element for element in data_set.elements()}
     texts = {keyword: plain_text(data_set, found.get(tag)) for keyword, tag in _TAGS.items()}
     if _DIRECTORY_RECORDS in found or texts["SOPClassUID"] == DICOMDIR:

@@ -72,7 +72,7 @@ class Profile:
     """The rules of one profile, by tag; private ones by creator (upper case), group and low byte of the element.
 
     ``fields`` holds, for the vendor's own headers (csa-image, protocol, ge-protocol), what stays of each named field.
-    ``basic`` is PS3.15's table: keyword to (basic action, options).
+    ``basic`` is PS3.15's table: keyword to (basic action, options); ``words`` the inclusion vocabulary of texts.
     """
 
     name: str
@@ -84,6 +84,7 @@ class Profile:
     sop_classes: Mapping[str, SopClass] = field(repr=False)
     fields: Mapping[str, Mapping[str, Clean]] = field(repr=False, eq=False)
     basic: Mapping[str, tuple[str, Mapping[str, str]]] = field(repr=False)
+    words: Vocabulary = field(repr=False)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Cross a process border as a name: the other side loads the same files, and checks that they are the same."""
@@ -125,6 +126,7 @@ def _load(name: str, root: Path) -> Profile:
         sop_classes=_sop_classes(allow / "sop-classes.csv"),
         fields=_fields(allow, known),
         basic=basic,
+        words=known.words,
     )
 
 
