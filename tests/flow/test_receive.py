@@ -2,7 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
+import pytest
 from pydicom import Dataset, dcmread, dcmwrite
 
 from fivesafes.core.ids import Identifying
@@ -11,14 +13,15 @@ from fivesafes.data.header.profile import load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.engines.executors.inline import InlineExecutor
 from fivesafes.engines.sources.synthetic import write_series
+from fivesafes.flow import receive as module
 from fivesafes.flow.receive import Received, receive
 
 
-def received(folder: Path) -> Received:
+def received(folder: Path, executor: InlineExecutor | None = None) -> Received:
     """Receive a folder."""
     return receive(
         Identifying(folder),
-        executor=InlineExecutor(),
+        executor=executor or InlineExecutor(),
         profile=load_profile(),
         pseudonyms=Pseudonyms(bytes(range(32)), "test"),
         progress=Silent(),
@@ -59,3 +62,27 @@ def test_a_file_that_is_broken_within_a_sequence_is_set_aside_and_the_rest_goes_
     assert [aside.code for aside in got.set_aside] == ["data.file.truncated"]
     assert got.set_aside[0].patient == Identifying(str(header.PatientID))
     assert [len(one.originals) for one in got.series] == [len(others)]
+
+
+class _Counting(InlineExecutor):
+    """Counts what it is given."""
+
+    given = 0
+
+    def run_with(self, context: Any, work: Any, jobs: Any, **more: Any) -> Any:  # noqa: ANN401 - passed on
+        """Count, and do it."""
+        self.given += len(jobs)
+        return super().run_with(context, work, jobs, **more)
+
+
+@pytest.mark.parametrize(("files", "handed_over"), [(64, 0), (65, 2)])
+def test_few_files_are_looked_at_here_and_many_by_others(
+    files: int, handed_over: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has its answer either way."""
+    monkeypatch.setattr(module, "FEW", 1)
+    for number in range(files):
+        (tmp_path / f"{number}.txt").write_text(str(number))
+    others = _Counting()
+    assert len(received(tmp_path, others).set_aside) == files
+    assert others.given == handed_over

@@ -24,6 +24,8 @@ from fivesafes.flow.record import SeriesOutcome
 
 CHUNK: Final = 64
 """Files per job: enough that handing over costs little, few enough that progress is seen."""
+FEW: Final = 16
+"""Chunks that are looked at in this process: starting others takes longer than looking at a thousand files."""
 
 
 @frozen(kw_only=True)
@@ -116,7 +118,8 @@ def receive(
     texts: dict[str, set[str]] = defaultdict(set)
     jobs = [(start, min(start + CHUNK, len(files))) for start in range(0, len(files), CHUNK)]
     context = _Folder(files=files, profile=profile.name)
-    for job, seen in executor.run_with(context, _look, jobs):
+    here = ((job, _look(context, job)) for job in jobs)
+    for job, seen in here if len(jobs) <= FEW else executor.run_with(context, _look, jobs):
         if isinstance(seen, FiveSafesError):
             raise seen
         answers += seen.answers
