@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from fivesafes.core.verdict import Verdict, note, refuse
 from fivesafes.setting.controls import load_setting_controls
 from fivesafes.setting.model import Attestation, Basis, Fact, Judged, SettingReport, State
-from fivesafes.setting.policy import judge_audit, lacking, lacking_since, standing, verdict_of
+from fivesafes.setting.policy import (
+    holding_until,
+    judge_audit,
+    lacking,
+    lacking_on,
+    lacking_since,
+    standing,
+    verdict_of,
+)
 
 CONTROLS = load_setting_controls()
 NAMES = ["private_folder", "local_disk", "clock_synchronised", "physical_security", "restore_tested"]
@@ -196,3 +204,33 @@ def test_another_refusal_stops_exports() -> None:
     verdict = lost() + refuse("setting.haven.moved", why="w", fix="f", source="s")
     now = standing(verdict, CONTROLS, since={}, on=TODAY)
     assert (now.exports, now.access) == (False, True)
+
+
+@given(facts=FACTS, words=WORDS, days=st.integers(0, 20))
+def test_what_a_cycle_says_later_is_no_better_than_a_look_at_the_same(
+    facts: list[Fact], words: list[Attestation], days: int
+) -> None:
+    """On each later day, what lacks by the facts and words of today lacks by the cycle of today too."""
+    today = judge_audit(facts, words, CONTROLS, tier="T3", on=TODAY)
+    later = TODAY + timedelta(days=days)
+    past = [one for one in facts if one.at is None or one.at.date() <= TODAY]
+    begun = [one for one in words if one.on <= TODAY]
+    again = judge_audit(past, begun, CONTROLS, tier="T3", on=later)
+    lacks = lacking_on(lacking_since(verdict_of(today), {}, on=TODAY), holding_until(today), on=later)
+    assert set(lacking(verdict_of(again))) <= set(lacks)
+    assert all(since <= later for since in lacks.values())
+
+
+def test_an_answer_lacks_from_the_day_after_its_end() -> None:
+    """A word of ten days, a fact of today that is good for seven: each has its own last day."""
+    report = judge_audit([fact("local_disk", State.YES)], [word("physical_security")], CONTROLS, tier="T3", on=TODAY)
+    until = holding_until(report)
+    assert until == {
+        "local_disk": TODAY + timedelta(days=7),
+        "physical_security": TODAY + timedelta(days=10),
+    }
+    assert lacking_on({}, until, on=TODAY + timedelta(days=7)) == {}
+    assert lacking_on({"x": TODAY}, until, on=TODAY + timedelta(days=8)) == {
+        "x": TODAY,
+        "local_disk": TODAY + timedelta(days=8),
+    }

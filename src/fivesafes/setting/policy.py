@@ -235,6 +235,26 @@ def lacking_since(verdict: Verdict, before: Mapping[str, date], *, on: date) -> 
     return {name: min(before.get(name, on), on) for name in lacking(verdict)}
 
 
+def holding_until(report: SettingReport) -> dict[str, date]:
+    """Say of each demanded control that is met the last day on which what its answer rests on is still believed."""
+    held = {}
+    for one in report.demanded:
+        if one.state is State.YES and one.attestation is not None:
+            held[one.control.name] = one.attestation.valid_until
+        elif one.state is State.YES and one.fact is not None and (day := _day(one.fact)) is not None:
+            held[one.control.name] = day + timedelta(days=one.control.max_age_days)
+    return held
+
+
+def lacking_on(since: Mapping[str, date], until: Mapping[str, date], *, on: date) -> dict[str, date]:
+    """Say what lacks on a later day without another audit: what lacked then, and each answer that has ended.
+
+    An answer that has ended is an unknown from the next day: what an audit would find that had nothing new to go by.
+    """
+    ended = {name: day + timedelta(days=1) for name, day in until.items() if day < on}
+    return {**ended, **since}
+
+
 def standing(
     verdict: Verdict | None, controls: Sequence[SettingControl], *, since: Mapping[str, date], on: date
 ) -> Standing:
