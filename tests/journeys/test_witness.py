@@ -35,6 +35,19 @@ def test_a_trail_made_anew_by_the_owner_of_the_machine_is_found_by_the_witness(h
     assert "anew" in answer.stderr
 
 
+def test_the_audit_calls_a_trail_whole_by_what_a_witness_shows(haven: Haven, tmp_path: Path) -> None:
+    """As people run it: yes while the witness shows the newest checkpoint, no once it has lost it."""
+    assert trail_whole(haven) == "yes"
+    (tmp_path / "elsewhere.txt").unlink()
+    assert trail_whole(haven) == "no"
+
+
+def trail_whole(haven: Haven) -> str:
+    """Audit the setting, and give the answer for the trail."""
+    answer = haven.run("setting", "audit", "--haven", haven.path, "--json")
+    return next(one["state"] for one in answer.json["controls"] if one["control"] == "trail_whole")
+
+
 def _made_anew(state: sqlite3.Connection) -> None:
     """Write the trail again with another actor in its first entry, chained throughout."""
     previous = "0" * 64

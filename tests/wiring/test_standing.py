@@ -17,7 +17,6 @@ from fivesafes.wiring.process import Way, process_project
 from fivesafes.wiring.setting import judge
 from fivesafes.wiring.standing import check_access, check_exports, record_cycle, standing_of
 
-
 ATTESTED: Final = "clock_synchronised"
 """A control of T1 that a person may attest."""
 
@@ -58,7 +57,7 @@ def test_without_an_audit_nothing_leaves_and_nothing_is_opened(make_place: Maker
 
 
 def test_a_met_tier_lets_out_until_its_first_answer_ends(make_place: Maker) -> None:
-    """What is looked at daily is good for the day and the next; then it lacks, and after its grace nothing is opened."""
+    """What is looked at daily is good for the day and the next; then it lacks, and later stops access."""
     place = make_place("T0")
     with place.open() as haven:
         audited(haven)

@@ -7,16 +7,16 @@ from attrs import frozen
 
 from fivesafes.core.errors import FiveSafesError
 from fivesafes.core.progress import Silent
-from fivesafes.core.verdict import Gravity
 from fivesafes.flow.haven.model import ParticipantState
 from fivesafes.people.model import Recipient
 from fivesafes.setting.model import Fact, State
+from fivesafes.setting.trail.ports import WitnessSettings
 from fivesafes.setting.vault.keys import PARTICIPANTS
 from fivesafes.stores.trail import last_of
 from fivesafes.wiring.custodians import verify
 from fivesafes.wiring.found import CUSTODIANS
 from fivesafes.wiring.haven import OpenHaven
-from fivesafes.wiring.trail import verify_haven
+from fivesafes.wiring.trail_facts import trail_whole
 
 SAMPLE: Final = 20
 """Originals that an audit opens, chosen at random."""
@@ -28,6 +28,7 @@ class BooksFacts:
     """Implements ``setting.ports.HavenFacts`` on an open haven."""
 
     haven: OpenHaven
+    witnesses: tuple[WitnessSettings, ...] = ()
 
     def institutional_identity(self) -> Fact:
         """Nobody logs in yet: whoever may run the commands on this machine may."""
@@ -96,17 +97,9 @@ class BooksFacts:
         return self._fact("shredded_withdrawals", State.NO if open_ or left else State.YES, "books and keyring", seen)
 
     def trail_whole(self) -> Fact:
-        """Verify the chain and the haven's own checkpoints; only a witness's checkpoint could prove more."""
-        found = verify_haven(self.haven)
-        if found.verdict.refuses:
-            worst = max(found.verdict.findings, key=lambda one: one.gravity)
-            return self._fact("trail_whole", State.NO, "trail verify", worst.why)
-        if not self.haven.config.witnesses:
-            seen = f"{found.entries} entries are chained; no witness keeps a checkpoint elsewhere"
-            return self._fact("trail_whole", State.UNKNOWN, "trail verify", seen)
-        seen = f"{found.entries} entries, {found.proven} under checkpoints that witnesses keep"
-        state = State.YES if found.verdict.gravity is Gravity.NOTE and found.proven else State.UNKNOWN
-        return self._fact("trail_whole", state, "trail verify", seen)
+        """Verify the chain against what the witnesses show now."""
+        state, seen = trail_whole(self.haven, self.witnesses)
+        return self._fact("trail_whole", state, "trail verify, notes read back from witnesses", seen)
 
     def restore_tested(self) -> Fact:
         """When a restore of this haven was last told in its trail."""

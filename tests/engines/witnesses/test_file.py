@@ -19,6 +19,22 @@ def test_notes_are_appended_each_once(tmp_path: Path, checkpoints: list[SignedCh
     assert list(notes_in((tmp_path / "notes.txt").read_text())) == [one.note for one in checkpoints]
 
 
+def test_what_the_file_holds_is_read_back(tmp_path: Path, checkpoints: list[SignedCheckpoint]) -> None:
+    """Of a share that is there: its notes, or nothing; one that is away can't be read."""
+    witness = FileWitness(path=str(tmp_path / "share" / "notes.txt"))
+    with pytest.raises(TryAgain, match="can't be read"):
+        witness.read_back()
+    (tmp_path / "share").mkdir()
+    assert witness.read_back() == ""
+    for one in checkpoints:
+        witness.send(one)
+    assert list(notes_in(witness.read_back())) == [one.note for one in checkpoints]
+    (tmp_path / "share" / "notes.txt").unlink()
+    (tmp_path / "share" / "notes.txt").mkdir()
+    with pytest.raises(TryAgain):
+        witness.read_back()
+
+
 def test_after_a_short_write_the_whole_note_follows(tmp_path: Path, checkpoints: list[SignedCheckpoint]) -> None:
     """Half a note of a crashed share does not spoil the next."""
     path = tmp_path / "notes.txt"

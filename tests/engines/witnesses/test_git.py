@@ -8,6 +8,7 @@ import pytest
 from fivesafes.core.errors import PolicyInvalid, TryAgain
 from fivesafes.engines.witnesses.git import GitWitness
 from fivesafes.setting.trail.checkpoint import SignedCheckpoint
+from fivesafes.setting.trail.note import notes_in
 
 
 def git(*words: str, at: Path) -> str:
@@ -72,6 +73,27 @@ def test_a_remote_that_is_away_is_tried_again_and_gets_all_it_missed(
     (tmp_path / "away.git").rename(remote)
     witness.send(checkpoints[0])
     assert len(kept(remote)) == 1
+
+
+def test_what_the_remote_keeps_is_read_back_whatever_the_clone_says(
+    tmp_path: Path, remote: Path, clone: Path, checkpoints: list[SignedCheckpoint]
+) -> None:
+    """A commit that never left this machine is no witness; what another clone pushed is fetched."""
+    witness = GitWitness(clone=str(clone))
+    assert witness.read_back() == ""
+    witness.send(checkpoints[0])
+    git("clone", "--quiet", "--branch", "main", str(remote), "other", at=tmp_path)
+    GitWitness(clone=str(tmp_path / "other")).send(checkpoints[1])
+    assert list(notes_in(witness.read_back())) == [one.note for one in checkpoints[:2]]
+    remote.rename(tmp_path / "away.git")
+    with pytest.raises(TryAgain):
+        witness.send(checkpoints[2])
+    with pytest.raises(TryAgain, match="can't be asked"):
+        witness.read_back()
+    (tmp_path / "away.git").rename(remote)
+    assert checkpoints[2].note not in witness.read_back()
+    git("update-ref", "-d", "refs/heads/main", at=remote)
+    assert witness.read_back() == ""
 
 
 def test_no_hook_of_the_clone_runs(tmp_path: Path, clone: Path, checkpoints: list[SignedCheckpoint]) -> None:

@@ -14,6 +14,7 @@ from tests.engines.witnesses.conftest import HOST
 from fivesafes.core.errors import InvalidInput, PolicyInvalid, TryAgain
 from fivesafes.engines.witnesses.object_store import ObjectStoreWitness
 from fivesafes.setting.trail.checkpoint import SignedCheckpoint
+from fivesafes.setting.trail.note import notes_in
 
 pytestmark = pytest.mark.allow_hosts([HOST])
 
@@ -84,6 +85,27 @@ def test_notes_become_objects_that_are_never_overwritten(
     witness.send(checkpoints[0])
 
 
+def test_what_the_store_keeps_is_read_back(
+    endpoint: str, bucket: str, credentials: Path, checkpoints: list[SignedCheckpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under its own prefix; of many, the newest are always among what is read."""
+    witness, other = (
+        ObjectStoreWitness(
+            url=f"s3://{bucket}/{prefix}", endpoint=endpoint, credentials_file=str(credentials), transport="http"
+        )
+        for prefix in ("haven", "other")
+    )
+    assert witness.read_back() == ""
+    for one in checkpoints[:2]:
+        witness.send(one)
+    other.send(checkpoints[2])
+    assert list(notes_in(witness.read_back())) == [one.note for one in checkpoints[:2]]
+    witness.send(checkpoints[2])
+    monkeypatch.setattr("fivesafes.engines.witnesses.object_store._NEWEST", 1)
+    read = list(notes_in(witness.read_back()))
+    assert (len(read), read[0]) == (2, checkpoints[2].note)
+
+
 def test_a_store_that_is_away_or_has_no_such_bucket_is_tried_again(
     endpoint: str, credentials: Path, checkpoints: list[SignedCheckpoint]
 ) -> None:
@@ -95,6 +117,8 @@ def test_a_store_that_is_away_or_has_no_such_bucket_is_tried_again(
         witness = ObjectStoreWitness(url=url, endpoint=at, credentials_file=str(credentials), transport=transport)
         with pytest.raises(TryAgain):
             witness.send(checkpoints[0])
+        with pytest.raises(TryAgain):
+            witness.read_back()
 
 
 def test_a_key_file_of_another_form_is_a_mistake(tmp_path: Path, checkpoints: list[SignedCheckpoint]) -> None:

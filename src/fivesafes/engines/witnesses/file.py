@@ -24,6 +24,16 @@ class FileWitness:
         """Need nothing."""
         return None
 
+    def read_back(self) -> str:
+        """Read the whole file; empty when its folder is there and it is not."""
+        try:
+            if not self._path.exists() and self._path.parent.is_dir():
+                return ""
+            return self._path.read_bytes().decode("utf-8", errors="replace")
+        except OSError as fault:
+            message = f"the witness's file can't be read: {fault.strerror}"
+            raise TryAgain(message, fix="see that the share is mounted, and who may read it") from None
+
     def send(self, checkpoint: SignedCheckpoint) -> None:
         """Append the note.  Raises TryAgain when that can't be done."""
         note = checkpoint.note.encode()

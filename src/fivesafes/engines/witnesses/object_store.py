@@ -1,6 +1,9 @@
 """A second site: an object store (S3 and its like) that takes each checkpoint as a new object and overwrites none."""
 
+import re
+import secrets
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -11,6 +14,9 @@ from fivesafes.setting.trail.checkpoint import SignedCheckpoint
 
 _SECONDS: Final = "20s"
 _RETRIES: Final = timedelta(seconds=30)
+_NOTE: Final = re.compile(r"[0-9]{12}\.txt")
+_NEWEST: Final = 100
+_AT_ONCE: Final = 8
 _INSTALL: Final = "pip install 'fivesafes[s3]'"
 
 
@@ -63,6 +69,29 @@ class ObjectStoreWitness:
             raise TryAgain(
                 message, fix="see url, endpoint and credentials of this witness, and that it is up"
             ) from None
+
+    def read_back(self) -> str:
+        """Read the notes there: of many, the newest and as many others at random, which an alteration can't foresee."""
+        if (missing := self.missing()) is not None:
+            message = "the witness in an object store can't be read here"
+            raise EngineMissing(message, fix=missing)
+        import obstore  # noqa: PLC0415 - as above
+        from obstore.exceptions import BaseError  # noqa: PLC0415 - as above
+
+        try:
+            store = self._store()
+            listed = [str(one["path"]) for page in obstore.list(store) for one in page]
+            names = sorted(name for name in listed if _NOTE.fullmatch(name))
+            older = names[:-_NEWEST]
+            chosen = names[-_NEWEST:] + secrets.SystemRandom().sample(older, min(len(older), _NEWEST))
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                notes = list(pool.map(lambda name: bytes(obstore.get(store, name).bytes()), chosen))
+        except (BaseError, OSError, ValueError) as fault:
+            message = f"the object store can't be read: {type(fault).__name__}"
+            raise TryAgain(
+                message, fix="see url, endpoint and credentials of this witness, and that it is up"
+            ) from None
+        return "\n".join(note.decode("utf-8", errors="replace") for note in notes)
 
     def _compare(self, there: bytes, note: bytes) -> None:
         if there != note:

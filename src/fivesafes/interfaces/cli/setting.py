@@ -88,12 +88,14 @@ def _at_haven(
     haven: Path, declared: "Declaration", words: "Sequence[Attestation]", *, tier: str | None, on: datetime | None
 ) -> "tuple[SettingReport, tuple[Fact, ...]]":
     """Look at a haven, its books too, and keep the result as a cycle of its audit."""
-    from fivesafes.wiring import setting  # noqa: PLC0415 - help stays quick
+    from fivesafes.interfaces.forms.witnesses import read_witnesses  # noqa: PLC0415 - help stays quick
+    from fivesafes.wiring import setting  # noqa: PLC0415 - as above
     from fivesafes.wiring.haven_facts import BooksFacts  # noqa: PLC0415 - as above
     from fivesafes.wiring.standing import UNENFORCED, record_cycle  # noqa: PLC0415 - as above
 
     with tended(haven) as opened:
-        seen = setting.look_at(declared, haven=haven, books=BooksFacts(opened))
+        books = BooksFacts(opened, read_witnesses(opened.config.witnesses))
+        seen = setting.look_at(declared, haven=haven, books=books)
         own = _TIER if opened.config.tier == UNENFORCED else opened.config.tier
         report = setting.judge(seen, words, tier=tier or own, on=_day(on))
         if on is None:

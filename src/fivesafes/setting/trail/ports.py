@@ -1,7 +1,7 @@
 """What the trail needs from outside: somebody who keeps its checkpoints where nobody here can reach them."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
@@ -20,6 +20,18 @@ class Witness(Protocol):
         """Hand a checkpoint over; when it returns, the witness has it.
 
         Raises TryAgain when the witness can't be reached now, PolicyInvalid when its settings can't work.
+        """
+
+
+@runtime_checkable
+class ReadableWitness(Protocol):
+    """A witness that can also be asked what it keeps: a file, a repository, a store; mail and syslog can't be."""
+
+    def read_back(self) -> str:
+        """Give what it keeps, read now from where it keeps it: a text with notes in it, of other trails too.
+
+        Empty when the place can be reached and holds nothing.  Raises TryAgain when it can't be reached now,
+        PolicyInvalid when its settings can't work.
         """
 
 
