@@ -1,6 +1,7 @@
 """The private folders of a run: alone, private, and a scratch that outlives nobody."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fivesafes.core.errors import TryAgain, UsageMistake
-from fivesafes.stores.workshop import opened
+from fivesafes.stores.workshop import no_core_dumps, opened
 
 
 @pytest.fixture
@@ -84,3 +85,13 @@ def test_an_output_folder_that_can_t_be_made_is_named(tmp_path: Path, scans: Pat
     (tmp_path / "out").write_text("a file")
     with pytest.raises(UsageMistake, match="--out"), opened(tmp_path / "out", source=scans):
         pass
+
+
+def test_crashes_are_neither_written_nor_handed_to_a_collector() -> None:
+    """One byte where that is allowed: with 0 the kernel still pipes a crash to apport and its like."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    try:
+        no_core_dumps()
+        assert resource.getrlimit(resource.RLIMIT_CORE) == (0 if hard == 0 else 1, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))

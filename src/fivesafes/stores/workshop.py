@@ -35,8 +35,13 @@ for _ in range(100):
 
 
 def no_core_dumps() -> None:
-    """Keep the system from writing scans and keys to disk in clear when a process crashes."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    """Keep the system from writing scans and keys to disk in clear when a process crashes.
+
+    One byte, where that is allowed: it is too small for a file as 0 is, and the one limit with which Linux starts no
+    program that collects crashes either (a pipe in core_pattern; fs/coredump.c).
+    """
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (0 if hard == 0 else 1, hard))
 
 
 @contextlib.contextmanager

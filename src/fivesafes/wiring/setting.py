@@ -17,7 +17,7 @@ from fivesafes.engines.reporters.setting import page_of
 from fivesafes.setting import facts as facts_file
 from fivesafes.setting.audit.everything import collect_all
 from fivesafes.setting.audit.look import Look
-from fivesafes.setting.audit.machine import Machine
+from fivesafes.setting.audit.machine import Machine, core_limit
 from fivesafes.setting.controls import load_setting_controls
 from fivesafes.setting.keyring import keys_folder
 from fivesafes.setting.model import Attestation, Declaration, Fact, Judged, SettingReport, State
@@ -59,6 +59,17 @@ class InstalledPrograms:
         return None if strange else Path(found)
 
 
+def as_found() -> Machine:
+    """Give this machine as it is before a haven is opened: that sets a umask and a limit of its own."""
+    limit = core_limit()
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        status = ""
+    umask = next((int(line.split()[1], 8) for line in status.splitlines() if line.startswith("Umask:")), None)
+    return Machine(programs=InstalledPrograms(), core_limit=lambda: limit, own_umask=umask)
+
+
 def look_at(
     declared: Declaration, *, haven: Path | None, machine: Machine | None = None, books: HavenFacts | None = None
 ) -> tuple[Fact, ...]:
@@ -68,7 +79,7 @@ def look_at(
         raise UsageMistake(message, fix="give the folder that `fivesafes init` made")
     data = (*((haven,) if haven is not None else ()), *declared.data_folders)
     look = Look(
-        machine=machine or Machine(programs=InstalledPrograms()),
+        machine=machine or as_found(),
         data=tuple(folder.absolute() for folder in data),
         keys=(keys_folder().absolute(),),
         temp=Path(tempfile.gettempdir()).absolute(),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.databases import HavenDatabase
+from tests.journeys.havens import Haven
 
 from fivesafes.core.event import utc_now
 from fivesafes.interfaces.cli.setting import command
@@ -109,9 +112,9 @@ def test_mistakes_are_answered(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["facts.json"]
 
 
-def audited(folder: Path, **environment: str) -> tuple[dict[str, str], float]:
+def audited(folder: Path, *, habits: str = "", **environment: str) -> tuple[dict[str, str], float]:
     """Audit this machine in a process of its own; give the states and the seconds."""
-    program = "from fivesafes.interfaces.cli.setting import command; command()"
+    program = f"import os, resource; {habits}\nfrom fivesafes.interfaces.cli.setting import command; command()"
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", program, "audit", "--haven", str(folder), "--tier", "T3", "--json"],
@@ -150,3 +153,18 @@ def test_this_machine_is_looked_at_with_its_programs(tmp_path: Path) -> None:
     assert set(states) == {row.name for row in ROWS}
     assert states["private_folder"] == "no"
     assert seconds < 15
+
+
+def test_habits_are_those_before_a_haven_was_opened(tmp_path: Path) -> None:
+    """Opening one sets a umask and a limit for this process alone: what else the account makes is as it was."""
+    made = Haven(folder=tmp_path, database=HavenDatabase(kind="sqlite", config={}, named="sqlite")).made()
+    keys = {"FIVESAFES_KEYS": str(made.keys)}
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    if hard != 0:
+        loose = "os.umask(0o022); resource.setrlimit(resource.RLIMIT_CORE, (4096, -1))".replace("-1", str(hard))
+        states, _ = audited(made.path, habits=loose, **keys)
+        assert (states["umask_private"], states["no_core_dumps"]) == ("no", "no")
+    states, _ = audited(made.path, habits="os.umask(0o022)", **keys)
+    assert states["umask_private"] == "no"
+    states, _ = audited(made.path, habits="os.umask(0o077)", **keys)
+    assert states["umask_private"] == "yes"

@@ -81,6 +81,7 @@ FILES: Mapping[str, str] = {
     "proc/77/cmdline": "/usr/bin/python3\0/usr/bin/fivesafes\0worker\0",
     "proc/77/comm": "python3\n",
     "proc/77/status": GOOD_STATUS,
+    "proc/77/limits": "Limit  Soft Limit  Hard Limit  Units\nMax core file size        0        0        bytes\n",
     "proc/77/environ": "PATH=/bin\0",
     "proc/net/tcp": SOCKETS + ON_TUNNEL + LOOPBACK,
     "proc/net/udp": SOCKETS,

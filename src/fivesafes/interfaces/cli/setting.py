@@ -93,9 +93,10 @@ def _at_haven(
     from fivesafes.wiring.haven_facts import BooksFacts  # noqa: PLC0415 - as above
     from fivesafes.wiring.standing import UNENFORCED, record_cycle  # noqa: PLC0415 - as above
 
+    machine = setting.as_found()  # before the haven is opened, which makes this process more private than it came
     with tended(haven) as opened:
         books = BooksFacts(opened, read_witnesses(opened.config.witnesses))
-        seen = setting.look_at(declared, haven=haven, books=books)
+        seen = setting.look_at(declared, haven=haven, machine=machine, books=books)
         own = _TIER if opened.config.tier == UNENFORCED else opened.config.tier
         report = setting.judge(seen, words, tier=tier or own, on=_day(on))
         if on is None:

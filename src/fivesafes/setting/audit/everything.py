@@ -39,7 +39,7 @@ COLLECTORS: Final[dict[str, Collector]] = {
     "dependencies_audited": upkeep.dependencies_audited,
     "hardening_scanned": upkeep.hardening_scanned,
     "benchmark_passed": upkeep.benchmark_passed,
-    "no_core_dumps": place.no_core_dumps,
+    "no_core_dumps": processes.no_core_dumps,
     "no_crash_collector": place.no_crash_collector,
     "umask_private": processes.umask_private,
     "private_temp": processes.private_temp,

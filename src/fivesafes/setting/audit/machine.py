@@ -88,6 +88,7 @@ class Machine:
     programs: Programs = field(factory=NoPrograms)
     clock: Callable[[], ClockState | None] = kernel_clock
     core_limit: Callable[[], int | None] = core_limit
+    own_umask: int | None = None  # as it was before this program set its own; None: /proc tells
     connects: Callable[[str, int, float], bool] = connects
     now: Clock = utc_now
 

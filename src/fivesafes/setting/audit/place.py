@@ -2,12 +2,14 @@
 
 import os
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from fivesafes.setting.audit.look import Found, Look, no, unknown, worst, yes
+from fivesafes.setting.model import State
 
 _OTHERS: Final = 0o077
 _ENTER: Final = 0o011
@@ -82,30 +84,58 @@ def keys_apart(look: Look) -> Found:
     return yes(how, "the key folder lies outside data and backup")
 
 
+_TOO_SMALL: Final = {0, 1}
+"""Limits under which the kernel writes no file: no core is smaller than a page."""
+_NO_COLLECTOR: Final = 1
+"""The one limit with which the kernel starts no collector either (fs/coredump.c)."""
+
+
 def no_core_dumps(look: Look) -> Found:
-    """Look how large a core dump of this process may be."""
-    how = "resource limit"
+    """Look how large a core dump of this process may be, and whether a limit holds back what it is given to."""
     limit = look.machine.core_limit()
     if limit is None:
-        return unknown(how, "no such limit on this system")
-    return yes(how, "off") if limit == 0 else no(how, "on")
+        return unknown("resource limit", "no such limit on this system")
+    return dumps_under(look, limit)
 
 
-_COLLECTORS: Final = ("systemd-coredump",)
+def dumps_under(look: Look, limit: int) -> Found:
+    """Judge a process's limit of core dumps; -1 is none.  A program that collects them is given them whatever it is."""
+    how = f"resource limit, {_PATTERN}"
+    told = look.machine.path(_PATTERN).exists()
+    if not told and sys.platform == "linux":
+        return unknown(how, "where crashes are sent is not told")
+    pattern = look.machine.text(_PATTERN).strip() if told else ""
+    if not pattern.startswith(_COLLECTED):
+        return yes(how, "off") if limit in _TOO_SMALL else no(how, "on")
+    if limit == _NO_COLLECTOR and pattern.startswith("|"):
+        return yes(how, "off, for collectors too")
+    collected = no_crash_collector(look)
+    if collected.state is State.YES:
+        return yes(how, collected.seen)
+    return no(how, f"{collected.seen}, which a limit of {limit} does not hold back")
+
+
+_PATTERN: Final = "/proc/sys/kernel/core_pattern"
+_COLLECTED: Final = ("|", "@")  # a program, or (since Linux 6.16) a socket
+_COLLECTORS: Final = ("systemd-coredump", "coredump")
 
 
 def no_crash_collector(look: Look) -> Found:
     """Look where the kernel sends the memory of crashed processes, whatever their limits."""
-    how = "/proc/sys/kernel/core_pattern"
-    pattern = look.machine.text(how).strip()
-    if not pattern.startswith("|"):
-        return yes(how, "no program collects it; limits decide")
-    program = Path(pattern[1:].split()[0] if pattern[1:].split() else "").name
+    pattern = look.machine.text(_PATTERN).strip()
+    if not pattern.startswith(_COLLECTED):
+        return yes(_PATTERN, "no program collects it; limits decide")
+    program = _program(pattern)
     if program in {"false", "true"}:
-        return yes(how, "thrown away")
+        return yes(_PATTERN, "thrown away")
     if program in _COLLECTORS and _stores_nothing(look):
-        return yes(f"{how}, coredump.conf", "systemd-coredump stores nothing")
-    return no(how, f"given to {program or 'a program'}")
+        return yes(f"{_PATTERN}, coredump.conf", "systemd-coredump stores nothing")
+    return no(_PATTERN, f"given to {program or 'a program'}")
+
+
+def _program(pattern: str) -> str:
+    words = pattern.lstrip("|@").split()
+    return Path(words[0]).name if words else ""
 
 
 def _stores_nothing(look: Look) -> bool:

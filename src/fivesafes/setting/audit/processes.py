@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from fivesafes.setting.audit import place
 from fivesafes.setting.audit.disks import mount_of, mounts
 from fivesafes.setting.audit.look import Found, Look, NotSeen, no, unknown, worst, yes
 from fivesafes.setting.audit.machine import Machine
@@ -98,8 +99,9 @@ def _processes(look: Look) -> list[int | str]:
 
 def umask_private(look: Look) -> Found:
     """Look at the umask of this process and of each service."""
-    how = "Umask in /proc/PID/status"
-    return worst([_umask(_status(look.machine, process), how) for process in _processes(look)])
+    how, own = "Umask in /proc/PID/status", look.machine.own_umask
+    parts = [_umask(_status(look.machine, pid), how) for pid in services(look)]
+    return worst([_umask(_status(look.machine, "self"), how) if own is None else _private(own, how), *parts])
 
 
 def _umask(status: Mapping[str, str], how: str) -> Found:
@@ -107,7 +109,32 @@ def _umask(status: Mapping[str, str], how: str) -> Found:
         mask = int(status["Umask"], 8)
     except (KeyError, ValueError):
         return unknown(how, "the kernel does not tell the umask")
+    return _private(mask, how)
+
+
+def _private(mask: int, how: str) -> Found:
     return (yes if mask & _UMASK == _UMASK else no)(how, f"umask {mask:04o}")
+
+
+def no_core_dumps(look: Look) -> Found:
+    """Look at the limit of this process and, where processes can be seen, of each service."""
+    own = place.no_core_dumps(look)
+    try:
+        running = services(look)
+    except NotSeen:  # it is asked of this process; the services' are looked at beside
+        return own
+    return worst([own, *(_core_limit(look, pid) for pid in running)])
+
+
+def _core_limit(look: Look, pid: int) -> Found:
+    how = "/proc/PID/limits"
+    try:
+        found = re.search(r"^Max core file size +(\S+)", look.machine.text(f"/proc/{pid}/limits"), re.MULTILINE)
+    except PermissionError:
+        found = None
+    if found is None or not (found[1].isdecimal() or found[1] == "unlimited"):
+        return unknown(how, "the limits of a service can't be read")
+    return place.dumps_under(look, int(found[1]) if found[1].isdecimal() else -1)
 
 
 def private_temp(look: Look) -> Found:
