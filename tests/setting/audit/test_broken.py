@@ -169,6 +169,23 @@ LISTS = "var/lib/apt/lists/example.org_debian-security_dists_x-security_InReleas
 INST = "Inst libx [1.0] (1.1 Debian-Security:12/stable-security [amd64])\n1 upgraded, 0 newly installed, 0 to remove"
 ACCEPT_ALL = rule("input", {"accept": None})
 JUMP = {"chain": {"family": "inet", "table": "f", "name": "all"}}
+OPEN = {**INPUT, "policy": "accept"}
+CT_STATE = {"ct": {"key": "state"}}
+STRANGE: dict[str, dict[str, object]] = {
+    "connection count": {"ct count": {"val": 20, "inv": True}},
+    "a meter": {"set": {"op": "add", "elem": {"val": 1, "stmt": [{"limit": {"rate": 10, "inv": True}}]}, "set": "@m"}},
+    "xt": {"xt": {"type": "match", "name": "hashlimit"}},
+    "a rate": {"limit": {"rate": 4, "per": "second"}},
+    "a quota": {"quota": {"val": 1}},
+    "new ones": {"match": {"op": "in", "left": CT_STATE, "right": "new"}},
+    "another interface": match("iifname", "eth0"),
+    "all but one": match("saddr", "192.0.2.1", "!=", kind="ip"),
+    "our address": match("daddr", "192.0.2.1", kind="ip"),
+    "all ports": match("dport", {"range": [0, 65535]}, kind="tcp"),
+    "all of TCP": match("l4proto", "tcp"),
+    "a set that is not there": match("saddr", "@gone", kind="ip"),
+    "never heard of": {"osf": {"key": "name"}},
+}
 DORMANT = {"table": {"family": "inet", "name": "f", "flags": ["dormant"]}}
 
 BROKEN: list[tuple[str, str, Break, State]] = [
@@ -209,12 +226,32 @@ BROKEN: list[tuple[str, str, Break, State]] = [
     ("firewall_default_drop", "IPv4 alone", both(
         write("proc/net/if_inet6", "x"), rules({"chain": {**INPUT, "family": "ip"}})), NO),
     ("firewall_default_drop", "accepts all first", rules({"chain": INPUT}, ACCEPT_ALL), NO),
-    ("firewall_default_drop", "accepts every address", rules(
-        {"chain": INPUT}, rule("input", match("saddr", prefix("::", 0), kind="ip6"), {"accept": None})), NO),
+    ("firewall_default_drop", "accepts every address", both(write("proc/net/if_inet6", "x"), rules(
+        {"chain": INPUT}, rule("input", match("saddr", prefix("::", 0), kind="ip6"), {"accept": None}))), NO),
     ("firewall_default_drop", "jumps to accept", rules(
         {"chain": INPUT}, JUMP, rule("input", {"jump": {"target": "all"}}), rule("all", {"accept": None})), NO),
     ("firewall_default_drop", "dormant", rules(DORMANT, {"chain": INPUT}), NO),
     ("firewall_default_drop", "forward hook", rules({"chain": {**INPUT, "hook": "forward"}}), NO),
+    ("firewall_default_drop", "accepts both protocols", rules(
+        {"chain": INPUT}, rule("input", match("nfproto", {"set": ["ipv4", "ipv6"]}), {"accept": None})), NO),
+    ("firewall_default_drop", "accepts every half", rules({"chain": INPUT}, rule("input", match(
+        "saddr", {"set": [prefix("0.0.0.0", 1), prefix("128.0.0.0", 1)]}, kind="ip"), {"accept": None})), NO),  # noqa: S104
+    ("firewall_default_drop", "returns before its drop", rules(
+        {"chain": OPEN}, rule("input", {"return": None}), rule("input", {"drop": None})), NO),
+    ("firewall_default_drop", "goes away before its drop", rules(
+        {"chain": OPEN}, JUMP, rule("input", {"goto": {"target": "all"}}), rule("input", {"drop": None})), NO),
+    *(("firewall_default_drop", f"drops some: {name}", rules(
+        {"chain": OPEN}, rule("input", one, {"drop": None})), NO) for name, one in STRANGE.items()),
+    *(("firewall_default_drop", f"accepts whom: {name}", rules(
+        {"chain": INPUT}, rule("input", one, {"accept": None})), UNKNOWN) for name, one in STRANGE.items()),
+    ("firewall_default_drop", "maps everybody to accept", rules({"chain": INPUT}, rule("input", {"vmap": {
+        "key": CT_STATE, "data": {"set": [["new", {"accept": None}]]}}})), UNKNOWN),
+    ("firewall_default_drop", "a program decides", rules(
+        {"chain": INPUT}, rule("input", {"queue": {"num": 1}})), UNKNOWN),
+    ("firewall_default_drop", "jumps to strange accept", rules({"chain": INPUT}, JUMP, rule(
+        "input", {"xt": None}, {"jump": {"target": "all"}}), rule("all", {"accept": None})), UNKNOWN),
+    ("firewall_default_drop", "doubt before a drop", rules({"chain": OPEN}, rule(
+        "input", {"xt": None}, {"accept": None}), rule("input", {"drop": None})), UNKNOWN),
     ("firewall_default_drop", "older iptables", both(
         rules(), write("proc/net/ip_tables_names", "filter\n")), UNKNOWN),
     ("listeners_declared", "IPv4", write("proc/net/tcp", SOCKETS + ANYWHERE), NO),
@@ -253,6 +290,11 @@ BROKEN: list[tuple[str, str, Break, State]] = [
     ("tunnel_fails_shut", "accepted before", rules({"chain": OUTPUT}, rule("output", {"accept": None}), SHUT), NO),
     ("tunnel_fails_shut", "drops the tunnel", rules({"chain": OUTPUT}, rule(
         "output", match("oifname", "wg0"), match("daddr", prefix("10.20.0.0", 16), kind="ip"), {"drop": None})), NO),
+    *(("tunnel_fails_shut", f"drops some: {name}", rules({"chain": OUTPUT}, rule(
+        "output", match("oifname", "wg0", "!="), match("daddr", prefix("10.20.0.0", 16), kind="ip"), one,
+        {"drop": None})), NO) for name, one in STRANGE.items() if "match" not in one),
+    ("tunnel_fails_shut", "goes elsewhere before", rules(
+        {"chain": OUTPUT}, JUMP, rule("output", {"jump": {"target": "all"}}), SHUT), UNKNOWN),
     ("tunnel_fails_shut", "dormant", rules(DORMANT, {"chain": OUTPUT}, SHUT), NO),
     ("tunnel_fails_shut", "input chain", rules({"chain": {**OUTPUT, "hook": "input"}}, SHUT), NO),
     ("metadata_unreachable", "answers", lambda made: made.machine(connects=lambda *_: True), NO),
@@ -371,8 +413,19 @@ GOOD_TOO: list[tuple[str, str, Break]] = [
     ("firewall_default_drop", "reject at the end", rules(
         {"chain": {**INPUT, "policy": "accept"}}, rule("input", match("iifname", "lo"), {"accept": None}),
         rule("input", {"counter": {}}, {"reject": {}}))),
-    ("firewall_default_drop", "a limited accept", rules(
-        {"chain": INPUT}, rule("input", {"limit": {"rate": 4}}, {"accept": None}))),
+    ("firewall_default_drop", "rules as people write them", rules(
+        {"chain": INPUT}, {"chain": {"family": "inet", "table": "f", "name": "world"}},
+        {"set": {"name": "ours", "elem": [prefix("192.0.2.0", 24)]}},
+        rule("input", {"vmap": {"key": CT_STATE, "data": {"set": [
+            ["established", {"accept": None}], ["related", {"accept": None}], ["invalid", {"drop": None}]]}}}),
+        rule("input", match("iifname", "lo"), {"counter": {}}, {"accept": None}),
+        rule("input", {"match": {"op": "in", "left": CT_STATE, "right": ["established", "related"]}}, {"accept": None}),
+        rule("input", match("saddr", "@ours", kind="ip"), {"accept": None}),
+        rule("input", match("l4proto", {"set": ["icmp", "ipv6-icmp"]}), {"accept": None}),
+        rule("input", {"jump": {"target": "world"}}),
+        rule("world", match("dport", {"set": [22, {"range": [8000, 8010]}]}, kind="tcp"), {"log": None},
+             {"accept": None}),
+        rule("world", {"return": None}), rule("input", match("iifname", "wg0"), {"accept": None}))),
     ("tunnel_fails_shut", "named set",
         rules({"chain": OUTPUT}, {"set": {"name": "far", "elem": [prefix("10.0.0.0", 8)]}}, rule(
         "output", match("daddr", "@far", kind="ip"), match("oifname", {"set": ["lo", "wg0"]}, "!="), {"reject": {}}))),

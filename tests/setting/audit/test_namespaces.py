@@ -46,9 +46,17 @@ table inet f {
  }
 }
 """
+OPEN = GOOD.replace("policy drop", "policy accept").replace('iifname "lo" accept', "END")
+OPEN = OPEN.replace("table inet f {", "table inet f {\n set m { type ipv4_addr; size 128; flags dynamic; }")
 ROUTE = "ip route add blackhole 10.20.0.0/16 metric 4000"
 TUNNEL = "ip link add wg0 type veth peer name wg1 && ip link set wg1 up"
 TUNNEL += " && ip addr add 10.8.0.1/24 dev wg0 && ip link set wg0 up"
+HANDWRITTEN = """
+  ct state vmap { established : accept, related : accept, invalid : drop }
+  iifname vmap { lo : accept, wg0 : accept }
+  meta l4proto { icmp, ipv6-icmp } limit rate 4/second accept
+  ip6 saddr fe80::/10 icmpv6 type { nd-neighbor-solicit, nd-router-advert } accept
+  ip saddr . tcp dport { 192.0.2.1 . 22, 192.0.2.2 . 443 } counter log prefix \"in\" accept"""
 CASES = {
     "whole": (GOOD, ROUTE, "10.8.0.1", "", {}),
     "no rules": ("", ROUTE, "10.8.0.1", "", {"firewall_default_drop": "no", "tunnel_fails_shut": "no"}),
@@ -56,6 +64,17 @@ CASES = {
         GOOD.replace("policy drop", "policy accept"), ROUTE, "10.8.0.1", "", {"firewall_default_drop": "no"}),
     "accept all": (
         GOOD.replace('iifname "lo" accept', "accept"), ROUTE, "10.8.0.1", "", {"firewall_default_drop": "no"}),
+    "counts connections": (OPEN.replace("END", "ct count over 20 drop"), ROUTE, "10.8.0.1", "",
+        {"firewall_default_drop": "no"}),
+    "meters": (OPEN.replace("END", "add @m { ip saddr limit rate over 10/second } drop"), ROUTE, "10.8.0.1", "",
+        {"firewall_default_drop": "no"}),
+    "accepts both protocols": (
+        GOOD.replace('iifname "lo" accept', "meta nfproto { ipv4, ipv6 } accept"), ROUTE, "10.8.0.1", "",
+        {"firewall_default_drop": "no"}),
+    "accepts new ones": (
+        GOOD.replace('iifname "lo" accept', "ct state new accept"), ROUTE, "10.8.0.1", "",
+        {"firewall_default_drop": "unknown"}),
+    "as people write": (GOOD.replace('iifname "lo" accept', HANDWRITTEN), ROUTE, "10.8.0.1", "", {}),
     "IPv4 alone": (GOOD.replace("inet f", "ip f"), ROUTE, "10.8.0.1", "", {"firewall_default_drop": "no"}),
     "no route": (GOOD, "true", "10.8.0.1", "", {"tunnel_fails_shut": "no"}),
     "no output rule": (GOOD.replace("10.20.", "10.21."), ROUTE, "10.8.0.1", "", {"tunnel_fails_shut": "no"}),

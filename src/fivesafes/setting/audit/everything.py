@@ -9,7 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from fivesafes.core.errors import FiveSafesError
-from fivesafes.setting.audit import boundary, disks, place, processes, transit, upkeep
+from fivesafes.setting.audit import boundary, disks, firewall, place, processes, transit, upkeep
 from fivesafes.setting.audit.books import BOOKS, from_books
 from fivesafes.setting.audit.look import Collector, Look, seen
 from fivesafes.setting.model import Fact, State
@@ -25,7 +25,7 @@ COLLECTORS: Final[dict[str, Collector]] = {
     "encrypted_backup": disks.encrypted_backup,
     "local_disk": disks.local_disk,
     "keys_apart": place.keys_apart,
-    "firewall_default_drop": boundary.firewall_default_drop,
+    "firewall_default_drop": firewall.firewall_default_drop,
     "listeners_declared": boundary.listeners_declared,
     "boundary_from_outside": boundary.boundary_from_outside,
     "endpoints_tls": transit.endpoints_tls,

@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from fivesafes.setting.audit.boundary import nft_version, open_sockets, ruleset
+from fivesafes.setting.audit.boundary import open_sockets
+from fivesafes.setting.audit.firewall import PASSING, base_chains, nft_version, rules_of, ruleset
 from fivesafes.setting.audit.look import Found, Look, NotSeen, asked, no, unknown, worst, yes
-from fivesafes.setting.model import Endpoint, Tunnel
+from fivesafes.setting.model import Endpoint, State, Tunnel
 
 _HANDSHAKE_SECONDS: Final = 3.0
 _LIVES: Final = timedelta(days=30)
@@ -21,6 +22,8 @@ _AEAD: Final = ("GCM", "CCM", "CHACHA20")
 _FRESH_SECONDS: Final = 180
 _SSLYZE_SECONDS: Final = 8.0
 _AT_ONCE: Final = 8
+_HARMLESS: Final = {"drop", "reject", "continue", "limit", "quota", "ct count"}
+"""Statements after which a packet is either gone or meets the next rule."""
 _OLD_SUITES: Final = (
     "ssl_2_0_cipher_suites",
     "ssl_3_0_cipher_suites",
@@ -200,11 +203,17 @@ def tunnel_fails_shut(look: Look) -> Found:
     objects = ruleset(look)
     parts = []
     for far in tunnel.far:
-        lacks = [] if _shut_route(look, far) else ["no blackhole route"]
-        if not _dropped(objects, far, tunnel.interface):
+        route, rule = _shut_route(look, far), _dropped(objects, far, tunnel.interface)
+        lacks = [] if route else ["no blackhole route"]
+        if rule is State.NO:
             lacks.append("no output rule that drops it beside the tunnel")
-        told = f"{' and '.join(lacks)}" if lacks else "blackhole route and output rule are there"
-        parts.append((no if lacks else yes)(how, told, version=nft_version(objects)))
+        version = nft_version(objects)
+        if lacks:
+            parts.append(no(how, " and ".join(lacks), version=version))
+        elif rule is State.UNKNOWN:
+            parts.append(unknown(how, "whom the output rules before the one that drops let out can't be told"))
+        else:
+            parts.append(yes(how, "blackhole route and output rule are there", version=version))
     return worst(parts)
 
 
@@ -229,26 +238,29 @@ def _covers(text: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -
         return False
 
 
-def _dropped(objects: Sequence[Mapping[str, Any]], far: str, interface: str) -> bool:
-    """Find the rule ``oifname != tunnel, daddr far: drop`` in an output hook, before anything accepts all."""
-    asleep = {
-        (t["family"], t["name"]) for o in objects if (t := o.get("table")) and "dormant" in (t.get("flags") or ())
-    }
-    chains = {
-        (c["family"], c["table"], c["name"])
-        for o in objects
-        if (c := o.get("chain")) and c.get("hook") == "output" and (c["family"], c["table"]) not in asleep
-    }
-    for chain in sorted(chains):
-        for rule in (r for o in objects if (r := o.get("rule")) and (r["family"], r["table"], r["chain"]) == chain):
-            parts = [part for part in rule.get("expr", ()) if isinstance(part, dict)]
-            matches = [part["match"] for part in parts if "match" in part]
-            verdicts = {kind for part in parts for kind in part if kind in {"drop", "reject", "accept"}}
-            if "accept" in verdicts and not _only_tunnel(matches, interface):
-                break  # what may pass here never reaches a later drop
-            if verdicts & {"drop", "reject"} and _is_shut(matches, far, interface, objects):
-                return True
-    return False
+def _dropped(objects: Sequence[Mapping[str, Any]], far: str, interface: str) -> State:
+    """Find the rule ``oifname != tunnel, daddr far: drop`` in an output hook, before anything accepts all.
+
+    Unknown where a rule before it sends packets to other chains, or says what is not known here.
+    """
+    states = {_shut_in(objects, chain, far, interface) for chain in base_chains(objects, "output")}
+    return next((state for state in (State.YES, State.UNKNOWN) if state in states), State.NO)
+
+
+def _shut_in(objects: Sequence[Mapping[str, Any]], chain: Mapping[str, Any], far: str, interface: str) -> State:
+    state = State.YES
+    for statements in rules_of(objects, chain):
+        matches = [said for kind, said in statements if kind == "match"]
+        others = {kind for kind, _ in statements} - PASSING - {"match"}
+        if _only_tunnel(matches, interface):
+            continue
+        if "accept" in others:
+            break  # what may pass here never reaches a later drop
+        if others and others <= {"drop", "reject"} and _is_shut(matches, far, interface, objects):
+            return state
+        if not others <= _HARMLESS:
+            state = State.UNKNOWN
+    return State.NO
 
 
 def _only_tunnel(matches: Sequence[Mapping[str, Any]], interface: str) -> bool:
