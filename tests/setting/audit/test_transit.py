@@ -1,11 +1,14 @@
 """TLS endpoints: real handshakes with servers that are right, old, weak, expiring, strange or silent."""
 
 import ipaddress
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,7 +50,7 @@ def certificate(folder: Path, *, days: int, host: str = "127.0.0.1") -> tuple[Pa
 
 
 @contextmanager
-def served(context: ssl.SSLContext | None) -> Iterator[int]:
+def served(context: ssl.SSLContext | None, *, hangs_up: str = "never") -> Iterator[int]:
     """Serve handshakes on loopback; without a context, answer nothing sensible."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.1)
@@ -64,6 +67,8 @@ def served(context: ssl.SSLContext | None) -> Iterator[int]:
                     try:
                         if context is None:
                             line.sendall(b"220 hello\r\n")
+                        elif hangs_up != "never" and b"\x00\x2b" not in line.recv(4096, socket.MSG_PEEK):
+                            line.recv(4096)  # no list of versions in it: no hello of TLS 1.3
                         else:
                             with context.wrap_socket(line, server_side=True) as wrapped:
                                 wrapped.recv(1)
@@ -125,6 +130,66 @@ def test_faults_of_an_endpoint_are_told(made: Made) -> None:
             state, seen = look(made, port)
         assert state is State.NO, (why, seen)
         assert why in seen
+
+
+@contextmanager
+def openssl(folder: Path, *words: str) -> Iterator[int]:
+    """Serve with openssl's own server, which waits for the handshake and its end."""
+    program = shutil.which("openssl")
+    assert program is not None
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    files = ("-cert", folder / "c.pem", "-key", folder / "k.pem", "-CAfile", folder / "c.pem")
+    server = subprocess.Popen(
+        [program, "s_server", "-accept", f"127.0.0.1:{port}", *map(str, files), "-quiet", *words],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        for _ in range(100):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.05)
+        yield port
+    finally:
+        server.kill()
+        server.communicate()
+
+
+GOOD_SUITES = ("-cipher", "ECDHE+AESGCM:ECDHE+CHACHA20")
+OLD = ("-cipher", "ALL:@SECLEVEL=0")
+
+
+@pytest.mark.parametrize(
+    ("words", "state", "why"),
+    [
+        (("-no_tls1", "-no_tls1_1", *GOOD_SUITES), State.YES, "TLSv1.3"),
+        (("-no_tls1", "-no_tls1_1", *GOOD_SUITES, "-Verify", "1"), State.YES, "TLSv1.3"),
+        (("-tls1_2", *GOOD_SUITES), State.YES, "TLSv1.2"),
+        (("-tls1_2", *GOOD_SUITES, "-Verify", "1"), State.UNKNOWN, "may want a client's certificate"),
+        (OLD, State.NO, "accepts TLS 1.1 or earlier"),
+        ((*OLD, "-Verify", "1"), State.NO, "accepts TLS 1.1 or earlier"),
+        ((*OLD, "-no_tls1_3", "-Verify", "1"), State.NO, "accepts TLS 1.1 or earlier"),
+        (("-no_tls1", "-no_tls1_1", "-cipher", "ALL", "-Verify", "1"), State.NO, "accepts TLS 1.2 without AEAD"),
+        (("-tls1_1", *OLD), State.NO, "no TLS 1.2 or later"),
+        (("-tls1_1", *OLD, "-Verify", "1"), State.NO, "no TLS 1.2 or later"),
+    ],
+)
+def test_a_server_that_wants_a_clients_certificate_is_told_by_its_first_answer(
+    made: Made, words: tuple[str, ...], state: State, why: str
+) -> None:
+    """With openssl's own server: what it turns away for want of a certificate it has chosen all the same."""
+    certificate(made.folder, days=90)
+    with openssl(made.folder, *words) as port:
+        found, seen = look(made, port)
+    assert (found, why in seen) == (state, True), seen
+
+
+def test_a_weak_offer_that_is_hung_up_on_is_unknown(made: Made) -> None:
+    """Without an alert nobody knows why: an overloaded server hangs up as well."""
+    context = server(made.folder)
+    with served(context, hangs_up="on old hellos") as port:
+        state, seen = look(made, port)
+    assert (state, "its answer does not tell" in seen) == (State.UNKNOWN, True), seen
 
 
 def test_a_certificate_that_does_not_verify_is_a_no(made: Made) -> None:

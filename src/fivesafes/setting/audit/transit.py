@@ -13,10 +13,13 @@ from typing import Any, Final
 
 from fivesafes.setting.audit.boundary import open_sockets
 from fivesafes.setting.audit.firewall import PASSING, base_chains, nft_version, rules_of, ruleset
+from fivesafes.setting.audit.hello import SECONDS, Answer, first_answer
 from fivesafes.setting.audit.look import Found, Look, NotSeen, asked, no, unknown, worst, yes
 from fivesafes.setting.model import Endpoint, State, Tunnel
 
-_HANDSHAKE_SECONDS: Final = 3.0
+_CONNECTION: Final = "TCP connection"
+_OLDER: Final = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "WRONG_VERSION_NUMBER", "WRONG_SSL_VERSION"}
+"""By these our own library says that the server speaks no version it was offered, or no TLS at all."""
 _LIVES: Final = timedelta(days=30)
 _AEAD: Final = ("GCM", "CCM", "CHACHA20")
 _FRESH_SECONDS: Final = 180
@@ -46,39 +49,63 @@ def endpoints_tls(look: Look) -> Found:
 
 
 def _endpoint(endpoint: Endpoint, now: datetime) -> Found:
+    careful = _with_care(endpoint, now)
+    if careful.state is State.NO or careful.how == _CONNECTION:
+        return careful
+    weak = (("TLS 1.1 or earlier", _old_client()), ("TLS 1.2 without AEAD", _cbc_client()))
+    return worst([careful, *(_turned_away(endpoint, what, context, careful.seen) for what, context in weak)])
+
+
+def _with_care(endpoint: Endpoint, now: datetime) -> Found:
+    """Shake hands as a careful client, who has no certificate of its own."""
     how, port = "TLS handshake", f"port {endpoint.port}"
+    context = _careful_client(endpoint)
     try:
-        version, cipher, ends = _careful(endpoint)
+        version, cipher, ends = _careful(endpoint, context)
     except ssl.SSLCertVerificationError as error:
         return no(how, f"{port}: its certificate does not verify ({error.verify_message})")
     except ssl.SSLError as error:
-        return no(how, f"{port}: no TLS 1.2 or later ({error.reason or 'refused'})")
+        reason = error.reason or "refused"
+        if reason in _OLDER or first_answer(endpoint, context) is Answer.TURNED_AWAY:
+            return no(how, f"{port}: no TLS 1.2 or later ({reason})")
+        return unknown(how, f"{port}: the handshake does not end; it may want a client's certificate ({reason})")
     except OSError:
-        return unknown(how, f"{port}: nobody answers")
+        return unknown(_CONNECTION, f"{port}: nobody answers")
+    return _agreed(port, version, cipher, ends, now)
+
+
+def _agreed(port: str, version: str, cipher: str, ends: datetime | None, now: datetime) -> Found:
+    how = "TLS handshake"
     if ends is None or ends - now < _LIVES:
         return no(how, f"{port}: its certificate ends within {_LIVES.days} days")
     if not any(word in cipher for word in _AEAD):
         return no(how, f"{port}: {cipher} is no AEAD")
     good = f"{port}: {version}, nothing older; its certificate has at least {_LIVES.days} days"
-    weak = (("TLS 1.1 or earlier", _old_client()), ("TLS 1.2 without AEAD", _cbc_client()))
-    return worst([_turned_away(endpoint, what, context, good) for what, context in weak])
+    return yes(how, good, version=ssl.OPENSSL_VERSION)
 
 
 def _turned_away(endpoint: Endpoint, what: str, context: ssl.SSLContext | None, good: str) -> Found:
-    how = "TLS handshake"
-    accepted = _accepts(endpoint, context)
-    if accepted is None:
-        return unknown(how, f"port {endpoint.port}: {what} could not be tried")
-    return no(how, f"port {endpoint.port}: accepts {what}") if accepted else yes(how, good, version=ssl.OPENSSL_VERSION)
+    """Judge a weak offer: only a server that says that nothing in it suits has turned it away."""
+    how = "TLS hello"
+    answer = Answer.UNSURE if context is None else first_answer(endpoint, context)
+    if answer is Answer.CHOSEN:
+        return no(how, f"port {endpoint.port}: accepts {what}")
+    if answer is Answer.TURNED_AWAY:
+        return yes("TLS handshake", good, version=ssl.OPENSSL_VERSION)
+    return unknown(how, f"port {endpoint.port}: {what} could not be tried, or its answer does not tell")
 
 
-def _careful(endpoint: Endpoint) -> tuple[str, str, datetime | None]:
+def _careful_client(endpoint: Endpoint) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if endpoint.authority is not None:
         context.load_verify_locations(cafile=endpoint.authority)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _careful(endpoint: Endpoint, context: ssl.SSLContext) -> tuple[str, str, datetime | None]:
     with (
-        socket.create_connection((endpoint.host, endpoint.port), timeout=_HANDSHAKE_SECONDS) as line,
+        socket.create_connection((endpoint.host, endpoint.port), timeout=SECONDS) as line,
         context.wrap_socket(line, server_hostname=endpoint.host) as wrapped,
     ):
         certificate = wrapped.getpeercert() or {}
@@ -111,25 +138,6 @@ def _cbc_client() -> ssl.SSLContext | None:
     return _probing(
         "ALL:!AESGCM:!AESCCM:!CHACHA20:!ARIAGCM:@SECLEVEL=0", ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2
     )
-
-
-def _accepts(endpoint: Endpoint, context: ssl.SSLContext | None) -> bool | None:
-    """Tell whether a weak client is let in; None when it could not try."""
-    if context is None:
-        return None
-    try:
-        with (
-            socket.create_connection((endpoint.host, endpoint.port), timeout=_HANDSHAKE_SECONDS) as line,
-            context.wrap_socket(line, server_hostname=endpoint.host),
-        ):
-            return True
-    except ssl.SSLError as error:
-        # What our own library refuses to offer was not tried at the server.
-        return None if error.reason in {"NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE"} else False
-    except ConnectionError:
-        return False  # hung up on: turned away without an alert
-    except OSError:
-        return None
 
 
 def _sslyze(look: Look, endpoint: Endpoint) -> Found:
