@@ -97,7 +97,11 @@ FILES: Mapping[str, str] = {
     "Valid-Until: Sat, 20 Jun 2026 00:00:00 UTC\n",
 }
 PROBE = {"schema": 1, "at": "2026-06-01T00:00:00Z", "from": "another site", "protocol": "tcp", "tried": [[1, 65535]]}
-LYNIS = "lynis_version=3.0.8\nfinish=true\ntests_executed=" + "|".join(f"TEST-{n:04}" for n in range(200)) + "|\n"
+LYNIS = (
+    "lynis_version=3.0.8\nhostname=haven\nreport_datetime_end=2026-06-15 12:00:00\nfinish=true\ntests_executed="
+    + "|".join(f"TEST-{n:04}" for n in range(200))
+    + "|\n"
+)
 
 
 @define
@@ -171,6 +175,8 @@ def make(tmp_path: Path) -> Made:
             core_limit=lambda: 0,
             connects=lambda *_: False,
             now=lambda: NOW,
+            hostname=lambda: "haven.example.org",
+            installed=lambda: {"attrs": "25.1"},
         ),
         data=(tmp_path / "data",),
         keys=(tmp_path / "keys",),

@@ -28,9 +28,9 @@ from tests.setting.audit.made_up import (
 
 from fivesafes.setting.audit import collect
 from fivesafes.setting.audit.everything import COLLECTORS, collect_all
-from fivesafes.setting.audit.machine import ClockState, Machine
+from fivesafes.setting.audit.machine import ClockState, Machine, installed
 from fivesafes.setting.model import State
-from fivesafes.wiring.setting import InstalledPrograms
+from fivesafes.wiring.setting import InstalledPrograms, judge
 
 NO, UNKNOWN = State.NO, State.UNKNOWN
 ANYWHERE = "   2: 00000000:0016 00000000:0000 0A\n"
@@ -264,6 +264,17 @@ BROKEN: list[tuple[str, str, Break, State]] = [
     ("boundary_from_outside", "open", report("probe.json", json.dumps({**PROBE, "open": [11112, 22]})), NO),
     ("boundary_from_outside", "few tried", report(
         "probe.json", json.dumps({**PROBE, "tried": [[1, 80]], "open": []})), UNKNOWN),
+    ("boundary_from_outside", "a part of the ports", report(
+        "probe.json", json.dumps({**PROBE, "tried": [[60000, 61000]], "open": []})), UNKNOWN),
+    ("boundary_from_outside", "all but one", report(
+        "probe.json", json.dumps({**PROBE, "tried": [[1, 21], [23, 65535]], "open": []})), UNKNOWN),
+    ("boundary_from_outside", "UDP alone", report(
+        "probe.json", json.dumps({**PROBE, "protocol": "udp", "open": []})), UNKNOWN),
+    *(("boundary_from_outside", f"from here: {name}", both(
+        write("proc/net/if_inet6", "20010db8000000000000000000000009 02 40 00 80 eth0\n"),
+        write("proc/net/fib_trie", "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 192.0.2.7\n        /32 host LOCAL\n"),
+        report("probe.json", json.dumps({**PROBE, "from": name, "open": [11112]}))), UNKNOWN)
+      for name in ("localhost", "127.0.0.1", "::1", "Haven", "haven.other.org", "192.0.2.7", "2001:db8::9")),
     ("boundary_from_outside", "contradicts itself", report(
         "probe.json", json.dumps({**PROBE, "tried": [[1, 9999]], "open": [11112]})), UNKNOWN),
     ("boundary_from_outside", "rubbish", report("probe.json", "[]"), UNKNOWN),
@@ -332,12 +343,21 @@ BROKEN: list[tuple[str, str, Break, State]] = [
         write("etc/os-release", "ID=fedora\nVERSION_ID=38\nSUPPORT_END=2024-05-21\n"), NO),
     ("release_supported", "not in the table", write("etc/os-release", "ID=debian\nVERSION_ID=99\n"), UNKNOWN),
     ("dependencies_audited", "vulnerable", report("pip.json", VULNERABLE), NO),
+    ("dependencies_audited", "one package of many", both(
+        lambda made: made.machine(installed=lambda: {"attrs": "25.1", "pydicom": "3.0.1"}),
+        report("pip.json", '{"dependencies": [{"name": "attrs", "version": "25.1", "vulns": []}]}')), UNKNOWN),
+    ("dependencies_audited", "of another version",
+        lambda made: made.machine(installed=lambda: {"attrs": "25.2"}), UNKNOWN),
+    ("dependencies_audited", "nothing is installed", lambda made: made.machine(installed=dict), UNKNOWN),
     ("dependencies_audited", "skipped", report("pip.json", PIP), UNKNOWN),
     ("dependencies_audited", "empty", report("pip.json", '{"dependencies": []}'), UNKNOWN),
     ("dependencies_audited", "rubbish", report("pip.json", "No known vulnerabilities found"), UNKNOWN),
     ("dependencies_audited", "undeclared", declared(pip_audit_report=None), UNKNOWN),
     ("hardening_scanned", "warning", report("lynis.dat", LYNIS + "warning[]=PKGS-7392|Found|-|-|\n"), NO),
     ("hardening_scanned", "cut short", report("lynis.dat", LYNIS.replace("finish=true\n", "")), UNKNOWN),
+    ("hardening_scanned", "of another machine", report("lynis.dat", LYNIS.replace("=haven", "=elsewhere")), UNKNOWN),
+    ("hardening_scanned", "of no machine", report("lynis.dat", LYNIS.replace("hostname=haven", "")), UNKNOWN),
+    ("hardening_scanned", "of no day", report("lynis.dat", LYNIS.replace("_end=2026", "_end=x")), UNKNOWN),
     ("hardening_scanned", "few tests", report("lynis.dat", "finish=true\ntests_executed=A|B|\n"), UNKNOWN),
     ("hardening_scanned", "no report", declared(lynis_report=None), UNKNOWN),
     ("benchmark_passed", "a failure", says("oscap", "Result\tpass\nResult\tfail", 2), NO),
@@ -482,6 +502,24 @@ def test_a_partition_is_as_encrypted_as_its_disk(made: Made) -> None:
     assert made.fact("encrypted_disk").state is State.YES
     made.write("sys/devices/dm-7/dm/uuid", "mpath-x")
     assert made.fact("encrypted_disk").state is State.UNKNOWN
+
+
+def test_a_report_is_as_old_as_it_says_whenever_it_was_copied(made: Made) -> None:
+    """A lynis report of 2019 in a file of today is of 2019, and so too old."""
+    report("lynis.dat", LYNIS.replace("=2026-06-15", "=2019-06-15"))(made)
+    fact = made.fact("hardening_scanned")
+    assert fact.at is not None
+    assert fact.at.year == 2019
+    answer = judge((fact,), (), tier="T3", on=NOW.date())
+    assert {one.state for one in answer.judged if one.control.name == "hardening_scanned"} == {State.UNKNOWN}
+
+
+def test_packages_are_compared_by_their_names_as_the_index_has_them(made: Made) -> None:
+    """Case, dots and underscores don't matter; this program's own packages are found."""
+    made.machine(installed=lambda: {"ruamel-yaml": "1"})
+    report("pip.json", '{"dependencies": [{"name": "Ruamel_Yaml", "version": "1", "vulns": []}]}')(made)
+    assert made.fact("dependencies_audited").state is State.YES
+    assert {"attrs", "click", "django"} <= set(installed())
 
 
 @pytest.mark.parametrize("fault", ["missing", "crashes", "hangs", "prints rubbish", "anybody may change it"])

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from fivesafes.setting.audit.machine import Machine
 
 _TABLES: Final = (("tcp", "tcp"), ("tcp6", "tcp"), ("udp", "udp"), ("udp6", "udp"))
 _LISTENS: Final = {"tcp": "0A", "udp": "07"}  # /proc/net/tcp: states as in tcp_states.h; unconnected UDP is "closed"
-_TRIED_AT_LEAST: Final = 1000
+_PORTS: Final = 65535
 _SHOWN: Final = 8
 
 
@@ -83,7 +84,7 @@ def _listed(sockets: Sequence[Open]) -> str:
 def boundary_from_outside(look: Look) -> Found:
     """Read the log of a probe that another machine made: which ports were tried, and which were open.
 
-    ``{"schema": 1, "at": "2026-01-31T12:00:00Z", "from": "a name", "protocol": "tcp",
+    ``{"schema": 1, "at": "2026-01-31T12:00:00Z", "from": "a name or address", "protocol": "tcp",
     "tried": [[1, 65535]], "open": [443]}``
     """
     how = "probe log"
@@ -91,13 +92,37 @@ def boundary_from_outside(look: Look) -> Found:
         return unknown(how, "no probe log is declared")
     log = _read_probe(look.declared.probe_log, how)
     tried, opened = log["ports"], log["open"]
-    if tried < _TRIED_AT_LEAST:
-        return unknown(how, f"only {tried} ports were tried", at=log["at"])
     declared = {one.port for one in look.declared.listeners or () if one.protocol == log["protocol"]}
     strangers = sorted(opened - declared)
     if strangers:
         return no(how, f"open and not declared: {', '.join(map(str, strangers[:_SHOWN]))}", at=log["at"])
+    if _is_here(look.machine, log["from"]):
+        return unknown(how, "the probe was made from this machine itself, which is not outside", at=log["at"])
+    if log["protocol"] != "tcp" or tried < _PORTS:
+        return unknown(how, f"only {tried} of {_PORTS} ports of {log['protocol']} were tried", at=log["at"])
     return yes(how, f"{tried} ports tried, {len(opened)} open, all declared", at=log["at"])
+
+
+def _is_here(machine: Machine, name: str) -> bool:
+    """Tell whether a probe's name or address is this machine's own."""
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        label = name.lower().partition(".")[0]
+        return label in {"localhost", "localhost6", "ip6-localhost", machine.hostname().lower().partition(".")[0]}
+    return address.is_loopback or address.is_unspecified or address in _own_addresses(machine)
+
+
+def _own_addresses(machine: Machine) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Read this machine's addresses from the kernel's tables; none where there are no such tables."""
+    own: set[ipaddress.IPv4Address | ipaddress.IPv6Address] = set()
+    if machine.path("/proc/net/fib_trie").exists():
+        local = re.findall(r"\|-- (\S+)\s+/32 host LOCAL", machine.text("/proc/net/fib_trie"))
+        own.update(map(ipaddress.ip_address, local))
+    if machine.path("/proc/net/if_inet6").exists():
+        words = [line.split() for line in machine.text("/proc/net/if_inet6").splitlines()]
+        own.update(ipaddress.IPv6Address(bytes.fromhex(line[0])) for line in words if line and len(line[0]) == 32)  # noqa: PLR2004 - digits
+    return own
 
 
 def _read_probe(path: Path, how: str) -> dict[str, Any]:
@@ -113,4 +138,4 @@ def _read_probe(path: Path, how: str) -> dict[str, Any]:
     ports = {port for first, last in ranges if 1 <= first <= last <= 65535 for port in range(first, last + 1)}  # noqa: PLR2004
     if not outside or not opened <= ports:
         raise NotSeen(how, "the probe log contradicts itself: open ports that were not tried, or made nowhere")
-    return {"at": at, "ports": len(ports), "open": opened, "protocol": protocol}
+    return {"at": at, "ports": len(ports), "open": opened, "protocol": protocol, "from": outside}

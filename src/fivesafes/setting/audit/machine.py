@@ -6,9 +6,11 @@ Everything an audit touches goes through here, so that a test can break one cont
 
 import ctypes
 import os
+import re
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -68,6 +70,16 @@ def core_limit() -> int | None:
     return resource.getrlimit(resource.RLIMIT_CORE)[0]
 
 
+def installed() -> Mapping[str, str]:
+    """List the Python packages that this program runs with: name as PyPI compares it, and version."""
+    return {normal_name(one.name): one.version for one in distributions() if one.name}
+
+
+def normal_name(name: str) -> str:
+    """Write a package's name as the index compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def connects(host: str, port: int, seconds: float) -> bool:
     """Tell whether a TCP connection comes about; nothing is sent.  Raises OSError only when none could be tried."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -90,6 +102,8 @@ class Machine:
     core_limit: Callable[[], int | None] = core_limit
     own_umask: int | None = None  # as it was before this program set its own; None: /proc tells
     connects: Callable[[str, int, float], bool] = connects
+    hostname: Callable[[], str] = socket.gethostname
+    installed: Callable[[], Mapping[str, str]] = installed
     now: Clock = utc_now
 
     def path(self, absolute: str | Path) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from fivesafes.setting.audit.look import Found, Look, NotSeen, asked, no, unknown, worst, yes
-from fivesafes.setting.audit.machine import Machine
+from fivesafes.setting.audit.machine import Machine, normal_name
 from fivesafes.setting.model import State
 
 _MAX_ERROR: Final = 1.0
@@ -201,6 +201,12 @@ def dependencies_audited(look: Look) -> Found:
         return no(how, f"{len(vulnerable)} packages are vulnerable: {', '.join(sorted(vulnerable)[:_SHOWN])}", at=at)
     if skipped or not packages:
         return unknown(how, f"{len(skipped)} of {len(packages)} packages were skipped, not looked at", at=at)
+    here = look.machine.installed().items()
+    audited = {(normal_name(str(one.get("name"))), str(one.get("version"))) for one in packages}
+    missing = sorted(name for name, version in here if (name, version) not in audited)
+    if missing or not here:
+        told = f"{len(missing)} of {len(here)} installed packages are not in the report, or in another version"
+        return unknown(how, f"{told}: {', '.join(missing[:_SHOWN])}", at=at)
     return yes(how, f"{len(packages)} packages looked at, none vulnerable", at=at)
 
 
@@ -216,7 +222,6 @@ def hardening_scanned(look: Look) -> Found:
     if not path.exists():
         here = "lynis is here: run" if look.machine.programs.has("lynis") else "install lynis and run"
         return unknown(how, f"no report; {here} `lynis audit system --quick --report-file FILE` and declare FILE")
-    at = _written(path)
     values: dict[str, list[str]] = {}
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         name, _, value = line.partition("=")
@@ -224,11 +229,28 @@ def hardening_scanned(look: Look) -> Found:
     version = f"lynis {values.get('lynis_version', [''])[0]}"
     tests = [test for test in values.get("tests_executed", [""])[-1].split("|") if test]
     if values.get("finish") != ["true"] or len(tests) < _LYNIS_LEAST:
-        return unknown(how, f"the run did not look at everything ({len(tests)} tests)", version=version, at=at)
+        return unknown(how, f"the run did not look at everything ({len(tests)} tests)", version=version)
+    at = _local_moment(values.get("report_datetime_end", [""])[-1])
+    if at is None:
+        return unknown(how, "the report does not say when it was made", version=version)
+    if _first_label(values.get("hostname", [""])[-1]) != _first_label(look.machine.hostname()):
+        return unknown(how, "the report is of another machine, or does not say of which", version=version, at=at)
     warnings = [value.split("|")[0] for value in values.get("warning[]", ())]
     if warnings:
         return no(how, f"{len(warnings)} warnings: {', '.join(warnings[:_SHOWN])}", version=version, at=at)
     return yes(how, f"{len(tests)} tests, no warning", version=version, at=at)
+
+
+def _local_moment(text: str) -> datetime | None:
+    """Read a moment as lynis writes it, in this machine's time zone."""
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d %H:%M:%S").astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _first_label(host: str) -> str | None:
+    return host.strip().partition(".")[0].lower() or None
 
 
 def benchmark_passed(look: Look) -> Found:
