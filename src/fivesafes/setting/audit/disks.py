@@ -33,6 +33,7 @@ class Mount:
     """One line of the mount table."""
 
     point: Path
+    device: str
     kind: str
     source: str
     root: str
@@ -50,7 +51,12 @@ def mounts(machine: Machine) -> list[Mount]:
         options = frozenset((*before[5].split(","), *(after[2].split(",") if len(after) > 2 else ())))  # noqa: PLR2004 - as above
         table.append(
             Mount(
-                point=Path(_plain(before[4])), kind=after[0], source=_plain(after[1]), root=before[3], options=options
+                point=Path(_plain(before[4])),
+                device=before[2],
+                kind=after[0],
+                source=_plain(after[1]),
+                root=before[3],
+                options=options,
             )
         )
     return table
@@ -73,14 +79,25 @@ def mount_of(machine: Machine, folder: Path) -> Mount | None:
     return best
 
 
+def mounts_below(machine: Machine, folder: Path) -> list[Mount]:
+    """Find what is mounted somewhere in a folder: data lie there too; of two at one point the later hides the other."""
+    target = folder.resolve()
+    found = {m.point: m for m in mounts(machine) if m.point != target and m.point.is_relative_to(target)}
+    return list(found.values())
+
+
 def local_disk(look: Look) -> Found:
-    """Look whether the file system of each data folder is one of this machine's."""
+    """Look whether the file system of each data folder, and each one mounted in it, is one of this machine's."""
     how = "mount table"
-    return worst([_local(look.machine, folder, how) for folder in look.data], nothing="no data folder is given")
+    parts = [_local(mount, how) for folder in look.data for mount in _all_of(look.machine, folder)]
+    return worst(parts, nothing="no data folder is given")
 
 
-def _local(machine: Machine, folder: Path, how: str) -> Found:
-    mount = mount_of(machine, folder)
+def _all_of(machine: Machine, folder: Path) -> list[Mount | None]:
+    return [mount_of(machine, folder), *mounts_below(machine, folder)]
+
+
+def _local(mount: Mount | None, how: str) -> Found:
     if mount is None:
         return unknown(how, "the folder's mount is not in the table")
     if mount.kind in _NETWORK:
@@ -91,9 +108,13 @@ def _local(machine: Machine, folder: Path, how: str) -> Found:
 
 
 def encrypted(look: Look, folder: Path) -> Found:
-    """Look whether all devices below a folder's file system are encrypted by dm-crypt, as the kernel shows them."""
+    """Look whether all devices below a folder's file system, and those mounted in it, are encrypted by dm-crypt."""
     machine = look.machine
-    start = _device(machine, folder)
+    below = [_by_walk(machine, _device_of(machine, mount)) for mount in mounts_below(machine, folder)]
+    return worst([_by_walk(machine, _device(machine, folder)), *below])
+
+
+def _by_walk(machine: Machine, start: Path | None) -> Found:
     if start is None:
         return unknown(WALK, "the device is not visible")
     if _all_crypt(machine, start, 0):
@@ -102,14 +123,24 @@ def encrypted(look: Look, folder: Path) -> Found:
 
 
 def encrypted_disk(look: Look) -> Found:
-    """Look below each data folder, by programs too where the /sys walk finds nothing."""
-    return worst([_encrypted_by_any(look, folder) for folder in look.data], nothing="no data folder is given")
+    """Look below each data folder and what is mounted in it, by programs too where the /sys walk finds nothing."""
+    parts = [part for folder in look.data for part in _encrypted_by_any(look, folder)]
+    return worst(parts, nothing="no data folder is given")
 
 
-def _encrypted_by_any(look: Look, folder: Path) -> Found:
-    found = encrypted(look, folder)
-    mount = None if found.state is State.YES else mount_of(look.machine, folder)
-    if mount is None or mount.kind != "zfs":
+def _encrypted_by_any(look: Look, folder: Path) -> list[Found]:
+    machine = look.machine
+    top = _or_zfs(look, _by_walk(machine, _device(machine, folder)), mount_of(machine, folder))
+    below = mounts_below(machine, folder)
+    return [top, *(_or_zfs(look, _by_walk(machine, _device_of(machine, one)), one) for one in below)]
+
+
+def _or_zfs(look: Look, found: Found, mount: Mount | None) -> Found:
+    if found.state is State.YES or mount is None:
+        return found
+    if mount.kind in _IN_MEMORY:
+        return _in_memory(look, mount)
+    if mount.kind != "zfs":
         return found
     how = "zfs get encryption"
     said = asked(look, ("zfs", "get", "-H", "-o", "value", "encryption", mount.source)).printed.strip()
@@ -125,7 +156,7 @@ def encrypted_backup(look: Look) -> Found:
     folders = look.declared.backup_folders
     if not folders:
         return unknown("declaration", "no backup folder is declared")
-    return worst([_encrypted_by_any(look, folder) for folder in folders])
+    return worst([part for folder in folders for part in _encrypted_by_any(look, folder)])
 
 
 def encrypted_swap(look: Look) -> Found:
@@ -165,6 +196,10 @@ def encrypted_temp(look: Look) -> Found:
     mount = mount_of(look.machine, look.temp)
     if mount is None or mount.kind not in _IN_MEMORY:
         return encrypted(look, look.temp)
+    return _in_memory(look, mount)
+
+
+def _in_memory(look: Look, mount: Mount) -> Found:
     swap = encrypted_swap(look)
     if swap.state is State.YES:
         return yes(f"mount table; {swap.how}", f"{mount.kind}; {swap.seen}")
@@ -178,7 +213,17 @@ def _device(machine: Machine, folder: Path) -> Path | None:
     if entry.exists():
         return entry
     mount = mount_of(machine, folder)
-    if mount is None or not mount.source.startswith("/dev/"):
+    return None if mount is None else _by_source(machine, mount)
+
+
+def _device_of(machine: Machine, mount: Mount) -> Path | None:
+    """Find the /sys entry of a mount's device by the number in the table: a folder there may be closed to us."""
+    entry = machine.path("/sys/dev/block") / mount.device
+    return entry if entry.exists() else _by_source(machine, mount)
+
+
+def _by_source(machine: Machine, mount: Mount) -> Path | None:
+    if not mount.source.startswith("/dev/"):
         return None
     named = machine.path("/sys/class/block") / machine.path(mount.source).resolve().name
     return named if named.exists() and mount.kind != "btrfs" else None  # btrfs may span further devices
