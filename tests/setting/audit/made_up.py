@@ -90,6 +90,7 @@ FILES: Mapping[str, str] = {
     "etc/os-release": 'ID=debian\nVERSION_ID="12"\n',
     "etc/ssh/sshd_config": "PermitRootLogin no\n",
     "etc/group": "docker:x:998:\n",
+    "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000:Ann:/home/ann:/bin/sh\n",
     "run/empty": "",
     "usr/share/distro-info/debian.csv": "version,series,eol,eol-lts\n12,bookworm,2026-06-10,2028-06-30\n",
     "usr/share/xml/scap/ssg/content/ssg-debian12-ds.xml": "<xml/>",

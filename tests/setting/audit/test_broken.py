@@ -103,6 +103,18 @@ def mounted(kind: str) -> Break:
     return write("proc/self/mountinfo", f"27 1 0:9 / / rw - {kind} server:/x rw\n")
 
 
+def mounted_in(point: str, kind: str, source: str, device: str) -> Break:
+    """Break by what is mounted in a folder, on a plain disk where it is one."""
+
+    def change(made: Made) -> None:
+        line = f"28 27 {device} / {made.folder / point} rw - {kind} {source} rw\n"
+        made.write("proc/self/mountinfo", FILES["proc/self/mountinfo"] + line)
+        made.write("sys/dev/block/8:17/size", "1")
+        made.write("sys/dev/block/253:7/dm/uuid", "CRYPT-LUKS2-b")
+
+    return change
+
+
 def swap(uuid: str | None) -> Break:
     """Break by a swap area: on a device with that dm uuid, or none."""
 
@@ -135,18 +147,14 @@ def in_container(root: str, capabilities: str) -> Break:
     return change
 
 
-def engine_socket(bits: int, members: str) -> Break:
-    """Break by a container engine's socket of that mode, and the members of its group."""
+def engine_socket(bits: int, members: str, *, owner: int = 0, group: int = 998, own_group: int = 1000) -> Break:
+    """Break by a container engine's socket of that mode and owners, the members of its group, and Ann's own group."""
 
     def change(made: Made) -> None:
         made.write("run/docker.sock", "")
-        path = made.folder / "root/run/docker.sock"
-        path.chmod(bits)
-        group = path.stat().st_gid or 0
-        if group == 0 and os.geteuid() == 0:
-            os.chown(path, 0, 998)
-            group = 998
-        made.write("etc/group", f"docker:x:{group}:{members}\n")
+        made.machine(status=lambda _: os.stat_result((bits, 0, 0, 1, owner, group, 0, 0, 0, 0)))
+        made.write("etc/group", f"docker:x:998:{members}\n")
+        made.write("etc/passwd", f"root:x:0:0::/root:/bin/sh\nann:x:1000:{own_group}::/home/ann:/bin/sh\n")
 
     return change
 
@@ -217,6 +225,13 @@ BROKEN: list[tuple[str, str, Break, State]] = [
     ("encrypted_backup", "undeclared", declared(backup_folders=()), UNKNOWN),
     ("local_disk", "nfs", mounted("nfs4"), NO),
     ("local_disk", "sshfs", mounted("fuse.sshfs"), NO),
+    ("local_disk", "nfs below it", mounted_in("data/vault", "nfs4", "server:/x", "0:55"), NO),
+    ("local_disk", "never heard of below it", mounted_in("data/a/b", "newfs9", "x", "0:55"), UNKNOWN),
+    ("encrypted_disk", "nfs below it", mounted_in("data/vault", "nfs4", "server:/x", "0:55"), UNKNOWN),
+    ("encrypted_disk", "a plain disk below it", mounted_in("data/vault", "ext4", "/dev/sdb1", "8:17"), UNKNOWN),
+    ("encrypted_disk", "memory on plain swap below it", both(
+        mounted_in("data/projects", "tmpfs", "tmpfs", "0:56"), swap(None)), NO),
+    ("encrypted_backup", "a plain disk below it", mounted_in("backup/usb", "ext4", "/dev/sdb1", "8:17"), UNKNOWN),
     ("local_disk", "never heard of", mounted("newfs9"), UNKNOWN),
     ("local_disk", "no mount", write("proc/self/mountinfo", ""), UNKNOWN),
     ("keys_apart", "beside the backup", lambda made: made.declare(backup_folders=(made.folder,)), NO),
@@ -397,6 +412,17 @@ BROKEN: list[tuple[str, str, Break, State]] = [
     ("container_confined", "no init", write("proc/1/comm", "bash\n"), UNKNOWN),
     ("no_container_socket", "everybody", engine_socket(0o666, ""), NO),
     ("no_container_socket", "a group", engine_socket(0o660, "ann,bob"), NO),
+    ("no_container_socket", "an owner who is not root", engine_socket(0o600, "", owner=1000), NO),
+    ("no_container_socket", "somebody's own group", engine_socket(0o660, "", own_group=998), NO),
+    ("no_container_socket", "a directory service", both(
+        engine_socket(0o660, ""),
+        write("etc/nsswitch.conf", "passwd: files\ngroup: files [!UNAVAIL=return] sss\n")), UNKNOWN),
+    ("no_container_socket", "rootless podman", write("run/user/1000/podman/podman.sock", ""), NO),
+    ("no_container_socket", "rootless docker", write("run/user/1001/docker.sock", ""), NO),
+    ("no_container_socket", "another's folder", write("run/user/1001", "no folder to enter"), UNKNOWN),
+    ("no_container_socket", "LXD", both(
+        engine_socket(0o660, "ann"), lambda made: (made.folder / "root/run/docker.sock").unlink(),
+        write("var/snap/lxd/common/lxd/unix.socket", "")), NO),
     ("no_container_socket", "in a container", both(
         engine_socket(0o600, ""), write(".dockerenv", "")), NO),
 ]  # fmt: skip
@@ -427,6 +453,10 @@ def test_unbroken_all_are_met(made: Made) -> None:
 
 
 GOOD_TOO: list[tuple[str, str, Break]] = [
+    ("local_disk", "another disk below it", mounted_in("data/vault", "xfs", "/dev/mapper/b", "253:7")),
+    ("local_disk", "nfs beside it", mounted_in("data-of-others", "nfs4", "server:/x", "0:55")),
+    ("encrypted_disk", "another encrypted one below it", mounted_in("data/vault", "xfs", "/dev/mapper/b", "253:7")),
+    ("encrypted_disk", "memory below it", mounted_in("data/projects", "tmpfs", "tmpfs", "0:56")),
     ("encrypted_swap", "on dm-crypt", swap("CRYPT-PLAIN-swap")),
     ("encrypted_temp", "in memory, no swap", mounted("tmpfs")),
     ("listeners_declared", "loopback of IPv6", write("proc/net/tcp6", SOCKETS + LOOPBACK6 + MAPPED_LOOPBACK)),
@@ -461,6 +491,9 @@ GOOD_TOO: list[tuple[str, str, Break]] = [
     ("private_temp", "PrivateTmp", own_mount),
     ("container_confined", "read-only, no capabilities", in_container("ro", "0" * 16)),
     ("no_container_socket", "root's alone", engine_socket(0o600, "")),
+    ("no_container_socket", "a group of nobody", both(
+        engine_socket(0o660, "root"), write("etc/nsswitch.conf", "passwd: files systemd\ngroup: files systemd\n"))),
+    ("no_container_socket", "an account without engine", write("run/user/1000/bus", "")),
     ("remote_admin", "as shipped", says("sshd", SSHD)),
     ("private_contents", "closed at the top", mode("data/b", 0o644)),
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from fivesafes.core.errors import FiveSafesError
-from fivesafes.setting.audit import boundary, disks, firewall, place, processes, transit, upkeep
+from fivesafes.setting.audit import boundary, disks, engines, firewall, place, processes, transit, upkeep
 from fivesafes.setting.audit.books import BOOKS, from_books
 from fivesafes.setting.audit.look import Collector, Look, seen
 from fivesafes.setting.model import Fact, State
@@ -45,7 +45,7 @@ COLLECTORS: Final[dict[str, Collector]] = {
     "private_temp": processes.private_temp,
     "no_secrets_in_environment": processes.no_secrets_in_environment,
     "container_confined": processes.container_confined,
-    "no_container_socket": processes.no_container_socket,
+    "no_container_socket": engines.no_container_socket,
 }
 """How each control is seen that a machine can see; the rest is asked of the haven's books, or attested."""
 

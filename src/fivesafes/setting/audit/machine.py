@@ -102,6 +102,7 @@ class Machine:
     core_limit: Callable[[], int | None] = core_limit
     own_umask: int | None = None  # as it was before this program set its own; None: /proc tells
     connects: Callable[[str, int, float], bool] = connects
+    status: Callable[[Path], os.stat_result] = Path.stat
     hostname: Callable[[], str] = socket.gethostname
     installed: Callable[[], Mapping[str, str]] = installed
     now: Clock = utc_now

@@ -17,10 +17,6 @@ _OURS: Final = {"fivesafes", "fivesafes.exe"}
 _UMASK: Final = 0o077
 _METADATA: Final = (("169.254.169.254", 80), ("fd00:ec2::254", 80))
 _METADATA_SECONDS: Final = 0.4
-_SOCKETS: Final = (
-    "/run/docker.sock", "/var/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock",
-    "/run/crio/crio.sock",
-)  # fmt: skip
 _STRONG: Final = {
     2: "DAC_READ_SEARCH", 12: "NET_ADMIN", 16: "SYS_MODULE", 17: "SYS_RAWIO", 19: "SYS_PTRACE", 21: "SYS_ADMIN",
 }  # fmt: skip
@@ -208,32 +204,6 @@ def container_confined(look: Look) -> Found:
     if root is None or "ro" not in root.options:
         faults.append("its root can be written to")
     return no(how, f"a container that {'; '.join(faults)}") if faults else yes(how, "a confined container")
-
-
-def no_container_socket(look: Look) -> Found:
-    """Look whether anybody but root may command a container engine, which makes them root."""
-    how = "stat of the engines' sockets, /etc/group"
-    sockets = [path for path in map(look.machine.path, _SOCKETS) if path.exists()]
-    if not sockets:
-        look.machine.path("/run").stat()  # where even /run can't be seen, nothing was looked at
-        return yes(how, "no engine's socket is there")
-    if look.machine.path("/.dockerenv").exists() or look.machine.path("/run/.containerenv").exists():
-        return no(how, "an engine's socket lies inside this container")
-    return worst([_socket(look.machine, path, how) for path in sockets])
-
-
-def _socket(machine: Machine, path: Path, how: str) -> Found:
-    status = path.stat()
-    if stat.S_IMODE(status.st_mode) & 0o002:
-        return no(how, "every account may command the container engine")
-    members: set[str] = set()
-    for line in machine.text("/etc/group").splitlines():
-        cells = line.split(":")
-        if len(cells) == 4 and cells[2] == str(status.st_gid) and status.st_gid != 0:  # noqa: PLR2004 - group(5)
-            members |= {name for name in cells[3].split(",") if name}
-    if members and stat.S_IMODE(status.st_mode) & 0o020:
-        return no(how, f"{len(members)} accounts may command the container engine and so are root")
-    return yes(how, "only root may command the container engine")
 
 
 def metadata_unreachable(look: Look) -> Found:
