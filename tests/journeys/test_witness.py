@@ -45,7 +45,7 @@ def test_the_audit_calls_a_trail_whole_by_what_a_witness_shows(haven: Haven, tmp
 def trail_whole(haven: Haven) -> str:
     """Audit the setting, and give the answer for the trail."""
     answer = haven.run("setting", "audit", "--haven", haven.path, "--json")
-    return next(one["state"] for one in answer.json["controls"] if one["control"] == "trail_whole")
+    return str(next(one["state"] for one in answer.json["controls"] if one["control"] == "trail_whole"))
 
 
 def _made_anew(state: sqlite3.Connection) -> None:

@@ -311,7 +311,7 @@ def _networks(value: Any) -> Iterable[Network]:  # noqa: ANN401 - as nft prints
         return [ipaddress.ip_network(f"{value['prefix']['addr']}/{value['prefix']['len']}", strict=False)]
     if isinstance(value, dict) and "range" in value:
         first, last = map(ipaddress.ip_address, value["range"])
-        return ipaddress.summarize_address_range(first, last)  # type: ignore[type-var]  # both of one version
+        return ipaddress.summarize_address_range(first, last)
     return [ipaddress.ip_network(value)]
 
 
