@@ -555,6 +555,16 @@ def test_packages_are_compared_by_their_names_as_the_index_has_them(made: Made) 
     assert {"attrs", "click", "django"} <= set(installed())
 
 
+def test_this_program_on_no_index_is_not_held_against_it(made: Made) -> None:
+    """pip-audit skips what it finds on no index: fivesafes from a checkout; another such package still counts."""
+    made.machine(installed=lambda: {"attrs": "1", "fivesafes": "0.1.0"})
+    audited = '{"name": "attrs", "version": "1", "vulns": []}'
+    report("pip.json", f'{{"dependencies": [{audited}, {{"name": "fivesafes", "skip_reason": "not found"}}]}}')(made)
+    assert made.fact("dependencies_audited").state is State.YES
+    made.machine(installed=lambda: {"attrs": "1", "other": "1", "fivesafes": "0.1.0"})
+    assert made.fact("dependencies_audited").state is State.UNKNOWN
+
+
 @pytest.mark.parametrize("fault", ["missing", "crashes", "hangs", "prints rubbish", "anybody may change it"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_that_fails_leaves_its_controls_unknown(made: Made, name: str, fault: str) -> None:

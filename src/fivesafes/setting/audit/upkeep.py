@@ -184,15 +184,22 @@ def _has_match(machine: Machine) -> bool:
     return any(re.search(r"^\s*match\s", text, re.IGNORECASE | re.MULTILINE) for text in texts)
 
 
+_OURSELVES: Final = "fivesafes"
+
+
 def dependencies_audited(look: Look) -> Found:
-    """Read a report of pip-audit: green only when it looked at every package; a skipped one was not looked at."""
+    """Read a report of pip-audit: green only when it looked at every package; a skipped one was not looked at.
+
+    This program itself is left out: installed from a checkout or a file it is on no index that pip-audit could ask.
+    """
     how = "report of pip-audit"
     path = look.declared.pip_audit_report
     if path is None:
         return unknown(how, "no report is declared")
     at = _written(path)
     try:
-        packages = json.loads(path.read_bytes())["dependencies"]
+        listed = json.loads(path.read_bytes())["dependencies"]
+        packages = [one for one in listed if normal_name(str(one["name"])) != _OURSELVES]
         skipped = [one for one in packages if "skip_reason" in one or "vulns" not in one]
         vulnerable = [str(one["name"]) for one in packages if one.get("vulns")]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -201,7 +208,7 @@ def dependencies_audited(look: Look) -> Found:
         return no(how, f"{len(vulnerable)} packages are vulnerable: {', '.join(sorted(vulnerable)[:_SHOWN])}", at=at)
     if skipped or not packages:
         return unknown(how, f"{len(skipped)} of {len(packages)} packages were skipped, not looked at", at=at)
-    here = look.machine.installed().items()
+    here = {name: version for name, version in look.machine.installed().items() if name != _OURSELVES}.items()
     audited = {(normal_name(str(one.get("name"))), str(one.get("version"))) for one in packages}
     missing = sorted(name for name, version in here if (name, version) not in audited)
     if missing or not here:
