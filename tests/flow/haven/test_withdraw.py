@@ -13,11 +13,13 @@ from fivesafes.flow.haven.model import (
     JobState,
     KeptParticipant,
     ParticipantState,
+    ProjectState,
     ReleaseState,
     SeriesState,
     WithdrawalKind,
 )
 from fivesafes.flow.haven.receipt import receipt_text
+from fivesafes.flow.haven.retention import Force, dispose
 from fivesafes.flow.haven.shredding import Means, Sweep
 from fivesafes.flow.haven.withdraw import Withdrawn, begin_withdrawal, resume_withdrawals, withdraw
 from fivesafes.project.model import Tier
@@ -411,6 +413,46 @@ def test_a_partial_withdrawal_that_is_killed_ends_the_same(
 
     steps, _ = _killed_everywhere(make_world, deed)
     assert steps > 5
+
+
+def _disposed_with_releases(world: "World") -> KeptParticipant:
+    """Release somebody's data to a recipient and to the public, with the face, and dispose of the project."""
+    jane = world.admit(NAME, subject="aaaaaaaa")
+    world.seal(jane, "5e1e5a", [b"slice 1 of jane"])
+    world.release("r1", [jane], "ann", faces=True)
+    world.release("r2", [jane])
+    force = Force(reason="the committee asks", custodians=("a", "b"))
+    assert dispose(world.means, "memory-2026", custodians=frozenset({"a", "b"}), force=force).certificate is not None
+    return jane
+
+
+def test_after_a_disposal_a_full_withdrawal_recalls_what_is_out(either_world: "World") -> None:
+    """There is nothing left to destroy, and the receipt says so and nothing else."""
+    world = either_world
+    jane = _disposed_with_releases(world)
+    done = withdraw(world.means, jane.id, WithdrawalKind.FULL)
+    assert done.done
+    assert {one.id: one.state for one in world.books.releases("memory-2026")} == dict.fromkeys(
+        ("r1", "r2"), ReleaseState.RECALLED
+    )
+    assert len(list(world.document("x").parent.glob("recall-*.txt"))) == 2
+    receipt = done.withdrawal.receipt
+    assert receipt is not None
+    assert "2 releases with the data were recalled" in str(receipt["means"])
+    assert "destroyed before, when the project was disposed of" in str(receipt["means"])
+    assert receipt["destroyed"]["key"] is False  # type: ignore[index] # plain data
+    assert "Destroyed:" not in receipt_text(receipt)
+    assert world.books.project("memory-2026").state is ProjectState.DISPOSED
+    assert withdraw(world.means, jane.id, WithdrawalKind.FULL).withdrawal == done.withdrawal
+
+
+@pytest.mark.parametrize(("kind", "recalled"), [(WithdrawalKind.NO_FACE, {"r1"}), (WithdrawalKind.NO_PUBLIC, {"r2"})])
+def test_after_a_disposal_a_part_can_be_taken_back(world: "World", kind: WithdrawalKind, recalled: set[str]) -> None:
+    """What left is recalled by what it shows, as before."""
+    jane = _disposed_with_releases(world)
+    assert withdraw(world.means, jane.id, kind).done
+    states = {one.id: one.state for one in world.books.releases("memory-2026")}
+    assert {id_ for id_, state in states.items() if state is ReleaseState.RECALLED} == recalled
 
 
 def test_everything_can_be_withdrawn_after_a_part(world: "World") -> None:

@@ -17,6 +17,7 @@ from fivesafes.flow.haven.model import (
     KeptRelease,
     KeptSeries,
     KeptWithdrawal,
+    ProjectState,
     WithdrawalKind,
 )
 from fivesafes.flow.haven.recall import Document
@@ -33,6 +34,7 @@ _CONCERNED: Final = {
     WithdrawalKind.NO_FACE: "that may show the face",
     WithdrawalKind.NO_PUBLIC: "for the public",
 }
+_DISPOSED: Final = "The key, the name and the originals were destroyed before, when the project was disposed of"
 _NOT_SWEPT: Final = "nothing had to be removed from the haven, so no place was swept"
 _STAYS: Final = {
     WithdrawalKind.NO_FACE: "Work made of the scans stays: the participant had never agreed to the face",
@@ -60,10 +62,11 @@ def make_receipt(
     kept: KeptProject, person: KeptParticipant, withdrawal: KeptWithdrawal, ended: Ended, *, by: str, at: datetime
 ) -> dict[str, object]:
     """Put the receipt together as plain data."""
+    full, before = withdrawal.kind is WithdrawalKind.FULL, _gone_before(kept, person, withdrawal.kind, ended)
     return {
         "schema": 1,
         "kind": withdrawal.kind.value,
-        "means": _means(withdrawal.kind, ended),
+        "means": _means(withdrawal.kind, ended, before),
         "project": kept.id,
         "title": kept.project.title,
         "participant": person.id,
@@ -73,8 +76,8 @@ def make_receipt(
         "done_at": at.isoformat(),
         "done_by": by,
         "destroyed": {
-            "key": bool(ended.series) or withdrawal.kind.value == "full",
-            "name": withdrawal.kind.value == "full",
+            "key": full and not before,
+            "name": full and not before,
             "series": len(ended.series),
             "files": sum(one.files for one in ended.series),
             "bytes": sum(one.bytes for one in ended.series),
@@ -96,10 +99,21 @@ def make_receipt(
     }
 
 
-def _means(kind: WithdrawalKind, ended: Ended) -> str:
+def _gone_before(kept: KeptProject, person: KeptParticipant, kind: WithdrawalKind, ended: Ended) -> str:
+    """Say why a full withdrawal found nothing left to destroy; empty when it destroyed something."""
+    if kind is not WithdrawalKind.FULL or ended.series or ended.set_aside:
+        return ""
+    if not person.recipient:
+        return "Nothing of the participant was ever held"
+    return _DISPOSED if kept.state is ProjectState.DISPOSED else ""
+
+
+def _means(kind: WithdrawalKind, ended: Ended, before: str) -> str:
     """Say what the withdrawal came to, and nothing that was not done."""
     said = [_FROM_NOW_ON[kind]]
-    if kind is WithdrawalKind.FULL:
+    if before:
+        said.append(before)
+    elif kind is WithdrawalKind.FULL:
         said.append(f"The originals of {len(ended.series)} series were destroyed")
     if DERIVED in ended.swept:
         said.append("No work made of the scans that was not released is left in the haven")

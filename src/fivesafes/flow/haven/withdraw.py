@@ -71,7 +71,7 @@ def begin_withdrawal(means: Means, participant: str, kind: WithdrawalKind) -> Ke
             return asked
         at = author.clock()
         asked = books.add_withdrawal(person.id, kind, at=at, by=author.name)
-        if kind is WithdrawalKind.FULL:
+        if kind is WithdrawalKind.FULL and person.state is ParticipantState.ACTIVE:  # else: disposed of, or never held
             books.set_participant_state(person.id, ParticipantState.WITHDRAWING)
         newest = books.consents(person.project).get(person.id)
         if newest is not None:
