@@ -9,12 +9,15 @@ from attrs import evolve
 from tests.wiring.conftest import Place
 
 from fivesafes.core.errors import Refused
+from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Silent
+from fivesafes.flow.haven.consent import StatedConsent
 from fivesafes.flow.haven.ingest import Fate, Intake, ingest
 from fivesafes.flow.haven.model import ProjectState, SeriesState
+from fivesafes.project.model import Consent
 from fivesafes.setting.vault.address import series_digest
 from fivesafes.wiring.haven import OpenHaven
-from fivesafes.wiring.projects import ingest_paths, look_at
+from fivesafes.wiring.projects import ingest_paths, look_at, record_stated
 
 
 def taken(haven: OpenHaven, folder: Path) -> Counter[str]:
@@ -119,6 +122,19 @@ def test_a_closed_project_and_one_whose_approval_has_ended_take_nothing_in(place
             haven.books.set_project_state("journey", ProjectState.CLOSED, at=haven.clock())
         with pytest.raises(Refused):
             taken(haven, scans.folder)
+
+
+def test_scans_of_somebody_who_withdrew_before_they_came_are_not_taken_in(place: Place) -> None:
+    """The table that told of it found nothing to destroy; the scans come later."""
+    scans = place.scans()
+    place.register()
+    day = place.clock.now.date()
+    left = Consent(permissions=frozenset(), face=False, valid_from=day, withdrawn_on=day)
+    stated = StatedConsent(line=2, participant=Identifying(scans.participant_id), consent=left)
+    with place.open() as haven:
+        assert record_stated(haven, "journey", [stated], table="t.csv").unseen
+        assert taken(haven, scans.folder) == {"refused": 1}
+        assert list(haven.books.addresses("journey")) == []
 
 
 def test_scans_of_somebody_without_consent_wait_sealed(place: Place) -> None:

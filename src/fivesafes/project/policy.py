@@ -71,11 +71,12 @@ def judge_approval(approval: Approval, *, on: date) -> Verdict:
 
 
 def judge_consent(consent: Consent | None, use: IntendedUse, *, on: date, place: Tier | None = None) -> Verdict:
-    """Judge whether this consent allows that use on that day; no consent refuses, and withdrawn means absent.
+    """Judge whether this consent allows that use on that day; no consent refuses; withdrawn, or a no, means absent.
 
     ``place``: what the data would be shared as, where that is known; a participant may refuse public sharing alone.
     """
-    if consent is None or (consent.withdrawn_on is not None and on >= consent.withdrawn_on):
+    withdrawn = consent is not None and consent.withdrawn_on is not None and on >= consent.withdrawn_on
+    if consent is None or withdrawn or not consent.permissions:
         return refuse(
             "project.consent.absent",
             why="no consent of this participant is on the table",

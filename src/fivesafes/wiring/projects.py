@@ -16,7 +16,8 @@ from fivesafes.core.progress import Progress
 from fivesafes.data.bids.rules import Rule
 from fivesafes.data.header.profile import load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
-from fivesafes.flow.haven.consent import ImportPlan, StatedConsent, plan_import, record_consents
+from fivesafes.flow.haven.consent import ImportPlan, StatedConsent, plan_import
+from fivesafes.flow.haven.entered import record_consents
 from fivesafes.flow.haven.ingest import IngestReport, Intake, check_open, ingest
 from fivesafes.flow.haven.model import KeptProject, ProjectState
 from fivesafes.flow.receive import FolderSource, Received

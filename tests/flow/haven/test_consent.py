@@ -1,7 +1,7 @@
 """Consents of a haven: all or nothing, history kept, and no table ever gives back what was taken back by mistake."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,19 +9,20 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fivesafes.core.errors import InvalidInput, Refused, UsageMistake
+from fivesafes.core.errors import InvalidInput, Refused, TryAgain, UsageMistake
 from fivesafes.core.ids import Identifying
 from fivesafes.flow.haven.consent import (
     Change,
     ImportPlan,
     Permit,
     StatedConsent,
+    StatedNo,
     judge_participant,
     narrowed,
     plan_import,
-    record_consents,
     row_digest,
 )
+from fivesafes.flow.haven.entered import record_consents
 from fivesafes.flow.haven.model import ParticipantState, ProjectState, WithdrawalKind
 from fivesafes.flow.haven.withdraw import begin_withdrawal, withdraw
 from fivesafes.project.model import Consent, DataUse, IntendedUse, Permission, Tier
@@ -38,12 +39,14 @@ def row(line: int, name: str, consent: Consent = FREE, *, public_stated: bool = 
     return StatedConsent(line=line, participant=Identifying(name), consent=consent, public_stated=public_stated)
 
 
-def plan(world: "World", *rows: StatedConsent, permits: tuple[Permit, ...] = ()) -> ImportPlan:
+def plan(
+    world: "World", *rows: StatedConsent, declined: tuple[StatedNo, ...] = (), permits: tuple[Permit, ...] = ()
+) -> ImportPlan:
     """Plan the import of these rows."""
     return plan_import(
         world.books,
         PROJECT,
-        rows,
+        (*rows, *declined),
         table="consent.csv",
         keyed=world.keyed,
         on=world.watch().date(),
@@ -51,9 +54,11 @@ def plan(world: "World", *rows: StatedConsent, permits: tuple[Permit, ...] = ())
     )
 
 
-def imported(world: "World", *rows: StatedConsent, permits: tuple[Permit, ...] = ()) -> ImportPlan:
+def imported(
+    world: "World", *rows: StatedConsent, declined: tuple[StatedNo, ...] = (), permits: tuple[Permit, ...] = ()
+) -> ImportPlan:
     """Plan and record."""
-    made = plan(world, *rows, permits=permits)
+    made = plan(world, *rows, declined=declined, permits=permits)
     record_consents(world.means.books, made, newcomers=world.haven.newcomers(PROJECT), author=world.means.author)
     return made
 
@@ -111,7 +116,7 @@ def test_a_row_that_withdraws_is_refused_unless_it_is_asked_for(world: "World") 
     assert "--withdraw" in raised.value.fix
     asked = plan(world, row(2, "PAT-1", left), row(3, "NEVER-SEEN", left), permits=(Permit.WITHDRAW,))
     assert asked.withdraw == (world.keyed(Identifying("PAT-1")),)
-    assert (asked.never_received, asked.newcomers) == (1, ())
+    assert ([one.line for one in asked.unseen], asked.newcomers) == ([3], ())
     later = plan(world, row(2, "PAT-1", evolve(FREE, withdrawn_on=date(2026, 12, 24))))
     assert (later.later, later.withdraw, len(later.record)) == (1, (), 1)
 
@@ -142,8 +147,12 @@ def test_what_was_taken_back_comes_back_only_by_a_newer_consent(
     with pytest.raises(InvalidInput, match="took this back") as raised:
         plan(world, stated)
     assert "--renew" in raised.value.fix
-    with pytest.raises(InvalidInput, match="begins before that day"):
+    with pytest.raises(InvalidInput, match="does not begin after that day"):
         plan(world, stated, permits=(Permit.RENEW,))
+    of_that_day = evolve(stated, consent=evolve(stated.consent, valid_from=world.watch().date()))
+    with pytest.raises(InvalidInput, match="does not begin after that day"):
+        plan(world, of_that_day, permits=(Permit.RENEW,))
+    world.watch.pass_days(1)
     newer = evolve(stated, consent=evolve(stated.consent, valid_from=world.watch().date()))
     assert imported(world, newer, permits=(Permit.RENEW,)).changes[Change.RENEWED] == 1
     world.watch.pass_days(1)
@@ -162,6 +171,117 @@ def test_what_a_table_does_not_say_stays_taken_back(world: "World") -> None:
     assert changed.changes[Change.CHANGED] == 1
     now = world.books.consents(PROJECT)[id_].consent
     assert (now.face, now.future_use, now.public) == (False, False, False)
+
+
+def test_what_was_there_before_a_withdrawal_never_lifts_it(world: "World") -> None:
+    """A consent that was to begin later was given before it was taken back, and --renew is for a whole table."""
+    begins = world.watch().date() + timedelta(days=30)
+    stated = row(2, "PAT-1", evolve(FREE, face=False, valid_from=begins))
+    imported(world, stated)
+    id_ = world.keyed(Identifying("PAT-1"))
+    withdraw(world.means, id_, WithdrawalKind.NO_FUTURE_USE)
+    world.watch.pass_days(60)
+    assert imported(world, stated, permits=(Permit.RENEW,)).taken_back == 1
+    assert not world.books.consents(PROJECT)[id_].consent.future_use
+    newer = row(2, "PAT-1", evolve(FREE, face=False, valid_from=world.watch().date()))
+    assert imported(world, newer).taken_back == 1
+    assert imported(world, newer, permits=(Permit.RENEW,)).changes[Change.RENEWED] == 1
+    assert world.books.consents(PROJECT)[id_].consent.future_use
+
+
+def test_a_no_ends_the_consent_and_destroys_nothing(either_world: "World") -> None:
+    """It is told as what it is, it is history, and a yes may follow; who never agreed is counted."""
+    world = either_world
+    imported(world, row(2, "PAT-1"), row(3, "PAT-2"))
+    id_ = world.keyed(Identifying("PAT-1"))
+    nos = (StatedNo(line=2, participant=Identifying("PAT-1")), StatedNo(line=4, participant=Identifying("PAT-9")))
+    made = imported(world, row(3, "PAT-2"), declined=nos)
+    assert (made.changes[Change.ENDED], made.declined, made.missing, made.unchanged) == (1, 1, (), 1)
+    assert world.events()[-1] == ("consent", "ended")
+    now = world.books.consents(PROJECT)[id_]
+    use = IntendedUse(purpose="p", permission=Permission(use=DataUse.HMB))
+    person = world.books.participant(id_)
+    assert person.state is ParticipantState.ACTIVE
+    judged = judge_participant(person, now, use, on=world.watch().date())
+    assert judged.findings[0].code == "project.consent.absent"
+    again = imported(world, row(3, "PAT-2"), declined=nos)
+    assert (again.record, again.declined) == ((), 2)
+    assert imported(world, row(2, "PAT-1"), row(3, "PAT-2")).changes[Change.CHANGED] == 1
+    assert [bool(one.consent.permissions) for one in world.books.consent_history(id_)] == [True, False, True]
+
+
+def test_a_no_gives_nothing_back_that_was_taken_back(world: "World") -> None:
+    """After it, the old table still does not widen."""
+    imported(world, row(2, "PAT-1"))
+    id_ = world.keyed(Identifying("PAT-1"))
+    withdraw(world.means, id_, WithdrawalKind.NO_FUTURE_USE)
+    imported(world, declined=(StatedNo(line=2, participant=Identifying("PAT-1")),))
+    assert imported(world, row(2, "PAT-1")).taken_back == 1
+    assert not world.books.consents(PROJECT)[id_].consent.future_use
+
+
+LEFT = evolve(FREE, withdrawn_on=date(2026, 5, 1))
+
+
+def test_who_withdrew_before_anything_was_received_stays_out(either_world: "World") -> None:
+    """By keyed id alone: no key, no name; an older table with a yes is refused, and the same table says it again."""
+    world = either_world
+    made = imported(world, row(2, "ZZZ-999", LEFT))
+    assert [(one.line, one.noted) for one in made.unseen] == [(2, False)]
+    person = world.books.participant(world.keyed(Identifying("ZZZ-999")))
+    assert (person.state, person.recipient, person.sealed_name) == (ParticipantState.WITHDRAWN, "", None)
+    assert list(world.haven.keyring.names("participants/")) == []
+    assert world.events()[-1] == ("withdraw", "unseen")
+    told = world.events()
+    again = imported(world, row(7, "ZZZ-999", LEFT))
+    assert [(one.line, one.noted) for one in again.unseen] == [(7, True)]
+    assert world.events() == told
+    for permits in ((), (Permit.RENEW,)):
+        with pytest.raises(InvalidInput, match="line 2: the participant withdrew before anything was received") as said:
+            plan(world, row(2, "ZZZ-999"), permits=permits)
+        assert "--renew" in said.value.fix
+
+
+def test_who_withdrew_unseen_comes_in_by_a_newer_consent_and_renew(either_world: "World") -> None:
+    """A mistyped identifier may turn out to be somebody's; they get a key then, and it is told as renewed."""
+    world = either_world
+    imported(world, row(2, "ZZZ-999", LEFT))
+    newer = row(2, "ZZZ-999", evolve(FREE, valid_from=date(2026, 5, 2)))
+    made = imported(world, newer, permits=(Permit.RENEW,))
+    assert made.changes[Change.RENEWED] == 1
+    id_ = world.keyed(Identifying("ZZZ-999"))
+    person = world.books.participant(id_)
+    assert (person.state, bool(person.sealed_name)) == (ParticipantState.ACTIVE, True)
+    assert [one.partition(".")[0] for one in world.haven.keyring.names("participants/")] == [f"participants/{id_}"]
+    assert imported(world, newer).unchanged == 1
+    withdraw(world.means, id_, WithdrawalKind.FULL)
+    with pytest.raises(InvalidInput, match="what was held is destroyed"):
+        plan(world, newer, permits=(Permit.RENEW,))
+
+
+def test_who_withdrew_unseen_and_then_by_name_stays_out_for_good(world: "World") -> None:
+    """A receipt was given; no table overtakes it."""
+    imported(world, row(2, "ZZZ-999", LEFT))
+    newer = row(2, "ZZZ-999", evolve(FREE, valid_from=date(2026, 5, 2)))
+    made = plan(world, newer, permits=(Permit.RENEW,))
+    id_ = world.keyed(Identifying("ZZZ-999"))
+    done = withdraw(world.means, id_, WithdrawalKind.FULL)
+    assert done.withdrawal.receipt is not None
+    assert done.withdrawal.receipt["destroyed"]["key"] is False  # type: ignore[index] # plain data
+    record_consents(world.means.books, made, newcomers=world.haven.newcomers(PROJECT), author=world.means.author)
+    assert world.books.participant(id_).state is ParticipantState.WITHDRAWN
+    with pytest.raises(InvalidInput, match="what was held is destroyed"):
+        plan(world, newer, permits=(Permit.RENEW,))
+
+
+def test_a_withdrawal_that_found_nothing_is_not_lost_when_scans_come_meanwhile(world: "World") -> None:
+    """Nothing is written; the next import sees what there is to destroy."""
+    made = plan(world, row(2, "ZZZ-999", LEFT))
+    world.admit("ZZZ-999", subject="aaaaaaaa", consent=None)
+    with pytest.raises(TryAgain, match="received meanwhile"):
+        record_consents(world.means.books, made, newcomers=world.haven.newcomers(PROJECT), author=world.means.author)
+    with pytest.raises(InvalidInput, match="importing this would destroy"):
+        plan(world, row(2, "ZZZ-999", LEFT))
 
 
 def test_one_wrong_row_and_nothing_is_written(world: "World") -> None:

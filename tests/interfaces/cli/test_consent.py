@@ -213,6 +213,50 @@ def test_a_table_withdraws_only_when_it_is_asked_to(run: Run, table: Path) -> No
     assert "no change" in run("import", PROJECT, table).stdout
 
 
+def test_a_withdrawal_of_nobody_known_is_told_by_its_line(run: Run, table: Path) -> None:
+    """It may be a mistyped identifier: a person must look; told again by the same table, which is no change."""
+    table.write_text(HEADER + TABLE + "ZZZ999,GRU,no,2026-01-01/..,2026-05-01\n")
+    foretold = run("import", PROJECT, table, "--dry-run")
+    assert (foretold.exit_code, "line 4" in foretold.stdout) == (6, True)
+    done = run("import", PROJECT, table)
+    assert done.exit_code == 6
+    assert "1 withdrew before anything of theirs was received, or are mistyped" in done.stdout
+    assert "line 4" in done.stdout
+    assert "is each identifier what stands in PatientID?" in done.stderr
+    assert "ZZZ999" not in done.output
+    again = run("import", PROJECT, table, "--json")
+    assert again.exit_code == 0
+    answer = json.loads(again.stdout)
+    assert (answer["unseen_lines"], answer["counts"]["withdrawn_unseen"]) == ([4], 1)
+    table.write_text(HEADER + TABLE + "ZZZ999,GRU,no,2026-01-01/..,\n")
+    with pytest.raises(InvalidInput, match="line 4: the participant withdrew before anything was received"):
+        run("import", PROJECT, table)
+
+
+def test_renewals_are_told_one_by_one(run: Run, table: Path, imported: str) -> None:
+    """The option is for a whole table; whose withdrawal it lifts is said by pseudonym."""
+    assert imported
+    run("withdraw", PROJECT, "sub-aaaaaaaa", "--kind", "no-face", "--by", "A. Manager", "--yes")
+    table.write_text(HEADER + TABLE.replace("2026-01-01/..", "2998-01-01/.."))
+    assert json.loads(run("import", PROJECT, table, "--renew", "--json").stdout)["renewed"] == ["sub-aaaaaaaa"]
+
+
+def test_a_no_in_redcap_ends_a_recorded_yes_and_says_so(run: Run, tmp_path: Path) -> None:
+    """Not "no consent yet", and not "not in the table any more"."""
+    (tmp_path / "redcap.toml").write_text(
+        '[redcap]\nparticipant = "mri_id"\n[consent]\ngiven = "agreed"\ndate = "day"\n[use]\nalways = "GRU"\n'
+    )
+    export = tmp_path / "export.csv"
+    export.write_text("record_id,mri_id,agreed,day\n1,DOE,1,2026-02-03\n2,ROE,,\n")
+    run("import", PROJECT, export, "--redcap", tmp_path / "redcap.toml")
+    export.write_text("record_id,mri_id,agreed,day\n1,DOE,0,2026-02-03\n2,ROE,,\n")
+    told = run("import", PROJECT, export, "--redcap", tmp_path / "redcap.toml").stdout
+    assert "1 say no now: their consent has ended, and nothing was destroyed" in told
+    assert "1 records hold no consent yet" in told
+    assert "not in the table" not in told
+    assert "no consent" in run("show", PROJECT).stdout
+
+
 @pytest.mark.usefixtures("imported")
 def test_what_waits_for_a_backup_is_told_by_exit_code_and_goes_on_later(
     run: Run, monkeypatch: pytest.MonkeyPatch

@@ -75,12 +75,66 @@ def test_what_was_not_answered_is_no(tmp_path: Path) -> None:
     assert (stated.consent.face, stated.consent.public) == (False, False)
 
 
-def test_records_without_consent_are_counted_not_imported(tmp_path: Path) -> None:
-    """Asked and refused, and not asked yet, both hold none."""
-    found = read(
-        tmp_path, ENROLLED, SCANNED, "2,enrolment_arm_1,,,PAT-2,0,,,,0,0,0,0,0", "3,enrolment_arm_1,,,,,,,,,,,,"
+def test_a_no_is_told_and_a_record_without_an_answer_is_counted(tmp_path: Path) -> None:
+    """Asked and refused is a no of somebody; not asked yet, or nobody's no, is none."""
+    rows = (
+        "2,enrolment_arm_1,,,PAT-2,0,,,,0,0,0,0,0",
+        "3,enrolment_arm_1,,,,,,,,,,,,",
+        "4,enrolment_arm_1,,,,0,,,,,,,,",
     )
+    found = read(tmp_path, ENROLLED, SCANNED, *rows)
     assert (len(found.stated), found.without) == (1, 2)
+    assert [(one.line, one.participant) for one in found.declined] == [(4, Identifying("PAT-2"))]
+
+
+def test_a_no_and_a_yes_of_one_participant_in_two_records_are_refused(tmp_path: Path) -> None:
+    """Nobody knows which holds."""
+    with pytest.raises(InvalidInput, match="another record has the same participant"):
+        read(tmp_path, ENROLLED, SCANNED, "2,enrolment_arm_1,,,PAT-1,0,,,,0,0,0,0,0")
+
+
+EVERYWHERE = ["1,enrolment_arm_1,,,PAT-1,1,2026-02-03,,1,1,0,1,0,1", "1,followup_arm_1,,,,,,2026-05-01,,,,,,"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "mapping", "line"),
+    [
+        (EVERYWHERE, MAPPING, 3),
+        (
+            ["1,a_arm_1,,,PAT-1,,,2026-05-01,,,,,,", "1,a_arm_1,consent,1,,1,2026-02-03,,2,0,0,0,1,0"],
+            MAPPING.replace('event = "enrolment_arm_1"', 'instrument = "consent"'),
+            2,
+        ),
+        (
+            [
+                "1,a_arm_1,,,PAT-1,,,,,,,,,",
+                "1,a_arm_1,consent,1,,1,2026-02-03,2026-05-01,2,0,0,0,1,0",
+                "1,a_arm_1,consent,2,,1,2026-02-04,,2,0,0,0,1,0",
+            ],
+            MAPPING.replace('event = "enrolment_arm_1"', 'instrument = "consent"'),
+            3,
+        ),
+        ([*EVERYWHERE, "1,late_arm_1,,,,,,2026-04-01 10:00,,,,,,"], MAPPING, 4),
+    ],
+)
+def test_a_withdrawal_counts_wherever_it_stands(tmp_path: Path, rows: list[str], mapping: str, line: int) -> None:
+    """In another event, another instrument, an earlier instance; of several the earliest, by its line."""
+    (stated,) = read(tmp_path, *rows, mapping=mapping).stated
+    assert stated.consent.withdrawn_on == (date(2026, 4, 1) if line == 4 else date(2026, 5, 1))
+    assert stated.line == line
+
+
+def test_a_consent_that_begins_after_the_withdrawal_contradicts_it(tmp_path: Path) -> None:
+    """Neither is dropped: the record is refused, with what to do."""
+    rows = [EVERYWHERE[0].replace("2026-02-03", "2026-06-01"), EVERYWHERE[1]]
+    with pytest.raises(InvalidInput, match="line 2: withdrawal_date lies before consent_date"):
+        read(tmp_path, *rows)
+
+
+def test_a_withdrawal_that_is_no_date_is_refused_wherever_it_stands(tmp_path: Path) -> None:
+    """A free text in the follow-up is a withdrawal too."""
+    with pytest.raises(InvalidInput, match="withdrawal_date holds what is no date"):
+        read(tmp_path, EVERYWHERE[0], EVERYWHERE[1].replace("2026-05-01", "in May"))
 
 
 def test_who_withdrew_is_told_even_when_the_rest_was_emptied(tmp_path: Path) -> None:

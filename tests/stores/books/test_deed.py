@@ -24,6 +24,7 @@ WRITES: dict[str, Callable[[DjangoBooks], object]] = {
     "set_project_state": lambda books: books.set_project_state("p1", ProjectState.CLOSED, at=NOW),
     "set_retention": lambda books: books.set_retention("p1", None, at=NOW),
     "add_participants": lambda books: books.add_participants([make_person("cat")], at=NOW),
+    "admit_again": lambda books: books.admit_again(make_person("cat")),
     "set_subjects": lambda books: books.set_subjects({"ann": "x1"}),
     "set_participant_state": lambda books: books.set_participant_state("ann", ParticipantState.WITHDRAWING),
     "add_consents": lambda books: books.add_consents([]),

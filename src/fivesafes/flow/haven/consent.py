@@ -13,7 +13,6 @@ from attrs import evolve, frozen
 from fivesafes.core.errors import Refused, UsageMistake
 from fivesafes.core.ids import Identifying
 from fivesafes.core.verdict import Verdict, refuse
-from fivesafes.flow.haven.author import Author
 from fivesafes.flow.haven.model import (
     KeptConsent,
     KeptParticipant,
@@ -22,7 +21,7 @@ from fivesafes.flow.haven.model import (
     ProjectState,
     WithdrawalKind,
 )
-from fivesafes.flow.haven.ports import Books, Newcomers
+from fivesafes.flow.haven.ports import Books
 from fivesafes.flow.haven.wrong_lines import WrongLines
 from fivesafes.project.model import Consent, IntendedUse, Tier
 from fivesafes.project.policy import judge_consent
@@ -31,6 +30,8 @@ Keyed = Callable[[Identifying[str]], str]
 """Gives a participant's keyed id."""
 
 _WITHDRAWN_FOR_GOOD: Final = "the participant has withdrawn, and what was held is destroyed: no consent can be added"
+_WITHDREW_UNSEEN: Final = "the participant withdrew before anything was received, and the line says yes"
+_SIGNED_ANEW: Final = "leave the line out; or, with a newer consent signed, enter its days under valid and add --renew"
 _LEAVE_OUT: Final = "leave the line out, or write the day into withdrawn; who takes part again gets a new identifier"
 
 
@@ -48,11 +49,19 @@ class StatedConsent:
     evidence_digest: str | None = None
 
 
+@frozen(kw_only=True)
+class StatedNo:
+    """One row that says no: whose it is, and the line on which it stands."""
+
+    line: int
+    participant: Identifying[str]
+
+
 class Permit(StrEnum):
     """What an import may do beyond recording consents; each is asked for by an option of its own."""
 
     WITHDRAW = "withdraw"  # rows with a day of withdrawal destroy what is held
-    RENEW = "renew"  # a newer consent gives back what was taken back
+    RENEW = "renew"  # a newer consent gives back what was taken back, or takes somebody in who withdrew unseen
 
 
 class Change(StrEnum):
@@ -61,6 +70,7 @@ class Change(StrEnum):
     NEW = "new"
     CHANGED = "changed"
     RENEWED = "renewed"
+    ENDED = "ended"  # the row says no: nothing is destroyed, and nothing is done any more
 
 
 @frozen(kw_only=True)
@@ -74,11 +84,25 @@ class ToRecord:
 
 
 @frozen(kw_only=True)
+class Unseen:
+    """Somebody who withdrew before anything of theirs was received, or a mistyped identifier: nobody can tell.
+
+    ``noted``: the books know of it already.
+    """
+
+    line: int
+    participant: str
+    consent: Consent
+    noted: bool
+
+
+@frozen(kw_only=True)
 class ImportPlan:
     """What importing a table would do; nothing is written yet.
 
-    ``missing``: participants with a consent who are not in the table any more; ``taken_back``: rows to which a
-    recorded partial withdrawal still applies; ``later``: rows whose withdrawal lies in the future.
+    ``declined``: rows that say no where no consent is recorded; ``missing``: participants with a consent who are not in
+    the table any more; ``taken_back``: rows to which a recorded partial withdrawal still applies; ``later``: rows whose
+    withdrawal lies in the future.
     """
 
     project: str
@@ -87,7 +111,8 @@ class ImportPlan:
     withdraw: tuple[str, ...]
     unchanged: int
     withdrawn_before: int
-    never_received: int
+    unseen: tuple[Unseen, ...]
+    declined: int
     taken_back: int
     later: int
     missing: tuple[str, ...]
@@ -101,7 +126,7 @@ class ImportPlan:
 def plan_import(
     books: Books,
     project: str,
-    stated: Sequence[StatedConsent],
+    stated: Sequence[StatedConsent | StatedNo],
     *,
     table: str,
     keyed: Keyed,
@@ -112,10 +137,10 @@ def plan_import(
 
     Raises InvalidInput with every line that can't be imported, Refused when the project takes nothing in any more.
     """
-    _check_open(books, project)
+    check_open(books, project)
     known = {one.id: one for one in books.participants(project)}
     kept = books.consents(project)
-    taken = _taken_back(books.withdrawals(project=project), kept)
+    taken = _taken_back(books, books.withdrawals(project=project), kept)
     wrong = WrongLines(table)
     sorter = _Sorter(known=known, kept=kept, taken=taken, on=on, permits=permits)
     seen: set[str] = set()
@@ -133,7 +158,8 @@ def plan_import(
     return sorter.plan(project, missing)
 
 
-def _check_open(books: Books, project: str) -> None:
+def check_open(books: Books, project: str) -> None:
+    """Raise UsageMistake where there is no such project, Refused where it takes no consents in any more."""
     found = books.project(project)
     if found is None:
         message = "the haven has no project of this name"
@@ -143,17 +169,37 @@ def _check_open(books: Books, project: str) -> None:
         raise Refused(message, fix="withdrawals are still possible: fivesafes consent withdraw")
 
 
+@frozen(kw_only=True)
+class _TakenBack:
+    """A withdrawal that still applies: its day, and the latest day on which a consent began that was there before."""
+
+    on: date
+    begun: date
+
+    def outlived_by(self, consent: Consent) -> bool:
+        """Whether a consent is newer: it begins later than the withdrawal, and later than what was withdrawn."""
+        return consent.valid_from > max(self.on, self.begun)
+
+
+_Taken = Mapping[WithdrawalKind, _TakenBack]
+
+
 def _taken_back(
-    withdrawals: Iterable[KeptWithdrawal], kept: Mapping[str, KeptConsent]
-) -> Mapping[str, Mapping[WithdrawalKind, date]]:
-    """Give each participant's partial withdrawals that still apply, with the day: a renewal has not lifted them."""
-    applies: dict[str, dict[WithdrawalKind, date]] = defaultdict(dict)
+    books: Books, withdrawals: Iterable[KeptWithdrawal], kept: Mapping[str, KeptConsent]
+) -> Mapping[str, _Taken]:
+    """Give each participant's withdrawals that still apply: full ones, and partial ones that no renewal has lifted."""
+    applies: dict[str, dict[WithdrawalKind, _TakenBack]] = defaultdict(dict)
     for one in withdrawals:
+        day = one.requested_at.date()
         newest = kept.get(one.participant)
-        if one.kind is not WithdrawalKind.FULL and (
-            newest is None or narrowed(newest.consent, one.kind, on=one.requested_at.date()) == newest.consent
+        if (
+            one.kind is WithdrawalKind.FULL
+            or newest is None
+            or narrowed(newest.consent, one.kind, on=day) == newest.consent
         ):
-            applies[one.participant][one.kind] = one.requested_at.date()
+            before = [old for old in books.consent_history(one.participant) if old.recorded_at <= one.requested_at]
+            begun = max((old.consent.valid_from for old in before), default=day)
+            applies[one.participant][one.kind] = _TakenBack(on=day, begun=begun)
     return applies
 
 
@@ -179,7 +225,7 @@ class _Sorter:
         *,
         known: Mapping[str, KeptParticipant],
         kept: Mapping[str, KeptConsent],
-        taken: Mapping[str, Mapping[WithdrawalKind, date]],
+        taken: Mapping[str, _Taken],
         on: date,
         permits: frozenset[Permit],
     ) -> None:
@@ -188,17 +234,20 @@ class _Sorter:
         self._newcomers: list[Identifying[str]] = []
         self._record: list[ToRecord] = []
         self._withdraw: list[str] = []
-        self._unchanged = self._before = self._never = self._overlaid = self._later = 0
+        self._unseen: list[Unseen] = []
+        self._unchanged = self._before = self._overlaid = self._later = self._declined = 0
 
-    def sort(self, id_: str, row: StatedConsent) -> tuple[str, str] | None:
+    def sort(self, id_: str, row: StatedConsent | StatedNo) -> tuple[str, str] | None:
         """Sort one row; give the reason and the remedy when it can't be imported."""
+        if isinstance(row, StatedNo):
+            return self._sort_no(id_)
         person = self._known.get(id_)
         if row.consent.withdrawn_on is not None and row.consent.withdrawn_on <= self._on:
-            return self._sort_withdrawn(id_, person)
+            return self._sort_withdrawn(id_, row, person)
         if person is not None and person.state is not ParticipantState.ACTIVE:
-            return _WITHDRAWN_FOR_GOOD, _LEAVE_OUT
+            return self._sort_again(id_, row)
         taken = self._taken.get(id_, {})
-        renews = Permit.RENEW in self._permits and all(row.consent.valid_from >= day for day in taken.values())
+        renews = Permit.RENEW in self._permits and all(one.outlived_by(row.consent) for one in taken.values())
         if taken and not renews and (fault := self._widens(row, taken)) is not None:
             return fault
         consent = row.consent
@@ -212,9 +261,10 @@ class _Sorter:
         self._compare(id_, evolve(row, consent=consent), Change.RENEWED if taken and renews else Change.CHANGED)
         return None
 
-    def _sort_withdrawn(self, id_: str, person: KeptParticipant | None) -> tuple[str, str] | None:
-        if person is None:
-            self._never += 1
+    def _sort_withdrawn(self, id_: str, row: StatedConsent, person: KeptParticipant | None) -> tuple[str, str] | None:
+        if person is None or self._withdrew_unseen(id_) is not None:
+            noted = person is not None
+            self._unseen.append(Unseen(line=row.line, participant=id_, consent=row.consent, noted=noted))
         elif person.state is not ParticipantState.ACTIVE:
             self._before += 1
         elif Permit.WITHDRAW not in self._permits:
@@ -224,7 +274,38 @@ class _Sorter:
             self._withdraw.append(id_)
         return None
 
-    def _widens(self, row: StatedConsent, taken: Mapping[WithdrawalKind, date]) -> tuple[str, str] | None:
+    def _withdrew_unseen(self, id_: str) -> date | None:
+        """Give the day on which somebody withdrew of whom nothing was ever held; None for anybody else."""
+        person, kept = self._known.get(id_), self._kept.get(id_)
+        if person is None or person.state is not ParticipantState.WITHDRAWN or person.recipient or kept is None:
+            return None
+        return None if WithdrawalKind.FULL in self._taken.get(id_, {}) else kept.consent.withdrawn_on
+
+    def _sort_again(self, id_: str, row: StatedConsent) -> tuple[str, str] | None:
+        """Sort a consent of somebody who withdrew: only where nothing was ever held may a newer one count."""
+        withdrew = self._withdrew_unseen(id_)
+        if withdrew is None:
+            return _WITHDRAWN_FOR_GOOD, _LEAVE_OUT
+        if Permit.RENEW not in self._permits or row.consent.valid_from <= withdrew:
+            return _WITHDREW_UNSEEN, _SIGNED_ANEW
+        self._later += row.consent.withdrawn_on is not None
+        self._newcomers.append(row.participant)
+        self._compare(id_, row, Change.RENEWED)
+        return None
+
+    def _sort_no(self, id_: str) -> None:
+        """Sort a no: a consent in the books loses what it permits, and keeps its days and what was taken back."""
+        person, kept = self._known.get(id_), self._kept.get(id_)
+        if person is None or kept is None or not kept.consent.permissions:
+            self._declined += 1
+        elif person.state is not ParticipantState.ACTIVE:
+            self._before += 1
+        else:
+            ended = evolve(kept.consent, permissions=frozenset())
+            digest = row_digest(id_, ended)
+            self._record.append(ToRecord(participant=id_, consent=ended, evidence_digest=digest, change=Change.ENDED))
+
+    def _widens(self, row: StatedConsent, taken: _Taken) -> tuple[str, str] | None:
         """Refuse a row that says yes to what was taken back."""
         said = {
             WithdrawalKind.NO_FACE: row.consent.face,
@@ -235,7 +316,7 @@ class _Sorter:
             return None
         why = f"the participant took this back ({', '.join(sorted(back))}), and the line says yes"
         if Permit.RENEW in self._permits:
-            return f"{why}; it begins before that day", "enter the days of the newer consent under valid"
+            return f"{why}; it does not begin after that day", "enter the days of the newer consent under valid"
         return why, "write no; or, with a newer consent signed, enter its days under valid and add --renew"
 
     def _compare(self, id_: str, row: StatedConsent, change: Change) -> None:
@@ -257,7 +338,8 @@ class _Sorter:
             withdraw=tuple(self._withdraw),
             unchanged=self._unchanged,
             withdrawn_before=self._before,
-            never_received=self._never,
+            unseen=tuple(self._unseen),
+            declined=self._declined,
             taken_back=self._overlaid,
             later=self._later,
             missing=tuple(missing),
@@ -281,35 +363,6 @@ def row_digest(participant: str, consent: Consent) -> str:
         "withdrawn_on": str(consent.withdrawn_on),
     }
     return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
-
-
-def record_consents(books: Books, plan: ImportPlan, *, newcomers: Newcomers, author: Author) -> None:
-    """Write what was planned: all of it with its events, or nothing.  Newcomers' keys are made first.
-
-    A participant who withdrew meanwhile is left out: what is recorded never overtakes a withdrawal.
-    """
-    admitted = newcomers.admit(plan.newcomers) if plan.newcomers else ()
-    at = author.clock()
-    with books.deed():
-        _check_open(books, plan.project)  # it may have been closed since the plan was made
-        books.add_participants(admitted, at=at)
-        active = {one.id for one in books.participants(plan.project) if one.state is ParticipantState.ACTIVE}
-        todo = [one for one in plan.record if one.participant in active]
-        books.add_consents(
-            KeptConsent(
-                participant=one.participant, consent=one.consent, evidence_digest=one.evidence_digest, recorded_at=at
-            )
-            for one in todo
-        )
-        admissions = [author.event("admit", one.id, "admitted", project=plan.project) for one in admitted]
-        consents = [
-            author.event(
-                "consent", one.participant, one.change.value, project=plan.project, evidence=one.evidence_digest
-            )
-            for one in todo
-        ]
-        if admissions or consents:
-            books.tell(*admissions, *consents)
 
 
 def judge_participant(

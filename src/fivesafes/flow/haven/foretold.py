@@ -46,7 +46,7 @@ def foretell_disposal(means: Means, kept: KeptProject) -> Foretold:
     series = [one for one in means.books.series(kept.id) if one.state is not SeriesState.SHREDDED]
     asides = means.books.asides(kept.id)
     return Foretold(
-        participants=len(means.books.participants(kept.id)),
+        participants=sum(bool(one.recipient) for one in means.books.participants(kept.id)),
         series=len(series),
         files=sum(one.files for one in series) + len(asides),
         bytes=sum(one.bytes for one in series) + sum(one.bytes for one in asides),

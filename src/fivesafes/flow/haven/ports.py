@@ -65,6 +65,9 @@ class Books(Protocol):
     def add_participants(self, new: Iterable[KeptParticipant], *, at: datetime) -> None:
         """Add participants; one that is there already stays as it is (two ingests may race)."""
 
+    def admit_again(self, new: KeptParticipant) -> None:
+        """Give a key and a name to somebody who withdrew before anything was received; nobody else changes."""
+
     def participants(self, project: str) -> Sequence[KeptParticipant]:
         """Give a project's participants, by id."""
 

@@ -238,7 +238,7 @@ def _certificate(means: Means, kept: KeptProject, people: Sequence[KeptParticipa
         "forced": {"reason": force.reason, "custodians": sorted(set(force.custodians))} if force else None,
         "disposed_at": _moment(means.author.clock()),
         "disposed_by": means.author.name,
-        "participants": len(people),
+        "participants": sum(bool(one.recipient) for one in people),  # who withdrew unseen never had a key
         "withdrawn_before": len(withdrawn),
         "series": len(series),
         "files": sum(one.files for one in series) + len(asides),

@@ -11,10 +11,10 @@ import click
 from fivesafes.core.errors import InvalidInput, PartlyDone, UsageMistake
 from fivesafes.interfaces.cli.asking import SHOWN, asked_for, by_label
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option, witnessed
+from fivesafes.interfaces.cli.importing import carry_out, check_unseen, read_table, tell_import
 from fivesafes.interfaces.cli.output import emit_json
 
 if TYPE_CHECKING:
-    from fivesafes.flow.haven.consent import ImportPlan
     from fivesafes.flow.haven.model import KeptConsent, KeptParticipant, WithdrawalKind
     from fivesafes.flow.haven.withdraw import Withdrawn
     from fivesafes.wiring.consent import Desk
@@ -37,7 +37,9 @@ def command() -> None:
 @click.option("--redcap", type=_PATH, help="TABLE is a raw REDCap export; this TOML file says which field means what.")
 @click.option("--evidence", type=_PATH, help="The folder of the signed forms that the table names.")
 @click.option("--withdraw", is_flag=True, help="Carry out the withdrawals that the table holds: it destroys data.")
-@click.option("--renew", is_flag=True, help="Let newer consents give back what was taken back in part.")
+@click.option(
+    "--renew", is_flag=True, help="Let consents newer than a withdrawal give back what was taken; each is told."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @click.option("--by", default="fivesafes consent import", help="Who does it, for the trail.")
 @haven_option
@@ -58,27 +60,29 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
     """Import a table of consents, all of it or nothing.
 
     A wrong line keeps every other out, and all wrong lines are told.  The same table again changes nothing.  A
-    participant who is no longer in it keeps their consent: withdrawing is a deed of its own.
+    participant who is no longer in it keeps their consent: withdrawing is a deed of its own.  A withdrawal of whom
+    nothing was ever received is kept, and told by its line: is the identifier right?
     """
     from fivesafes.flow.haven.consent import Permit, plan_import  # noqa: PLC0415 - help stays quick
 
-    stated, without = _stated(table, redcap=redcap, evidence=evidence)
+    said = read_table(table, redcap=redcap, evidence=evidence)
     permits = frozenset(permit for permit, wanted in ((Permit.WITHDRAW, withdraw), (Permit.RENEW, renew)) if wanted)
     with _desk(haven, by=by) as desk:
         waiting = () if dry_run else _resume(desk)
         plan = plan_import(
             desk.means.books,
             project,
-            stated,
+            (*said.stated, *said.declined),
             table=table.name,
             keyed=desk.keyed(project),
             on=desk.means.author.clock().date(),
             permits=permits,
         )
-        withdrawn = [] if dry_run else _carry_out(desk, plan)
+        withdrawn = [] if dry_run else carry_out(desk, plan)
         labels = {one.id: _label(one) for one in desk.means.books.participants(project)}
-    _tell_import(plan, [labels[id_] for id_ in plan.missing], without=without, dry_run=dry_run, as_json=as_json)
+    tell_import(plan, labels, without=said.without, dry_run=dry_run, as_json=as_json)
     _check_waiting([*waiting, *withdrawn])
+    check_unseen(plan)
 
 
 @command.command()
@@ -204,73 +208,6 @@ def _desk(haven: Path | None, *, by: str) -> "Iterator[Desk]":
 
     with witnessed(haven) as opened, desk_at(opened, by=by) as desk:
         yield desk
-
-
-def _stated(table: Path, *, redcap: Path | None, evidence: Path | None) -> tuple[Sequence[Any], int]:
-    """Read the table: ours, or REDCap's; gives the rows and how many records hold no consent yet."""
-    from fivesafes.interfaces.forms.consent import read_consent_table  # noqa: PLC0415 - help stays quick
-    from fivesafes.interfaces.forms.consent_mapping import read_mapping  # noqa: PLC0415 - as above
-    from fivesafes.interfaces.forms.consent_redcap import read_redcap  # noqa: PLC0415 - as above
-
-    if evidence is not None and not evidence.is_dir():
-        message = "--evidence is no folder"
-        raise UsageMistake(message, fix="give the folder that holds the signed forms")
-    if redcap is None:
-        return read_consent_table(table, evidence=evidence), 0
-    found = read_redcap(table, read_mapping(redcap), evidence=evidence)
-    return found.stated, found.without
-
-
-def _carry_out(desk: "Desk", plan: "ImportPlan") -> "list[Withdrawn]":
-    """Do what an import planned: the withdrawals first, then the consents."""
-    from fivesafes.flow.haven.consent import record_consents  # noqa: PLC0415 - help stays quick
-    from fivesafes.flow.haven.model import WithdrawalKind  # noqa: PLC0415 - as above
-    from fivesafes.flow.haven.withdraw import withdraw as withdraw_participant  # noqa: PLC0415 - as above
-
-    withdrawn = [withdraw_participant(desk.means, id_, WithdrawalKind.FULL) for id_ in plan.withdraw]
-    record_consents(desk.means.books, plan, newcomers=desk.newcomers(plan.project), author=desk.means.author)
-    return withdrawn
-
-
-def _tell_import(plan: "ImportPlan", missing: Sequence[str], *, without: int, dry_run: bool, as_json: bool) -> None:
-    counts = {
-        **{change.value: number for change, number in plan.changes.items()},
-        "unchanged": plan.unchanged,
-        "withdrawn_now": len(plan.withdraw),
-        "withdrawn_before": plan.withdrawn_before,
-        "withdrawn_unseen": plan.never_received,
-        "withdrawn_later": plan.later,
-        "taken_back": plan.taken_back,
-        "without_consent": without,
-        "missing": len(missing),
-    }
-    if as_json:
-        emit_json({"project": plan.project, "dry_run": dry_run, "counts": counts, "missing": list(missing)})
-        return
-    if not plan.record and not plan.withdraw:
-        click.echo("no change: the table says what is recorded")
-    for name, number in counts.items():
-        if number:
-            click.echo(f"{number:>7} {_SAYS[name]}")
-    for label in missing:
-        click.echo(f"        {label}")
-    if dry_run:
-        click.echo("nothing was written (--dry-run)")
-
-
-_SAYS: Final = {
-    "new": "new consents",
-    "changed": "changed consents; the earlier ones are kept as history",
-    "renewed": "renewed consents: what was taken back is given again",
-    "unchanged": "unchanged",
-    "withdrawn_now": "withdrawn by this table",
-    "withdrawn_before": "withdrawn before",
-    "withdrawn_unseen": "withdrew before anything of theirs was received",
-    "withdrawn_later": "end on a later day: on that day the haven destroys what it holds of them, by itself",
-    "taken_back": "say less than the table: a part was taken back, and stays so",
-    "without_consent": "records hold no consent yet",
-    "missing": "are not in the table any more; their consent stays (to withdraw: fivesafes consent withdraw)",
-}
 
 
 def _resume(desk: "Desk") -> "tuple[Withdrawn, ...]":

@@ -7,6 +7,7 @@ import click
 
 from fivesafes.core.errors import EXIT_OK, InvalidInput, PartlyDone, Refused, UsageMistake
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended, witnessed
+from fivesafes.interfaces.cli.importing import check_unseen
 from fivesafes.interfaces.cli.output import emit_json
 
 
@@ -96,13 +97,20 @@ def add(form: Path, haven: Path | None, key: Path | None, *, dry_run: bool, as_j
         new = add_project(opened, wish, key=key)
         made = record_stated(opened, study.project.id, stated, table=study.table.name) if stated else None
     recorded, later = (len(made.record), made.later) if made is not None else (0, 0)
+    unseen = [one.line for one in made.unseen] if made is not None else []
     if as_json:
-        emit_json({"project": study.project.id, "new": new, "consents": recorded, "withdrawn_later": later})
+        told = {"consents": recorded, "withdrawn_later": later, "unseen_lines": unseen}
+        emit_json({"project": study.project.id, "new": new, **told})
+        check_unseen(made)
         return
     click.echo(f"{'registered' if new else 'changed'} {study.project.id}; {recorded} consents recorded")
     if later:
         click.echo(f"{later} name a later day of withdrawal: on it the haven destroys what it holds of them, by itself")
+    if unseen:
+        lines = ", ".join(map(str, unseen))
+        click.echo(f"{len(unseen)} withdrew before anything of theirs was received, or are mistyped: line {lines}")
     click.echo(f"next: fivesafes ingest {study.project.id} FOLDER")
+    check_unseen(made)
 
 
 @command.command()

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.core.ids import Identifying
-from fivesafes.flow.haven.consent import StatedConsent
+from fivesafes.flow.haven.consent import StatedConsent, StatedNo
 from fivesafes.flow.haven.wrong_lines import WrongLines
 from fivesafes.interfaces.forms.consent import SignedForms, checked_participant
 from fivesafes.interfaces.forms.consent_mapping import Answer, RedcapMapping
@@ -34,9 +34,10 @@ _LABELS: Final = frozenset({"checked", "unchecked", "yes", "no", "true", "false"
 
 @frozen(kw_only=True)
 class RedcapConsents:
-    """What an export says: consents, and how many records hold none yet."""
+    """What an export says: consents and withdrawals, who said no, and how many records hold none of it yet."""
 
     stated: tuple[StatedConsent, ...]
+    declined: tuple[StatedNo, ...]
     without: int
 
 
@@ -48,7 +49,7 @@ def read_redcap(path: Path, mapping: RedcapMapping, *, evidence: Path | None = N
     table = Table(path, what="the REDCap export", fix="give the path of the CSV that REDCap exported")
     _check_header(table, mapping)
     records = _records(table, mapping)
-    stated: list[StatedConsent] = []
+    found: list[StatedConsent | StatedNo] = []
     without = 0
     seen: set[str] = set()
     for rows in records.values():
@@ -64,12 +65,16 @@ def read_redcap(path: Path, mapping: RedcapMapping, *, evidence: Path | None = N
         if one.participant.reveal() in seen:
             table.wrong.add(one.line, "another record has the same participant")
         seen.add(one.participant.reveal())
-        stated.append(one)
+        found.append(one)
     table.wrong.raise_any()
-    if not stated:
+    if not found:
         message = f"{path.name}: no record holds a consent ({without} records were looked at)"
         raise InvalidInput(message, fix="compare the mapping's event and fields with the export")
-    return RedcapConsents(stated=tuple(stated), without=without)
+    return RedcapConsents(
+        stated=tuple(one for one in found if isinstance(one, StatedConsent)),
+        declined=tuple(one for one in found if isinstance(one, StatedNo)),
+        without=without,
+    )
 
 
 def _check_header(table: Table, mapping: RedcapMapping) -> None:
@@ -99,7 +104,11 @@ def _records(table: Table, mapping: RedcapMapping) -> Mapping[str, list[Row]]:
 
 
 class _Record:
-    """One record: what its rows say of each field.  Of a repeating instrument, the highest instance counts."""
+    """One record: what its rows say of each field.
+
+    Of a consent the mapping's event and instrument count, and of repeats the highest instance.  A withdrawal counts
+    wherever it stands: it is often entered on a form of its own, or in a later event.
+    """
 
     def __init__(self, rows: Sequence[Row], mapping: RedcapMapping, wrong: WrongLines) -> None:
         self._all = rows
@@ -114,6 +123,11 @@ class _Record:
     def anywhere(self, column: str) -> str:
         """Give the one value of a field in whichever event it stands."""
         return self._one(column, self._all)
+
+    def withdrawn(self, column: str) -> tuple[date, int] | None:
+        """Give the earliest day of withdrawal that any row says, and that row's line.  Raises ValueError."""
+        days = [(_day(row.cells[column], column), row.line) for row in self._all if row.cells[column]]
+        return min(days, default=None)
 
     def _one(self, column: str, rows: Iterable[Row]) -> str:
         values = {row.cells[column]: row.line for row in rows if row.cells[column]}
@@ -141,37 +155,61 @@ def _chosen(rows: Sequence[Row], mapping: RedcapMapping) -> list[Row]:
     return [row for instances in groups.values() for row in instances[max(instances)]]
 
 
-def _stated(record: _Record, mapping: RedcapMapping, forms: SignedForms) -> StatedConsent | None:
+def _stated(record: _Record, mapping: RedcapMapping, forms: SignedForms) -> StatedConsent | StatedNo | None:
     """Read one record; None when it holds no consent yet.  Who has withdrawn may have had the rest emptied."""
-    until, withdrawn = (record.value(name) if name else "" for name in (mapping.until, mapping.withdrawn))
+    withdrawn = record.withdrawn(mapping.withdrawn) if mapping.withdrawn else None
     begins = record.value(mapping.date)
     agreed = bool(begins) if mapping.given is None else _answer(record, mapping.given)
-    if not agreed and not withdrawn:
-        return None
+    if not agreed and withdrawn is None:
+        return _declined(record, mapping)
     participant = checked_participant(record.anywhere(mapping.participant))
     permissions, conditions = _uses(record, mapping) if agreed else (frozenset(), frozenset())
-    begins = begins if agreed else withdrawn
-    first = _day(begins, mapping.date)
-    last = _day(until, mapping.until) if until else None
-    if last is not None and last < first:
-        message = f"{mapping.until} lies before {mapping.date}"
-        raise ValueError(message)
+    day, line = withdrawn or (None, record.line)
+    first = _day(begins, mapping.date) if agreed or day is None else day
+    _check_order(first, day, mapping)
     consent = Consent(
         permissions=permissions,
         conditions=conditions,
         face=mapping.face is not None and _answer(record, mapping.face),
         valid_from=first,
-        valid_until=last,
-        withdrawn_on=_day(withdrawn, mapping.withdrawn) if withdrawn else None,
+        valid_until=_last(record, mapping, first) if agreed else None,
+        withdrawn_on=day,
         public=mapping.public is None or _answer(record, mapping.public),
     )
     return StatedConsent(
-        line=record.line,
+        line=line,
         participant=Identifying(participant),
         consent=consent,
         public_stated=mapping.public is not None,
         evidence_digest=forms.digest(record.value(mapping.evidence)) if mapping.evidence else None,
     )
+
+
+def _check_order(first: date, withdrawn: date | None, mapping: RedcapMapping) -> None:
+    """Raise ValueError for a consent that begins after the withdrawal: one of the two is wrong, and a person knows."""
+    if withdrawn is not None and withdrawn < first:
+        message = (
+            f"{mapping.withdrawn} lies before {mapping.date}: correct the wrong one in REDCap "
+            "(who takes part again gets a new identifier)"
+        )
+        raise ValueError(message)
+
+
+def _last(record: _Record, mapping: RedcapMapping, first: date) -> date | None:
+    until = record.value(mapping.until) if mapping.until else ""
+    last = _day(until, mapping.until) if until else None
+    if last is not None and last < first:
+        message = f"{mapping.until} lies before {mapping.date}"
+        raise ValueError(message)
+    return last
+
+
+def _declined(record: _Record, mapping: RedcapMapping) -> StatedNo | None:
+    """Read a no that was said; None when nothing was answered, or when nobody knows whose no it is."""
+    participant = record.anywhere(mapping.participant)
+    if mapping.given is None or not record.value(mapping.given.column) or not participant:
+        return None
+    return StatedNo(line=record.line, participant=Identifying(checked_participant(participant)))
 
 
 def _answer(record: _Record, answer: Answer) -> bool:

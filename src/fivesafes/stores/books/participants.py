@@ -47,6 +47,17 @@ class Participants(Deeds):
             except IntegrityError:
                 raise _pseudonym_taken() from None
 
+    def admit_again(self, new: KeptParticipant) -> None:
+        """Give a key and a name to somebody who withdrew before anything was received; nobody else changes.
+
+        Such a row never had a key, so nothing was ever sealed to it; a full withdrawal of its own keeps it as it is.
+        """
+        check_deed()
+        check_open([new.project])
+        unseen = Participant.objects.filter(id=new.id, recipient="", state=ParticipantState.WITHDRAWN.value)
+        if not Withdrawal.objects.filter(participant_id=new.id, kind=WithdrawalKind.FULL.value).exists():
+            unseen.update(recipient=new.recipient, sealed_name=new.sealed_name, state=ParticipantState.ACTIVE.value)
+
     def participants(self, project: str) -> Sequence[KeptParticipant]:
         """Give a project's participants, by id."""
         return [_participant(row) for row in Participant.objects.filter(project_id=project).order_by("id")]
