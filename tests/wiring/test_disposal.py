@@ -1,9 +1,10 @@
 """A disposal before its day: two custodians stand behind it with their keys, not by a typed name."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.setting.vault.havens import SealedHaven, make_haven
+from tests.setting.vault.havens import NOW, SealedHaven, make_haven
 
 from fivesafes.core.errors import PolicyInvalid, Refused
 from fivesafes.core.event import Event
@@ -13,7 +14,7 @@ from fivesafes.flow.haven.model import ProjectState
 from fivesafes.setting.vault.seal import Identity
 from fivesafes.stores.keyring_files import read_identity, write_identity
 from fivesafes.wiring.custodians import custody_of
-from fivesafes.wiring.disposal import dispose_project
+from fivesafes.wiring.disposal import dispose_project, set_retention
 from fivesafes.wiring.haven import OpenHaven, opened_haven
 
 
@@ -42,6 +43,45 @@ def test_two_custodians_prove_themselves_by_their_keys(sealed: SealedHaven) -> N
         begun = events(haven)[0]
         assert (begun.outcome, begun.facts["custodians"]) == ("begun", "Ada, Ben")
         assert begun.facts["proved"] == "by their keys"
+
+
+LATE = date(2041, 12, 31)
+NEAR = date(2027, 1, 1)
+
+
+def test_the_day_is_brought_forward_only_by_what_a_disposal_before_it_needs(sealed: SealedHaven) -> None:
+    """Else the rule for early disposals could be walked round; later is free, and the certificate knows each day."""
+    keys = list(sealed.identities.values())
+    with opened_haven(sealed.path, clock=lambda: NOW) as haven:
+        set_retention(haven, "p1", date(2035, 12, 31), by="Dr C")
+        set_retention(haven, "p1", LATE, by="Dr C")
+        for earlier in (NEAR, NOW.date(), date(2020, 1, 1)):
+            with pytest.raises(Refused, match="to be kept until 2041-12-31"):
+                set_retention(haven, "p1", earlier, by="M")
+            with pytest.raises(Refused, match="needs a reason"):
+                set_retention(haven, "p1", earlier, by="M", identities=keys)
+            with pytest.raises(Refused, match="needs 2 different custodians"):
+                set_retention(haven, "p1", earlier, by="M", reason="because", identities=keys[:1])
+        assert haven.project("p1").retain_until == LATE
+        set_retention(haven, "p1", date(2026, 5, 31), by="M", reason="the committee says so", identities=keys)
+        told = haven.books.told_of("retain", project="p1")
+        assert [one.outcome for one in told] == ["set", "set", "brought forward"]
+        assert (told[-1].facts["before"], told[-1].facts["custodians"]) == ("2041-12-31", "Ada, Ben")
+        done = dispose_project(haven, "p1", by="M", reason="")
+        assert done.certificate is not None
+        assert [one["before"] for one in done.certificate.data["retention"]] == [None, "2035-12-31", "2041-12-31"]
+        assert "before that 2041-12-31" in done.certificate.text
+        assert "by M: the committee says so (Ada, Ben, proved by their keys)" in done.certificate.text
+
+
+def test_a_first_day_that_is_near_needs_the_same(sealed: SealedHaven) -> None:
+    """A project without a date is disposed of by two custodians; a day of tomorrow would do without them."""
+    with opened_haven(sealed.path, clock=lambda: NOW) as haven:
+        with pytest.raises(Refused, match="no retention date yet"):
+            set_retention(haven, "p1", NEAR, by="M")
+        keys = list(sealed.identities.values())
+        set_retention(haven, "p1", NEAR, by="M", reason="registered late", identities=keys)
+        assert haven.project("p1").retain_until == NEAR
 
 
 def _nothing_happened(haven: OpenHaven) -> None:

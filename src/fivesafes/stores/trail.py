@@ -131,6 +131,13 @@ def last_of(verb: str) -> Event | None:
     return None if line is None else event_of(line.encode())
 
 
+def all_of(verb: str) -> list[Event]:
+    """Give every event of a verb, oldest first; a look through the whole trail."""
+    found = TrailEntry.objects.filter(line__contains=f'"verb":"{verb}"').order_by("n").values_list("line", flat=True)
+    events = [event_of(line.encode()) for line in found]
+    return [one for one in events if one.verb == verb]
+
+
 def rows() -> Iterator[Row]:
     """Give each line with the digest kept beside it, for ``verify``; a row under another's number does not pass."""
     expected = at = 0

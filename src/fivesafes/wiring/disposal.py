@@ -1,10 +1,12 @@
 """A project's end: its keys and originals destroyed, its certificate left."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from fivesafes.core.errors import Refused
 from fivesafes.flow.custody import Custodian, Standing
+from fivesafes.flow.haven import retention
 from fivesafes.flow.haven.foretold import Foretold, foretell_disposal
 from fivesafes.flow.haven.retention import Disposal, Force, dispose, judge_disposal
 from fivesafes.setting.vault.keys import ADDRESS_KEY, open_secret
@@ -26,6 +28,17 @@ def dispose_project(
     names, force = _force(haven, reason, identities)
     carry_on(haven)
     return dispose(means_of(haven, by=by), project, custodians=names, force=force)
+
+
+def set_retention(
+    haven: OpenHaven, project: str, until: date, *, by: str, reason: str = "", identities: Sequence[Path] = ()
+) -> None:
+    """Say until which day a project's originals are kept; an earlier day by a reason and two custodians' keys.
+
+    Raises Refused, before anything is changed, for a key that is no custodian's.
+    """
+    names, force = _force(haven, reason, identities)
+    retention.set_retention(haven.books, haven.author(by), project, until, custodians=names, force=force)
 
 
 def foretell(haven: OpenHaven, project: str, *, reason: str, identities: Sequence[Path] = ()) -> tuple[Foretold, str]:

@@ -3,7 +3,6 @@
 import hmac
 import os
 from collections.abc import Sequence
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -122,14 +121,6 @@ def record_stated(haven: OpenHaven, project: str, stated: Sequence[StatedConsent
         author = haven.author("fivesafes project add")
         record_consents(haven.books, plan, newcomers=haven.newcomers(project), author=author)
     return plan
-
-
-def set_retention(haven: OpenHaven, project: str, until: date) -> None:
-    """Say until which day a project's originals are kept."""
-    author = haven.author("fivesafes project retain")
-    with haven.books.deed():
-        haven.books.set_retention(project, until, at=haven.clock())
-        haven.books.tell(author.event("retain", f"project {project}", "set", project=project, until=until.isoformat()))
 
 
 def record_review(haven: OpenHaven, project: str, review: Review) -> None:

@@ -83,6 +83,7 @@ class Under:
         "releases",
         "series",
         "series_of",
+        "told_of",
         "withdrawals",
     }
 

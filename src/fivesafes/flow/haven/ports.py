@@ -43,6 +43,9 @@ class Books(Protocol):
     def told(self, n: int) -> Event | None:
         """Give the event of that number, or None when the trail has none or its line does not fit its digest."""
 
+    def told_of(self, verb: str, *, project: str) -> Sequence[Event]:
+        """Give every event of a verb about a project, oldest first; a look through the whole trail."""
+
     # projects
 
     def save_project(self, kept: KeptProject, *, at: datetime) -> None:

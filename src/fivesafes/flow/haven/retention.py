@@ -4,14 +4,15 @@
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from attrs import field, frozen
 
 from fivesafes.core.errors import Refused, UsageMistake
-from fivesafes.core.event import Fact
+from fivesafes.core.event import Event, Fact
 from fivesafes.core.verdict import Verdict, note, refuse
+from fivesafes.flow.haven.author import Author
 from fivesafes.flow.haven.deliveries import Cleaner, sweep_deliveries
 from fivesafes.flow.haven.model import (
     KeptParticipant,
@@ -34,6 +35,11 @@ CUSTODIANS: Final = 2
 """How many custodians must stand behind a disposal before its day."""
 PROVED: Final = "by their keys"
 """How custodians behind a forced disposal are known: each opened something that the keyring has sealed to them."""
+RETAIN: Final = "retain"
+"""The verb of the events that tell of retention dates."""
+_YEAR: Final = timedelta(days=365)
+_NO_PROJECT: Final = "the haven has no project of this name"
+_STAND_BEHIND: Final = "give a reason and the keys of two custodians who stand behind it (--reason, --identity twice)"
 _SOURCE: Final = "Australian Code for the Responsible Conduct of Research 2018; ISO/IEC 27001:2022 A.8.10"
 _WHY: Final = "the project was disposed of"
 _TOLD: Final = ("participants", "series", "files", "bytes", "originals")
@@ -116,25 +122,77 @@ def judge_disposal(kept: KeptProject, *, on: date, custodians: frozenset[str], f
         return Verdict()
     until = f"to be kept until {kept.retain_until}" if kept.retain_until else "without a retention date"
     if force is None:
-        return refuse(
-            "project.retention",
-            why=f"the project's originals are {until}",
-            fix="wait; or give a reason and the keys of two custodians who stand behind it (--identity, twice)",
-            source=_SOURCE,
-        )
+        return _refused(f"the project's originals are {until}", fix=f"wait; or {_STAND_BEHIND}")
+    if lacks := _judge_force("a disposal before its day", force, custodians):
+        return lacks
+    return note("project.retention.forced", why=f"disposed of although {until}: {force.reason}", source=_SOURCE)
+
+
+def judge_retention(
+    kept: KeptProject, until: date, *, on: date, custodians: frozenset[str], force: Force | None
+) -> Verdict:
+    """Judge whether a retention date may be set: later is free, earlier needs what a disposal before its day needs.
+
+    A first day is free from a year ahead: a nearer one would be a disposal of a project without a date.
+    """
+    if until >= (kept.retain_until or on + _YEAR):
+        return Verdict()
+    if kept.retain_until:
+        what, why = "bringing the day forward", f"the project's originals are to be kept until {kept.retain_until}"
+    else:
+        what, why = "a first day within a year", "the project's originals have no retention date yet, and this is near"
+    if force is None:
+        return _refused(why, fix=f"name a later day; or {_STAND_BEHIND}")
+    if lacks := _judge_force(what, force, custodians):
+        return lacks
+    return note("project.retention.forced", why=f"{why}; now until {until}: {force.reason}", source=_SOURCE)
+
+
+def _judge_force(what: str, force: Force, custodians: frozenset[str]) -> Verdict | None:
+    """Refuse without a reason, and without two custodians in force; None when they stand behind it."""
     if not force.reason.strip():
-        return refuse(
-            "project.retention", why="a disposal before its day needs a reason", fix="say why", source=_SOURCE
-        )
+        return _refused(f"{what} needs a reason", fix="say why")
     named = set(force.custodians)
     if len(named) < CUSTODIANS or not named <= custodians:
-        return refuse(
-            "project.retention",
-            why=f"a disposal before its day needs {CUSTODIANS} different custodians in force",
+        return _refused(
+            f"{what} needs {CUSTODIANS} different custodians in force",
             fix="give the identity files of two of those whom `fivesafes vault custodians` lists",
-            source=_SOURCE,
         )
-    return note("project.retention.forced", why=f"disposed of although {until}: {force.reason}", source=_SOURCE)
+    return None
+
+
+def _refused(why: str, *, fix: str) -> Verdict:
+    return refuse("project.retention", why=why, fix=fix, source=_SOURCE)
+
+
+def set_retention(
+    books: Books, author: Author, project: str, until: date, *, custodians: frozenset[str], force: Force | None = None
+) -> None:
+    """Say until which day a project's originals are kept; the event keeps the former day.
+
+    Raises Refused when it may not be, UsageMistake when there is no such project.
+    """
+    with books.deed():
+        kept = books.project(project)  # within the deed: another may have set a later day a moment ago
+        if kept is None:
+            raise UsageMistake(_NO_PROJECT, fix="fivesafes status lists the projects")
+        verdict = judge_retention(kept, until, on=author.clock().date(), custodians=custodians, force=force)
+        if verdict.refuses:
+            raise Refused(verdict.findings[0].why, fix=verdict.findings[0].fix)
+        books.set_retention(project, until, at=author.clock())
+        forced = force if verdict.findings else None
+        event = author.event(
+            RETAIN,
+            f"project {project}",
+            "brought forward" if forced and kept.retain_until else "set",
+            project=project,
+            purpose=forced.reason if forced else "",
+            until=until.isoformat(),
+            before=kept.retain_until.isoformat() if kept.retain_until else "",
+            custodians=", ".join(sorted(set(forced.custodians))) if forced else "",
+            proved=PROVED if forced else "",
+        )
+        books.tell(event)
 
 
 def dispose(means: Means, project: str, *, custodians: frozenset[str], force: Force | None = None) -> Disposal:
@@ -145,8 +203,7 @@ def dispose(means: Means, project: str, *, custodians: frozenset[str], force: Fo
     """
     kept = means.books.project(project)
     if kept is None:
-        message = "the haven has no project of this name"
-        raise UsageMistake(message, fix="fivesafes status lists the projects")
+        raise UsageMistake(_NO_PROJECT, fix="fivesafes status lists the projects")
     verdict = judge_disposal(kept, on=means.author.clock().date(), custodians=custodians, force=force)
     if verdict.refuses:
         raise Refused(verdict.findings[0].why, fix=verdict.findings[0].fix)
@@ -235,6 +292,7 @@ def _certificate(means: Means, kept: KeptProject, people: Sequence[KeptParticipa
         "title": kept.project.title,
         "approval": {"committee": approval.committee, "number": approval.number},
         "retain_until": str(kept.retain_until) if kept.retain_until else None,
+        "retention": [_day_set(one) for one in means.books.told_of(RETAIN, project=kept.id)],
         "forced": {"reason": force.reason, "custodians": sorted(set(force.custodians))} if force else None,
         "disposed_at": _moment(means.author.clock()),
         "disposed_by": means.author.name,
@@ -253,6 +311,23 @@ def _certificate(means: Means, kept: KeptProject, people: Sequence[KeptParticipa
     return Document(project=kept.id, name="disposal", text=certificate_text(data), data=data)
 
 
+def _day_set(event: Event) -> dict[str, Any]:
+    """Tell of one retention date that was set, as the trail has it; ``before`` is the day that held until then."""
+    return {
+        "until": event.facts.get("until"),
+        "before": event.facts.get("before") or None,
+        "set_at": _moment(event.when),
+        "set_by": event.actor,
+        "reason": event.purpose,
+        "custodians": [name for name in str(event.facts.get("custodians") or "").split(", ") if name],
+    }
+
+
+def _day_text(told: dict[str, Any]) -> str:
+    forced = f": {told['reason']} ({', '.join(told['custodians'])}, proved {PROVED})" if told["reason"] else ""
+    return f"  before that {told['before'] or 'no date'}; changed {told['set_at']} by {told['set_by']}{forced}"
+
+
 def certificate_text(data: dict[str, Any]) -> str:
     """Write a certificate for people."""
     forced = data["forced"]
@@ -262,6 +337,7 @@ def certificate_text(data: dict[str, Any]) -> str:
         f"Project:    {data['title']} ({data['project']})",
         f"Approval:   {data['approval']['number']} of {data['approval']['committee']}",
         f"Kept until: {data['retain_until'] or 'no date was set'}",
+        *map(_day_text, reversed(data["retention"])),
         f"Disposed:   {data['disposed_at']} by {data['disposed_by']}",
         *(
             [f"Before its day: {forced['reason']} ({', '.join(forced['custodians'])}, proved {PROVED})"]

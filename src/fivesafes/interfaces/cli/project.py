@@ -177,16 +177,39 @@ def plan(context: click.Context, project: str, haven: Path | None, *, as_json: b
 @click.argument("project")
 @click.argument("until", required=False)
 @haven_option
+@click.option("--by", default="fivesafes project retain", help="Who sets it, for the trail and the certificate.")
+@click.option("--reason", default="", help="For an earlier day: why.")
+@click.option(
+    "--identity",
+    "identities",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="For an earlier day: the age identity file of a custodian who stands behind it; two are needed.",
+)
 @json_option
-def retain(project: str, until: str | None, haven: Path | None, *, as_json: bool) -> None:
-    """Say until which day (2031-12-31) PROJECT's originals are kept; without a day, show what is due."""
-    from fivesafes.wiring.projects import set_retention  # noqa: PLC0415 - as above
+def retain(
+    project: str,
+    until: str | None,
+    *,
+    haven: Path | None,
+    by: str,
+    reason: str,
+    identities: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Say until which day (2031-12-31) PROJECT's originals are kept; without a day, show what is due.
 
-    with tended(haven) as opened:
+    A later day is free.  An earlier one, or a first one within a year, needs a reason and the keys of two custodians,
+    as a disposal before its day does.
+    """
+    from fivesafes.wiring.disposal import set_retention  # noqa: PLC0415 - as above
+
+    day = _day(until) if until is not None else None
+    with (tended if day is None else witnessed)(haven) as opened:
+        opened.project(project)
+        if day is not None:
+            set_retention(opened, project, day, by=by, reason=reason, identities=identities)
         kept = opened.project(project)
-        if until is not None:
-            set_retention(opened, project, _day(until))
-            kept = opened.project(project)
     if as_json:
         emit_json({"project": project, "retain_until": str(kept.retain_until) if kept.retain_until else None})
     else:

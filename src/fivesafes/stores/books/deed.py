@@ -1,7 +1,7 @@
 """One deed: changes of tables and the events that tell of them, in one transaction, by one writer at a time."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from django.db import transaction
@@ -53,6 +53,10 @@ class Deeds:
             return event_of(row[0].encode())
         except InvalidInput:
             return None
+
+    def told_of(self, verb: str, *, project: str) -> Sequence[Event]:
+        """Give every event of a verb about a project, oldest first; a look through the whole trail."""
+        return [event for event in trail.all_of(verb) if event.project == project]
 
 
 def check_deed() -> None:
