@@ -1,5 +1,6 @@
 """Opening a database: where it may lie, who may read it, and what is said when it can't be used."""
 
+import errno
 import os
 import shutil
 import stat
@@ -47,6 +48,20 @@ def test_sqlite_is_set_as_a_haven_needs_it(migrated_sqlite: Path) -> None:
         assert [ask(f"PRAGMA {name}") for name in asked] == ["wal", 2, 1, 1, 30_000]
 
 
+def test_a_read_only_disk_is_told_as_what_it_is(migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not the user who is wrong, and being the owner would not help."""
+
+    def refused(*_: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "open", refused)
+    read_only = pytest.raises(TryAgain, match="the disk that holds the haven is read-only")
+    with read_only as raised, opened_database(sqlite_config(migrated_sqlite)):
+        pass
+    assert "make it writable" in raised.value.fix
+    assert "owner" not in raised.value.fix
+
+
 def test_the_database_and_its_log_are_its_owners_alone(tmp_path: Path) -> None:
     """Whatever the umask: 0600 for all three files, and one that was open to others is closed."""
     path = tmp_path / "state.sqlite3"
@@ -85,7 +100,10 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     """The error says how to get the haven back."""
     path = tmp_path / "state.sqlite3"
     path.write_bytes(b"not a database" * 1000)
-    with pytest.raises(InvalidInput, match=r"is no database.*\n.*restore"), current_database(sqlite_config(path)):
+    with (
+        pytest.raises(InvalidInput, match=r"is no database.*\n.*fivesafes backup restore"),
+        current_database(sqlite_config(path)),
+    ):
         pass
 
 

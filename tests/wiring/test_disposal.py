@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.setting.vault.havens import NOW, SealedHaven, make_haven
@@ -69,7 +70,8 @@ def test_the_day_is_brought_forward_only_by_what_a_disposal_before_it_needs(seal
         assert (told[-1].facts["before"], told[-1].facts["custodians"]) == ("2041-12-31", "Ada, Ben")
         done = dispose_project(haven, "p1", by="M", reason="")
         assert done.certificate is not None
-        assert [one["before"] for one in done.certificate.data["retention"]] == [None, "2035-12-31", "2041-12-31"]
+        days: Any = done.certificate.data["retention"]
+        assert [one["before"] for one in days] == [None, "2035-12-31", "2041-12-31"]
         assert "before that 2041-12-31" in done.certificate.text
         assert "by M: the committee says so (Ada, Ben, proved by their keys)" in done.certificate.text
 

@@ -1,31 +1,34 @@
 """Workers of a haven: what one left is gone on with, what it lost is thrown away, and it says in which step it is."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from attrs import evolve
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from tests.wiring.conftest import Place
 
-from fivesafes.core.errors import InvalidInput
+from fivesafes.core.errors import InvalidInput, TryAgain, UsageMistake
 from fivesafes.core.event import utc_now
 from fivesafes.core.progress import Silent
 from fivesafes.flow import series, series_jobs
 from fivesafes.flow.haven.model import JobState
-from fivesafes.flow.haven.work import Desk, Drained, Task, drain
+from fivesafes.flow.haven.work import Desk, Drained, Task, drain, new_worker_name
 from fivesafes.flow.series import STEPS
 from fivesafes.interfaces.cli import worker
 from fivesafes.setting.trail.entry import event_of
 from fivesafes.stores import trail
+from fivesafes.stores.models import Job as JobRow
+from fivesafes.stores.workshop import Company, opened_bench
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.process import Way, process_project, what_is_there, work_on_project
 from fivesafes.wiring.projects import ingest_paths
@@ -193,6 +196,77 @@ def test_a_worker_leaves_alone_what_is_done_also_when_it_was_refused(
 def refusing(*_given: Any, **_named: Any) -> Any:  # noqa: ANN401 - stands in for a step
     """Find the series unusable."""
     raise InvalidInput("damaged", fix="look")
+
+
+def once(sealed: Place, *words: str) -> Result:
+    """Run a worker once."""
+    return CliRunner().invoke(
+        worker.command, ["--once", "--workers", "1", "--quiet", "--haven", str(sealed.path), *words]
+    )
+
+
+def test_a_worker_says_what_was_done_and_ends_well(sealed: Place) -> None:
+    """In words, and as one object; what is done already is told as well."""
+    said = once(sealed)
+    assert (said.exit_code, said.stdout) == (0, "journey: 3 done\n")
+    answer = json.loads(once(sealed, "--json").stdout)
+    stands: Any = {"project": "journey", "series": {"done": 3}, "stopped": [], "waits_for": [], "error": None}
+    assert answer == {"schema": 1, "projects": [stands]}
+
+
+def test_what_was_given_up_is_told_with_its_fix_and_a_person_must_look(sealed: Place) -> None:
+    """All of it quarantined is not done."""
+    with sealed.open() as haven:
+        work_on_project(haven, "journey", ONE, progress=Silent())
+        JobRow.objects.update(state="quarantined", why="killed its worker three times", fix="look at the log")
+    said = once(sealed)
+    assert said.exit_code == 6
+    assert said.stderr.count("quarantined: killed its worker three times") == 3
+    assert "fix: look at the log" in said.stderr
+    answer = json.loads(once(sealed, "--json").stdout)
+    assert [one["state"] for one in answer["projects"][0]["stopped"]] == ["quarantined"] * 3
+
+
+def test_what_another_worker_has_in_hand_is_told(sealed: Place) -> None:
+    """Partly done, with a word."""
+    with sealed.open() as haven:
+        work_on_project(haven, "journey", ONE, progress=Silent())
+        JobRow.objects.update(state="running", worker=new_worker_name(), lease_until=utc_now() + timedelta(minutes=4))
+    said = once(sealed)
+    assert said.exit_code == 5
+    assert "journey: 3 running" in said.stderr
+    assert "not finished: another worker has it in hand" in said.stderr
+
+
+def test_a_project_that_may_not_be_worked_on_is_told_with_its_fix(sealed: Place) -> None:
+    """Nobody is told that it is all done."""
+    with sealed.open() as haven:
+        kept = haven.project("journey")
+        ended = evolve(kept.project.approval, valid_from=date(2020, 1, 1), valid_until=date(2020, 2, 1))
+        with haven.books.deed():
+            haven.books.save_project(evolve(kept, project=evolve(kept.project, approval=ended)), at=haven.clock())
+    said = once(sealed)
+    assert said.exit_code == 3
+    assert "approval" in said.stderr
+    assert "fix:" in said.stderr
+
+
+def test_an_endless_worker_has_no_answer(sealed: Place) -> None:
+    """A usage mistake, at once."""
+    said = CliRunner().invoke(worker.command, ["--json", "--haven", str(sealed.path)])
+    assert isinstance(said.exception, UsageMistake)
+
+
+def test_process_beside_a_worker_names_what_is_at_work(sealed: Place) -> None:
+    """There is no --out to give."""
+    with sealed.open() as haven:
+        private = haven.workspaces.private("journey")
+        with (
+            opened_bench(private, release=private / "x", company=Company.BESIDE),
+            pytest.raises(TryAgain, match="a worker, or another command, is at work") as raised,
+        ):
+            process_project(haven, "journey", ONE, to=None, progress=Silent())
+    assert "--out" not in raised.value.fix
 
 
 def test_a_worker_that_has_seen_that_nothing_waits_looks_again_when_something_has_changed(sealed: Place) -> None:

@@ -1,5 +1,6 @@
 """Opens the database of a haven: SQLite beside the vault, or PostgreSQL by URL.  One haven per process at a time."""
 
+import errno
 import os
 import pkgutil
 import sqlite3
@@ -41,17 +42,24 @@ _MIGRATING: Final = 0x66736D67
 """The key of PostgreSQL's advisory lock while tables change."""
 
 _RESTORE: Final = (
-    "stop what writes to this haven, then restore it: fivesafes restore (docs/how-to/back-up-and-restore.md)"
+    "stop what writes to this haven, then restore it: fivesafes backup restore (docs/how-to/back-up-and-restore.md)"
 )
 _LATER: Final = "wait until that has finished (fivesafes status shows what runs), then run this again"
 _ROOM: Final = "make room on the disk that holds the haven, then run this again: nothing was half-written"
+
+_WRITABLE: Final = "run this as the haven's owner, on a disk that is not mounted read-only: looking needs it too"
+_READ_ONLY: Final = TryAgain(
+    "the disk that holds the haven is read-only",
+    fix="see why (how it is mounted; the system's log: a disk with faults is made read-only), make it writable, then "
+    "run this again: looking needs it too; to look at it as it is, copy it to another disk",
+)
 
 _SQLITE_FAULTS: Final[dict[int, FiveSafesError]] = {
     sqlite3.SQLITE_BUSY: TryAgain("another process has held the database for too long", fix=_LATER),
     sqlite3.SQLITE_LOCKED: TryAgain("another process has held the database for too long", fix=_LATER),
     sqlite3.SQLITE_FULL: TryAgain("the disk that holds the database is full", fix=_ROOM),
     sqlite3.SQLITE_IOERR: TryAgain("the disk that holds the database can't be read or written", fix=_ROOM),
-    sqlite3.SQLITE_READONLY: UsageMistake("the database may not be written to", fix="run this as the haven's owner"),
+    sqlite3.SQLITE_READONLY: UsageMistake("the database may not be written to", fix=_WRITABLE),
     sqlite3.SQLITE_CANTOPEN: UsageMistake("the database can't be opened", fix="see that its folder is there and yours"),
     sqlite3.SQLITE_CORRUPT: InvalidInput("the database is damaged", fix=_RESTORE),
     sqlite3.SQLITE_NOTADB: InvalidInput("the file state.sqlite3 is no database, or is damaged", fix=_RESTORE),
@@ -92,8 +100,9 @@ def sqlite_config(path: Path) -> dict[str, Any]:
 def opened_database(config: dict[str, Any]) -> Iterator[None]:
     """Point the tables at a database for as long as the context lasts; SQLite's file is made when it is not there.
 
-    Raises Refused on a network file system, TryAgain when the server can't be reached or the database is held by
-    another for over 30 seconds, InvalidInput when its file is damaged, UsageMistake when it may not be opened.
+    Raises Refused on a network file system, TryAgain when the server can't be reached, the disk is read-only or the
+    database is held by another for over 30 seconds, InvalidInput when its file is damaged, UsageMistake when it may
+    not be opened.
     """
     if config["ENGINE"].endswith("postgresql"):
         _require_driver()
@@ -143,6 +152,8 @@ def _prepare_file(path: Path) -> None:
             if one.exists() and one.stat().st_mode & 0o077:
                 one.chmod(0o600)
     except OSError as fault:
+        if fault.errno == errno.EROFS:
+            raise TryAgain(_READ_ONLY.what, fix=_READ_ONLY.fix) from None
         message = f"the haven's database can't be opened: {fault.strerror}"
         raise UsageMistake(message, fix="see that its folder is there, and run this as the haven's owner") from None
 

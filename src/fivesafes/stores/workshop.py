@@ -22,6 +22,9 @@ from fivesafes.core.errors import TryAgain, UsageMistake
 from fivesafes.flow.ports import Workplace
 
 SCRATCH: Final = "scratch-"
+ANOTHER_RUN: Final = TryAgain(
+    "another run is using this output folder", fix="wait until it has finished, or give another --out"
+)
 _JANITOR: Final = """
 import shutil, sys, time
 sys.stdin.buffer.read()
@@ -74,8 +77,10 @@ class Company(Enum):
 
 
 @contextlib.contextmanager
-def opened_bench(private: Path, *, release: Path, company: Company) -> Iterator[Workplace]:
-    """Open a private folder to work in.  Raises TryAgain when somebody works there who must be alone."""
+def opened_bench(
+    private: Path, *, release: Path, company: Company, busy: TryAgain = ANOTHER_RUN
+) -> Iterator[Workplace]:
+    """Open a private folder to work in.  Raises ``busy`` when somebody works there who must be alone."""
     place = Workplace(
         private=private,
         release=release,
@@ -88,9 +93,9 @@ def opened_bench(private: Path, *, release: Path, company: Company) -> Iterator[
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         private.chmod(0o700)
     except OSError as error:
-        message = f"the output folder can't be used: {error.strerror}"
-        raise UsageMistake(message, fix="give an --out that you may write to") from None
-    with _locked(private / "lock", company):
+        message = f"the folder to work in can't be used: {error.strerror}"
+        raise UsageMistake(message, fix="see that it is yours, and that its disk is not mounted read-only") from None
+    with _locked(private / "lock", company, busy):
         if company is Company.ALONE:
             _sweep(private)
         janitor = _start_janitor(place.scratch)  # before the folder is there: killed between the two, nothing is left
@@ -109,7 +114,7 @@ def sweep_scratch(private: Path) -> int:
     """Remove what a power cut left in scratch, unless somebody works here; tell how many folders that were."""
     if not private.is_dir():
         return 0
-    with contextlib.suppress(TryAgain), _locked(private / "lock", Company.ALONE):
+    with contextlib.suppress(TryAgain), _locked(private / "lock", Company.ALONE, ANOTHER_RUN):
         return _sweep(private)
     return 0
 
@@ -129,14 +134,13 @@ def _check_apart(out: Path, source: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, company: Company) -> Iterator[None]:
+def _locked(path: Path, company: Company, busy: TryAgain) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, company.value | fcntl.LOCK_NB)
         except BlockingIOError:
-            message = "another run is using this output folder"
-            raise TryAgain(message, fix="wait until it has finished, or give another --out") from None
+            raise TryAgain(busy.what, fix=busy.fix) from None
         yield
     finally:
         os.close(descriptor)

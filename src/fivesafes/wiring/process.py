@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from attrs import frozen
 
-from fivesafes.core.errors import UsageMistake
+from fivesafes.core.errors import TryAgain, UsageMistake
 from fivesafes.core.progress import Progress
 from fivesafes.engines.destinations.names import check_name
 from fivesafes.engines.keepers.client import KeeperClient
@@ -27,6 +28,11 @@ from fivesafes.wiring.standing import check_access, check_exports
 from fivesafes.wiring.vault import keeper_of
 
 NOWHERE = "not-released-from-here"
+AT_WORK: Final = TryAgain(
+    "a worker, or another command, is at work on this project",
+    fix="wait until it has finished (fivesafes status shows it), or stop it with Ctrl-C; then run this again",
+)
+"""Assessing and releasing need the project alone."""
 
 
 @frozen(kw_only=True)
@@ -107,7 +113,10 @@ def _opened(
     kept = haven.project(project)
     private = haven.workspaces.private(project)
     target = to.absolute() if to is not None else private / NOWHERE
-    with keeper_of(haven.config, haven.keys) as keeper, opened_bench(private, release=target, company=company) as place:
+    with (
+        keeper_of(haven.config, haven.keys) as keeper,
+        opened_bench(private, release=target, company=company, busy=AT_WORK) as place,
+    ):
         made = _engines(keeper, kept, way)
         actor = _actor(to, company)
         opened = open_project(kept, haven.books, keeper, pseudonyms=made.pseudonyms, author=haven.author(actor))

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
-from fivesafes.core.errors import Refused, TryAgain
+from fivesafes.core.errors import PartlyDone, Refused, TryAgain
 from fivesafes.interfaces import cli
+from fivesafes.interfaces.cli.answer import emit_json
 from fivesafes.interfaces.forms.study import blank_form
 
 HEAVY = {"pydicom", "numpy", "nibabel", "SimpleITK", "pydantic", "bidsschematools", "jinja2", "cryptography"}
@@ -81,6 +82,67 @@ def test_what_goes_wrong_has_its_code_and_shows_no_value(
     assert raised.value.code == code
     assert says in shown
     assert "Smith" not in shown
+
+
+def failing(error: BaseException) -> Callable[..., None]:
+    """Fail as the command line does when it is called."""
+
+    def main(**_: object) -> None:
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "what"),
+    [
+        (click.UsageError("got unexpected extra argument (Smith^John)"), 2, "the command's words are off"),
+        (Refused("the gate is shut", fix="open it"), 3, "the gate is shut"),
+        (OSError(30, "Read-only file system", "/data/Smith_John/x.dcm"), 75, "the system refused: Read-only"),
+        (KeyboardInterrupt(), 130, "stopped"),
+        (ValueError("Smith^John 1980-01-02"), 70, "this is our bug (ValueError"),
+    ],
+)
+def test_with_json_whatever_goes_wrong_is_one_object(
+    error: BaseException, code: int, what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A program that asked for an object gets one, without any value."""
+    monkeypatch.setattr(cli.fivesafes, "main", failing(error))
+    monkeypatch.setattr(sys, "argv", ["fivesafes", "plan", "--json"])
+    with pytest.raises(SystemExit) as raised:
+        cli.main()
+    told = json.loads(capsys.readouterr().out)
+    assert raised.value.code == code
+    assert told["schema"] == 1
+    assert told["error"]["what"].startswith(what)
+    assert told["error"]["fix"]
+    assert "Smith" not in json.dumps(told)
+
+
+def test_an_option_that_is_not_there_is_told_to_a_program_too() -> None:
+    """Standard output holds one object, standard error the word."""
+    done = fivesafes("status", "--no-such-option", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["what"] == "the command's words are off"
+    assert "--no-such-option" in done.stderr
+
+
+def test_an_answer_that_was_given_is_followed_by_no_second_object(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is partly done has an answer, and says by its exit code that it is not all."""
+
+    def command(**_: object) -> int:
+        emit_json({"done": False})
+        message = "a place is away"
+        raise PartlyDone(message, fix="plug it in")
+
+    monkeypatch.setattr(cli.fivesafes, "main", command)
+    monkeypatch.setattr(sys, "argv", ["fivesafes", "plan", "--json"])
+    with pytest.raises(SystemExit) as raised:
+        cli.main()
+    assert raised.value.code == 5
+    assert json.loads(capsys.readouterr().out) == {"schema": 1, "done": False}
 
 
 def test_project_new_writes_a_form_and_never_overwrites(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 from click.testing import CliRunner, Result
 
-from fivesafes.core.errors import FiveSafesError, InvalidInput, PartlyDone, UsageMistake
+from fivesafes.core.errors import FiveSafesError, InvalidInput, PartlyDone, TryAgain, UsageMistake
 from fivesafes.core.ids import Identifying
 from fivesafes.flow.haven.model import KeptProject
 from fivesafes.flow.haven.shredding import Sweep
@@ -28,6 +28,7 @@ from fivesafes.project.model import (
     Tier,
 )
 from fivesafes.setting.vault.seal import Identity
+from fivesafes.stores.workspaces import FolderWorkspaces
 from fivesafes.wiring.consent import RingKeys
 from fivesafes.wiring.found import Founding, found_haven
 from fivesafes.wiring.haven import opened_haven
@@ -231,6 +232,21 @@ def test_a_withdrawal_of_nobody_known_is_told_by_its_line(run: Run, table: Path)
     table.write_text(HEADER + TABLE + "ZZZ999,GRU,no,2026-01-01/..,\n")
     with pytest.raises(InvalidInput, match="line 4: the participant withdrew before anything was received"):
         run("import", PROJECT, table)
+
+
+def test_a_withdrawal_that_waits_for_a_worker_says_so(run: Run, imported: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is away, so no backup is to be forgotten."""
+
+    def held(*_: object, **__: object) -> int:
+        message = "a worker has a series of this participant in hand"
+        raise TryAgain(message, fix="again")
+
+    assert imported
+    monkeypatch.setattr(FolderWorkspaces, "forget", held)
+    with pytest.raises(PartlyDone, match="a worker has a series") as raised:
+        run("withdraw", PROJECT, "sub-aaaaaaaa", "--kind", "full", "--by", "A. Manager", "--yes")
+    assert "a worker lets go by itself" in raised.value.fix
+    assert "backup forget" not in raised.value.fix
 
 
 def test_renewals_are_told_one_by_one(run: Run, table: Path, imported: str) -> None:

@@ -368,7 +368,7 @@ DISPOSE: Final = Operation(
 LOOK: Final = Operation(name="consent show", stage="", words=("consent", "show", "{project}"))
 INGEST_SECOND: Final = evolve(INGEST_MORE, name="ingest second", stage="registered")
 WORKER: Final = Operation(
-    name="worker", stage="ingested", words=("worker", "{project}", "--once", *_QUIET), codes=(0, 5), again=(0, 5)
+    name="worker", stage="ingested", words=("worker", "{project}", "--once", *_QUIET), codes=(0, 5, 6), again=(0, 5, 6)
 )
 ADD_CUSTODIAN: Final = Operation(
     name="add custodian",

@@ -240,7 +240,8 @@ class _Sorter:
     def sort(self, id_: str, row: StatedConsent | StatedNo) -> tuple[str, str] | None:
         """Sort one row; give the reason and the remedy when it can't be imported."""
         if isinstance(row, StatedNo):
-            return self._sort_no(id_)
+            self._sort_no(id_)
+            return None
         person = self._known.get(id_)
         if row.consent.withdrawn_on is not None and row.consent.withdrawn_on <= self._on:
             return self._sort_withdrawn(id_, row, person)

@@ -19,6 +19,8 @@ from fivesafes.flow.ports import Deliveries
 VERIFIED: Final = "every place was swept a second time, and nothing was found"
 DERIVED: Final = "derived work"
 """The name under which the sweep of what was made of scans is told."""
+AWAY: Final = "can't be reached"
+"""How a place that is away is told; anything else that is waited for ends by itself."""
 STILL_WRITING: Final = "something came back between two sweeps: a worker was still writing"
 
 
@@ -112,7 +114,7 @@ def _run(name: str, sweep: Callable[[], Sweep | int]) -> tuple[int, list[str]]:
     except OSError as fault:
         return 0, [f"{name}: {fault.strerror or type(fault).__name__}"]
     if isinstance(done, Sweep):
-        return done.found, [f"{name}: {place} can't be reached" for place in done.unreachable]
+        return done.found, [f"{name}: {place} {AWAY}" for place in done.unreachable]
     return done, []
 
 

@@ -3,8 +3,8 @@
 Messages and progress go to standard error; standard output holds the answer, or with ``--json`` one object.
 """
 
+import errno
 import importlib
-import json
 import signal
 import sys
 from typing import Final, cast
@@ -12,7 +12,8 @@ from typing import Final, cast
 import click
 
 from fivesafes import __version__
-from fivesafes.core.errors import EXIT_BUG, EXIT_OK, FiveSafesError
+from fivesafes.core.errors import EXIT_BUG, EXIT_OK, FiveSafesError, TryAgain
+from fivesafes.interfaces.cli import answer
 
 VERBS: Final = {
     "demo": "Everything, on a synthetic person: scans to safe release, with the report.",
@@ -70,38 +71,46 @@ def fivesafes() -> None:
 def main() -> None:
     """Run a command; turn what went wrong on purpose into a message and an exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a person's Ctrl-C
+    answer.begin()
     try:
         code = fivesafes.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("stopped; run the same command again to go on", err=True)
-        sys.exit(130)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        sys.exit(_say("stopped", fix="run the same command again to go on", code=130, shown=_STOPPED))
     except click.ClickException as mistake:
         mistake.show()
-        sys.exit(mistake.exit_code)
+        sys.exit(_say(_WORDS, fix="see --help, and standard error for the word", code=mistake.exit_code, shown=""))
     except FiveSafesError as error:
-        click.echo(f"error: {error}", err=True)
-        if "--json" in sys.argv:
-            click.echo(json.dumps({"schema": 1, "error": {"what": error.what, "fix": error.fix}}))
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        click.echo("stopped; run the same command again to go on", err=True)
-        sys.exit(130)
+        sys.exit(_say(error.what, fix=error.fix, code=error.exit_code, shown=f"error: {error}"))
     except OSError as error:
         sys.exit(_say_system_error(error))
     except Exception as bug:  # noqa: BLE001 - the last net: values in a traceback could identify someone
-        click.echo(f"error: this is our bug ({type(bug).__name__} in {_place_of(bug)}).", err=True)
-        click.echo("  fix: report it with this line; it holds nothing of your data", err=True)
-        sys.exit(EXIT_BUG)
+        what = f"this is our bug ({type(bug).__name__} in {_place_of(bug)})."
+        sys.exit(_say(what, fix="report it with this line; it holds nothing of your data", code=EXIT_BUG))
     sys.exit(code if isinstance(code, int) else EXIT_OK)  # click gives back the code of context.exit()
+
+
+_STOPPED: Final = "stopped; run the same command again to go on"
+_WORDS: Final = "the command's words are off"
+"""Of a mistake in the words: they are not repeated in an answer that programs keep, for one may be a name."""
+
+
+def _say(what: str, *, fix: str, code: int, shown: str | None = None) -> int:
+    """Tell a person, and with ``--json`` a program, too; give the exit code."""
+    text = f"error: {what}\n  fix: {fix}" if shown is None else shown
+    if text:
+        click.echo(text, err=True)
+    if "--json" in sys.argv:
+        answer.emit_error(what, fix)
+    return code
 
 
 def _say_system_error(error: OSError) -> int:
     """Say what the system refused, without the path: file names may hold a name."""
-    click.echo(f"error: the system refused: {error.strerror or type(error).__name__} (in {_place_of(error)})", err=True)
-    click.echo(
-        "  fix: check free space and permissions of the folders given, then run the same command again", err=True
-    )
-    return 75
+    what = f"the system refused: {error.strerror or type(error).__name__} (in {_place_of(error)})"
+    fix = "check free space and permissions of the folders given, then run the same command again"
+    if error.errno == errno.EROFS:
+        fix = "make the disk writable (it was mounted read-only, or the system made it so), then run this again"
+    return _say(what, fix=fix, code=TryAgain.exit_code)
 
 
 def _place_of(error: BaseException) -> str:

@@ -23,6 +23,10 @@ _PATH: Final = click.Path(path_type=Path)
 _FILE: Final = click.option(
     "--participant-file", type=_PATH, help="A file with the participant's identifier on its only line."
 )
+_FORGET: Final = "fivesafes backup forget FOLDER"
+_WAIT: Final = (
+    "wait for what is named: a worker lets go by itself (fivesafes status shows it); mend what does not answer"
+)
 KINDS: Final = ("full", "no-future-use", "no-face", "no-public")
 
 
@@ -80,8 +84,9 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
         )
         withdrawn = [] if dry_run else carry_out(desk, plan)
         labels = {one.id: _label(one) for one in desk.means.books.participants(project)}
-    tell_import(plan, labels, without=said.without, dry_run=dry_run, as_json=as_json)
-    _check_waiting([*waiting, *withdrawn])
+    carried = [*waiting, *withdrawn]
+    tell_import(plan, labels, without=said.without, waits_for=_reasons(carried), dry_run=dry_run, as_json=as_json)
+    _check_waiting(carried)
     check_unseen(plan)
 
 
@@ -223,15 +228,22 @@ def _resume(desk: "Desk") -> "tuple[Withdrawn, ...]":
     return carried
 
 
+def _reasons(carried: "Sequence[Withdrawn]") -> list[str]:
+    return sorted({reason for one in carried for reason in one.waits_for})
+
+
 def _check_waiting(carried: "Sequence[Withdrawn]") -> None:
     """Raise PartlyDone when a withdrawal still waits for a place that could not be reached."""
-    reasons = sorted({reason for one in carried for reason in one.waits_for})
-    if reasons:
+    if reasons := _reasons(carried):
+        from fivesafes.flow.haven.shredding import AWAY  # noqa: PLC0415 - help stays quick
+
         message = "a withdrawal is not done yet (no step touches the data any more): " + "; ".join(reasons)
-        fix = (
-            "make it reachable; the next command of the haven goes on; for a backup of keys that was destroyed itself: "
-        )
-        raise PartlyDone(message, fix=f"{fix}fivesafes backup forget FOLDER")
+        fixes = ["then any command of the haven goes on"]
+        if any(AWAY in reason for reason in reasons):
+            fixes.insert(0, f"make reachable what {AWAY}; a backup of keys that was destroyed: {_FORGET}")
+        if any(AWAY not in reason for reason in reasons):
+            fixes.insert(0, _WAIT)
+        raise PartlyDone(message, fix="; ".join(fixes))
 
 
 def _check_project(desk: "Desk", project: str) -> None:

@@ -1,6 +1,6 @@
 """How ``fivesafes consent import`` reads a table, carries out what it says, and tells of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -41,7 +41,15 @@ def carry_out(desk: "Desk", plan: "ImportPlan") -> "list[Withdrawn]":
     return withdrawn
 
 
-def tell_import(plan: "ImportPlan", labels: Mapping[str, str], *, without: int, dry_run: bool, as_json: bool) -> None:
+def tell_import(
+    plan: "ImportPlan",
+    labels: Mapping[str, str],
+    *,
+    without: int,
+    waits_for: Sequence[str],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Tell what an import did or would do: counts, labels of the missing and the renewed, lines that name nobody."""
     counts = {
         **{change.value: number for change, number in plan.changes.items()},
@@ -63,7 +71,13 @@ def tell_import(plan: "ImportPlan", labels: Mapping[str, str], *, without: int, 
     }
     if as_json:
         lines = {"unseen_lines": [one.line for one in plan.unseen]}
-        told = {"renewed": named["renewed"], "ended": named["ended"], **lines, "missing": named["missing"]}
+        told = {
+            "renewed": named["renewed"],
+            "ended": named["ended"],
+            **lines,
+            "missing": named["missing"],
+            "waits_for": [*waits_for],
+        }
         emit_json({"project": plan.project, "dry_run": dry_run, "counts": counts, **told})
         return
     if not (plan.record or plan.withdraw or any(not one.noted for one in plan.unseen)):

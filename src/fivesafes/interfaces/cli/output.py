@@ -1,9 +1,7 @@
 """What commands share on the way out: the JSON object, and progress on standard error."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 from rich.console import Console
@@ -18,11 +16,9 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from fivesafes.core.progress import Progress, Silent
+from fivesafes.interfaces.cli.answer import emit_json
 
-
-def emit_json(answer: Mapping[str, Any]) -> None:
-    """Print one object on standard output, with the schema number first."""
-    click.echo(json.dumps({"schema": 1, **answer}, indent=1, ensure_ascii=False))
+__all__ = ["emit_json", "shown_progress"]
 
 
 class _BarProgress:
