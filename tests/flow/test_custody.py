@@ -180,7 +180,7 @@ class StoppingRing(FileKeyRing):
 
 def stopped(custody: Custody, opened: OpenHaven, change: Change, *, by: Identity, after: int) -> None:
     """Begin a change and stop it after so many keys."""
-    ring = StoppingRing(opened.config.keyring)
+    ring = StoppingRing(opened.config.keyring, haven=opened.id)
     ring.left = after
     halting = Custody(books=custody.books, ring=ring, author=custody.author, progress=Silent())
     with pytest.raises(KeyboardInterrupt):

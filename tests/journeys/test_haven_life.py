@@ -27,23 +27,23 @@ def test_a_backup_brings_the_originals_back_and_nobody_who_withdrew(
     haven.taking(two_people)
     identity = haven.custodian()
     haven.done("backup", "data", tmp_path / "data", "--quiet")
-    haven.done("backup", "keys", tmp_path / "sealed-keys")
+    haven.done("backup", "keys", tmp_path / "safe" / "sealed-keys")
     assert not list((tmp_path / "data").rglob("*.agekey"))
     assert not [path for path in (tmp_path / "data").rglob("*") if "keyring" in path.parts]
     tested = haven.done(
         "backup", "test", tmp_path / "data",
-        "--keys", tmp_path / "sealed-keys", "--identity", identity, "--json", "--quiet",
+        "--keys", tmp_path / "safe" / "sealed-keys", "--identity", identity, "--json", "--quiet",
     )  # fmt: skip
     assert tested.json["equal"]
     assert tested.json["opened"] > 100
     gone = two_people.planted[0].participant_id
     haven.done("consent", "withdraw", "journey", "--kind", "full", "--by", "Dr C", "--yes", "--json", stdin=f"{gone}\n")
-    haven.done("backup", "keys", tmp_path / "sealed-keys")
+    haven.done("backup", "keys", tmp_path / "safe" / "sealed-keys")
     elsewhere = Haven(folder=tmp_path / "elsewhere", database=haven.database)
     elsewhere.folder.mkdir()
     answer = elsewhere.done(
         "backup", "restore", tmp_path / "data", elsewhere.path,
-        "--keys", tmp_path / "sealed-keys", "--identity", identity, "--json", "--quiet",
+        "--keys", tmp_path / "safe" / "sealed-keys", "--identity", identity, "--json", "--quiet",
     )  # fmt: skip
     assert answer.json["kept_away"] == 1
     people = elsewhere.done("consent", "show", "journey", "--json").json["participants"]
@@ -60,7 +60,7 @@ def test_a_damaged_backup_is_not_restored(haven: Haven, study: Study, tmp_path: 
     """One flipped bit anywhere: told, and nothing appears."""
     haven.taking(study)
     haven.done("backup", "data", tmp_path / "data", "--quiet")
-    haven.done("backup", "keys", tmp_path / "sealed-keys")
+    haven.done("backup", "keys", tmp_path / "safe" / "sealed-keys")
     files = (path for path in (tmp_path / "data").rglob("*") if path.is_file())
     victim = max(files, key=lambda one: one.stat().st_size)
     content = bytearray(victim.read_bytes())
@@ -68,7 +68,13 @@ def test_a_damaged_backup_is_not_restored(haven: Haven, study: Study, tmp_path: 
     victim.chmod(0o600)
     victim.write_bytes(content)
     answer = haven.run(
-        "backup", "restore", tmp_path / "data", tmp_path / "back", "--keys", tmp_path / "sealed-keys", "--quiet"
+        "backup",
+        "restore",
+        tmp_path / "data",
+        tmp_path / "back",
+        "--keys",
+        tmp_path / "safe" / "sealed-keys",
+        "--quiet",
     )
     assert answer.code == 4
     assert not (tmp_path / "back").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fivesafes.core.errors import PolicyInvalid, TryAgain, UsageMistake
-from fivesafes.setting.keyring import keys_folder, project_key, read_key
+from fivesafes.setting.keyring import key_print, keys_folder, project_key, read_key, read_known_key
 
 
 def test_a_key_is_made_once_and_read_again(tmp_path: Path) -> None:
@@ -68,3 +68,26 @@ def test_a_folder_that_can_not_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TryAgain, match="can't be written"):
         project_key("memory", folder=tmp_path / "file" / "keys")
+
+
+def test_another_key_than_the_havens_is_refused_and_never_advised(tmp_path: Path) -> None:
+    """Whatever is wrong, the fix is the one that brings the haven's own key back."""
+    path = tmp_path / "address.key"
+
+    def read() -> bytes:
+        return read_known_key(path, known=key_print(bytes(32), "h", "address.key"), haven="h", fix="open it")
+
+    for content in (None, b"short", bytes([1] * 32)):
+        if content is not None:
+            path.write_bytes(content)
+            path.chmod(0o600)
+        with pytest.raises(PolicyInvalid, match="fix: open it"):
+            read()
+    path.write_bytes(bytes(32))
+    assert read() == bytes(32)
+
+
+def test_a_fingerprint_tells_havens_and_keys_apart() -> None:
+    """One key in two places is not known to be one."""
+    prints = {key_print(bytes(32), haven, file) for haven in "ab" for file in ("address.key", "trail.key")}
+    assert len(prints) == 4

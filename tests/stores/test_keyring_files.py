@@ -1,5 +1,6 @@
 """The keyring's files: never overwritten by adding, never put back after destroying, never left beside themselves."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ import pytest
 from fivesafes.core.errors import InvalidInput, PolicyInvalid, TryAgain
 from fivesafes.setting.vault.keys import KeyGone, Openers, add_identity, not_opened_by, participant_key, rewrap
 from fivesafes.setting.vault.seal import AGE_MAGIC, Identity, seal
-from fivesafes.stores import key_places, keyring_files
+from fivesafes.stores import key_bytes, key_places
+from fivesafes.stores.key_mark import KeyRingAway, make_keyring, recorded
 from fivesafes.stores.key_places import PlaceAway
 from fivesafes.stores.keyring_files import (
     WORKER,
@@ -32,17 +34,24 @@ PERSON = "ab" * 32
 NAME = f"participants/{PERSON}.0123456789abcdef.age"
 KEY = AGE_MAGIC + b"sealed"
 HAVEN = "0123456789abcdef"
+OF_THE_RING = {"lock", "index", "working", "haven.json", "digests.txt", "places.json"}
 
 
 @pytest.fixture
 def ring(tmp_path: Path) -> FileKeyRing:
     """Give an empty ring."""
-    return FileKeyRing(tmp_path / "keyring", haven=HAVEN)
+    return made(tmp_path / "keyring")
+
+
+def made(folder: Path, *, backups: Sequence[Path] = ()) -> FileKeyRing:
+    """Make a ring where none is."""
+    make_keyring(folder, HAVEN)
+    return FileKeyRing(folder, haven=HAVEN, backups=backups)
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    """Read every file of a folder but the locks."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in {"lock", "working"})
+    """Read every file of a folder but the locks, and what a ring says of itself."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in OF_THE_RING)
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
@@ -102,12 +111,12 @@ def test_a_destroyed_key_is_overwritten_in_every_place(tmp_path: Path) -> None:
     for folder in (backup, backup / "2026-01-01" / "keyring"):
         (folder / NAME).parent.mkdir(parents=True)
         (folder / NAME).write_bytes(KEY)
-    ring = FileKeyRing(tmp_path / "keyring", backups=[backup])
+    ring = made(tmp_path / "keyring", backups=[backup])
     ring.add(NAME, KEY)
     with (backup / NAME).open("rb") as former:
         assert ring.destroy(NAME) == 3
         assert former.read() == bytes(len(KEY))
-    assert list(everything(tmp_path)) == ["keyring/places.json"]
+    assert everything(tmp_path) == {}
 
 
 def filled(place: Path, *, haven: str = HAVEN) -> Path:
@@ -121,7 +130,7 @@ def filled(place: Path, *, haven: str = HAVEN) -> Path:
 def test_a_backup_that_is_away_leaves_the_destruction_open(tmp_path: Path) -> None:
     """Here it is done; the rest is told, and can be tried again; the mount point of a disk is not the disk."""
     place = filled(tmp_path / "away")
-    ring = FileKeyRing(tmp_path / "keyring", backups=[place], haven=HAVEN)
+    ring = made(tmp_path / "keyring", backups=[place])
     ring.record_place(place)
     ring.add(NAME, KEY)
     disk = place.rename(tmp_path / "unplugged")
@@ -146,14 +155,13 @@ def test_a_place_shows_itself_by_this_havens_word_at_any_depth(tmp_path: Path, h
     """Not by another haven's, by one that can't be read, or by none."""
     place = tmp_path / "place"
     (place / "2026").mkdir(parents=True)
-    ring = FileKeyRing(tmp_path / "keyring", haven=HAVEN)
+    ring = made(tmp_path / "keyring")
     ring.record_place(place)
     for content in (None, "{", "[]", json.dumps({"haven": "f" * 16}), json.dumps({"haven": ""})):
         if content is not None:
             (place / "2026" / head).write_text(content)
-        for nameless in (ring, FileKeyRing(tmp_path / "keyring")):
-            with pytest.raises(PlaceAway):
-                nameless.check_place(place)
+        with pytest.raises(PlaceAway):
+            ring.check_place(place)
     (place / "2026" / head).write_text(json.dumps({"haven": HAVEN}))
     ring.check_place(place)
     assert ring.destroy(NAME) == 0
@@ -161,7 +169,7 @@ def test_a_place_shows_itself_by_this_havens_word_at_any_depth(tmp_path: Path, h
 
 def test_a_place_that_is_named_and_was_never_filled_is_not_waited_for(tmp_path: Path) -> None:
     """It is looked in; one that does not exist is away."""
-    ring = FileKeyRing(tmp_path / "keyring", backups=[tmp_path / "named"], haven=HAVEN)
+    ring = made(tmp_path / "keyring", backups=[tmp_path / "named"])
     with pytest.raises(PlaceAway):
         ring.destroy(NAME)
     (tmp_path / "named").mkdir()
@@ -175,7 +183,7 @@ def test_a_place_that_is_named_is_waited_for_from_when_keys_were_seen_in_it(tmp_
     (place / "participants").mkdir(parents=True)
     (place / NAME).write_bytes(KEY)
     (place / "haven.address.age").write_bytes(KEY)
-    ring = FileKeyRing(tmp_path / "keyring", backups=[place], haven=HAVEN)
+    ring = made(tmp_path / "keyring", backups=[place])
     assert ring.destroy(NAME) == 1
     assert ring.destroy(NAME) == 0
     place.rename(tmp_path / "unplugged")
@@ -198,7 +206,7 @@ def test_what_can_be_reached_in_a_place_that_cannot_be_read_in_full_is_destroyed
     """A dated copy that another user made may hold the key."""
     place = filled(tmp_path / "place")
     hidden = filled(place / "2026-01-01")
-    ring = FileKeyRing(tmp_path / "keyring", backups=[place], haven=HAVEN)
+    ring = made(tmp_path / "keyring", backups=[place])
     real = os.scandir
 
     def refused(path: str | Path) -> object:
@@ -249,7 +257,7 @@ def test_half_a_copy_in_a_backup_is_destroyed_with_the_key(tmp_path: Path) -> No
     half.parent.mkdir(parents=True)
     half.write_bytes(KEY)
     with half.open("rb") as former:
-        assert FileKeyRing(tmp_path / "keyring", backups=[tmp_path / "backup"]).destroy(NAME) == 1
+        assert made(tmp_path / "keyring", backups=[tmp_path / "backup"]).destroy(NAME) == 1
         assert former.read() == bytes(len(KEY))
     assert not half.exists()
 
@@ -258,7 +266,7 @@ def test_a_place_that_is_written_down_is_reached_by_who_was_at_work_before(ring:
     """Destroying looks at the list when it holds the ring, not when it was opened."""
     place = tmp_path / "copies"
     ring.add(NAME, KEY)
-    FileKeyRing(tmp_path / "keyring").record_place(place)
+    made(tmp_path / "keyring").record_place(place)
     filled(place)
     assert ring.places() == (place,)
     assert ring.destroy(NAME) == 2
@@ -272,7 +280,7 @@ def test_a_place_that_is_written_down_is_reached_by_who_was_at_work_before(ring:
 
 def test_places_are_written_down_once_and_not_below_one_that_is_known(ring: FileKeyRing, tmp_path: Path) -> None:
     """By whatever link they are named; of a place below one that haven.toml names, that one is."""
-    named = FileKeyRing(tmp_path / "keyring", backups=[tmp_path / "named"])
+    named = made(tmp_path / "keyring", backups=[tmp_path / "named"])
     (tmp_path / "link").symlink_to(tmp_path / "copies")
     for place in ("named/2026", "named/2027", "copies", "link", "copies/2026", "other"):
         named.record_place(tmp_path / place)
@@ -285,7 +293,7 @@ def test_another_disk_below_a_place_that_is_known_is_a_place_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one may be there while the other is away."""
-    named = FileKeyRing(tmp_path / "keyring", backups=[tmp_path / "mnt"])
+    named = made(tmp_path / "keyring", backups=[tmp_path / "mnt"])
     for disk in ("a", "b"):
         (tmp_path / "mnt" / disk / "2026").mkdir(parents=True)
     monkeypatch.setattr(key_places, "device_of", lambda path: path.name if path.name == "b" else "a")
@@ -294,14 +302,88 @@ def test_another_disk_below_a_place_that_is_known_is_a_place_of_its_own(
     assert named.filled() == (tmp_path / "mnt", tmp_path / "mnt" / "b")
 
 
-def test_a_list_of_places_that_cannot_be_read_is_not_taken_for_an_empty_one(ring: FileKeyRing, tmp_path: Path) -> None:
-    """Keys might lie anywhere."""
+@pytest.mark.parametrize("content", [None, "", "[", "{}", "null", "[1]"])
+def test_a_list_of_places_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    tmp_path: Path, content: str | None
+) -> None:
+    """Keys might lie anywhere: what can be reached is destroyed, and the rest waited for."""
+    named = filled(tmp_path / "named")
+    ring = made(tmp_path / "keyring", backups=[named])
     ring.record_place(tmp_path / "copies")
-    (tmp_path / "keyring" / "places.json").write_text("[")
-    with pytest.raises(InvalidInput, match=r"places\.json"):
+    ring.add(NAME, KEY)
+    listed = tmp_path / "keyring" / "places.json"
+    whole = listed.read_text()
+    if content is None:
+        listed.unlink()
+    else:
+        listed.write_text(content)
+    for _ in range(2):
+        with pytest.raises(PlaceAway, match=r"places\.json") as told:
+            ring.destroy(NAME)
+        assert (told.value.places, bool(told.value.unread)) == ((), True)
+        assert everything(tmp_path) == {"named/keys.json": (named / "keys.json").read_bytes()}
+    assert ring.known_places() == ((named,), told.value.unread)
+    for act in (ring.places, lambda: ring.record_place(tmp_path / "more")):
+        with pytest.raises(InvalidInput, match=r"places\.json"):
+            act()
+    listed.write_text(whole)
+    filled(tmp_path / "copies")
+    assert ring.destroy(NAME) == 1
+
+
+@pytest.mark.parametrize("left", ["nothing", "a mount point", "another haven's", "a damaged mark"])
+def test_a_ring_that_is_away_is_never_taken_for_an_empty_one(ring: FileKeyRing, tmp_path: Path, left: str) -> None:
+    """Nothing is made in its place, and nothing is called destroyed."""
+    ring.add(NAME, KEY)
+    folder = tmp_path / "keyring"
+    folder.rename(tmp_path / "away")
+    if left == "a mount point":
+        folder.mkdir()
+    elif left == "another haven's":
+        make_keyring(folder, "f" * 16)
+    elif left == "a damaged mark":
+        folder.mkdir()
+        (folder / "haven.json").write_text("{")
+    before = sorted(tmp_path.rglob("*"))
+    acts: list[Callable[[], object]] = [
+        lambda: ring.add(NAME, KEY),
+        lambda: ring.get(NAME),
+        lambda: ring.replace(NAME, bytes),
+        lambda: ring.destroy(NAME),
+        lambda: list(ring.names()),
+        lambda: ring.record_place(tmp_path),
+        ring.sweep,
+        ring.settled,
+        ring.places,
+        ring.known_places,
+        ring.working().__enter__,
+        ring.alone().__enter__,
+    ]
+    for act in acts:
+        with pytest.raises(KeyRingAway):
+            act()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_ring_that_goes_away_while_a_key_is_destroyed_leaves_that_open(
+    ring: FileKeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not seen was not destroyed."""
+    ring.add(NAME, KEY)
+    monkeypatch.setattr(ring, "known_places", lambda: ((tmp_path / "keyring").rename(tmp_path / "away"), ((), ""))[1])
+    with pytest.raises(KeyRingAway):
         ring.destroy(NAME)
-    with pytest.raises(InvalidInput, match=r"places\.json"):
-        ring.record_place(tmp_path / "more")
+
+
+def test_each_key_is_recorded_before_it_stands(ring: FileKeyRing, tmp_path: Path) -> None:
+    """As added and as replaced; half a line that a killed process left spoils no other."""
+    ring.add(NAME, KEY)
+    with (tmp_path / "keyring" / "digests.txt").open("ab") as file:
+        file.write(b"0123")
+    ring.replace(NAME, lambda sealed: sealed + b" anew")
+    assert not ring.add(NAME, KEY + b"a third")
+    digests = {hashlib.sha256(one).hexdigest() for one in (KEY, KEY + b" anew")}
+    assert recorded(tmp_path / "keyring") == {NAME: digests}
 
 
 def test_what_a_killed_process_left_aside_goes_with_the_next_destruction(ring: FileKeyRing, tmp_path: Path) -> None:
@@ -323,7 +405,7 @@ def test_no_key_that_is_half_destroyed_has_its_name(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(keyring_files, "_overwrite", killed)
+        patch.setattr(key_bytes, "overwrite", killed)
         with pytest.raises(KeyboardInterrupt):
             ring.destroy(NAME)
     assert list(ring.names()) == []
@@ -356,7 +438,7 @@ def test_a_key_destroyed_while_it_is_rewrapped_stays_destroyed(ring: FileKeyRing
     rewrapping = threading.Thread(target=ring.replace, args=(NAME, slow))
     rewrapping.start()
     begun.wait()
-    assert FileKeyRing(tmp_path / "keyring").destroy(NAME) == 1
+    assert made(tmp_path / "keyring").destroy(NAME) == 1
     rewrapping.join()
     assert everything(tmp_path) == {}
     assert not ring.replace(NAME, slow)
@@ -367,7 +449,7 @@ def test_a_change_waits_for_who_is_adding(ring: FileKeyRing, tmp_path: Path) -> 
     order: list[str] = []
 
     def settle() -> None:
-        FileKeyRing(tmp_path / "keyring").settled()
+        made(tmp_path / "keyring").settled()
         order.append("settled")
 
     with ring.adding():
@@ -382,7 +464,7 @@ def test_a_change_waits_for_who_is_adding(ring: FileKeyRing, tmp_path: Path) -> 
 
 def test_nobody_is_alone_while_somebody_works(ring: FileKeyRing, tmp_path: Path) -> None:
     """Two may work at once."""
-    other = FileKeyRing(tmp_path / "keyring")
+    other = made(tmp_path / "keyring")
     with ring.working(), other.working(), other.alone() as alone:
         assert not alone
     with other.alone() as alone:
@@ -414,7 +496,7 @@ def test_after_custodians_change_no_file_opens_by_the_former(ring: FileKeyRing, 
     for _ in range(5):
         add_identity(ring, lambda recipient: participant_key(PERSON, recipient), lambda: OPENERS)
     rewrap(ring, by=(ADA,), openers=Openers(custodians=(ADA.recipient, CLEO.recipient)))
-    other = FileKeyRing(tmp_path / "copy")
+    other = made(tmp_path / "copy")
     for number, content in enumerate(everything(tmp_path / "keyring").values()):
         other.add(f"{number}.age", content)
     assert len(not_opened_by(other, (BEN,))) == len(list(other.names())) == 5
@@ -428,7 +510,7 @@ from fivesafes.setting.vault.keys import Openers, rewrap
 from fivesafes.stores.keyring_files import FileKeyRing, read_identity
 print("begun", flush=True)
 while True:
-    rewrap(FileKeyRing(Path(sys.argv[1])), by=(read_identity(Path(sys.argv[2])),),
+    rewrap(FileKeyRing(Path(sys.argv[1]), haven="0123456789abcdef"), by=(read_identity(Path(sys.argv[2])),),
            openers=Openers(custodians=tuple(sys.argv[3:])))
 """
 

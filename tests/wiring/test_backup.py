@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,15 +12,17 @@ import pytest
 from tests.databases import Cluster
 from tests.wiring.conftest import Place
 
-from fivesafes.core.errors import InvalidInput, TryAgain, UsageMistake
+from fivesafes.core.errors import InvalidInput, PolicyInvalid, Refused, TryAgain, UsageMistake
 from fivesafes.core.progress import Silent
 from fivesafes.flow.haven.model import ParticipantState, ProjectState, WithdrawalKind
 from fivesafes.flow.haven.retention import Force, dispose
 from fivesafes.flow.haven.withdraw import withdraw
 from fivesafes.interfaces.forms.consent import read_consent_table
 from fivesafes.setting.trail.checkpoint import Checkpoint, signed
+from fivesafes.setting.vault.seal import Identity
 from fivesafes.stores import trail
 from fivesafes.stores.backup import Restored
+from fivesafes.stores.keyring_files import write_identity
 from fivesafes.wiring.backup import (
     Restoring,
     back_up_data,
@@ -28,7 +31,7 @@ from fivesafes.wiring.backup import (
     restore_haven,
     test_restore,
 )
-from fivesafes.wiring.consent import carry_on, means_of
+from fivesafes.wiring.consent import carry_on, desk_at, means_of
 from fivesafes.wiring.haven import opened_haven
 from fivesafes.wiring.projects import ingest_paths, record_stated
 from fivesafes.wiring.trail import make_checkpoint, trail_signer
@@ -64,7 +67,7 @@ def sealed(place: Place) -> Place:
 
 def keys_of(place: Place) -> Path:
     """Say where the backup of keys lies."""
-    return place.folder / "sealed-keys"
+    return place.folder / "safe" / "sealed-keys"
 
 
 def data_of(place: Place) -> Path:
@@ -251,8 +254,8 @@ def test_who_came_and_withdrew_after_the_backup_stays_out_of_the_restored_haven(
         assert list(haven.blobs.walk()) == objects
         assert haven.books.series_of(newcomer.id) == []
         assert not [name for name in haven.keyring.names("participants/") if newcomer.id in name]
-        back_up_keyring(haven, place.folder / "new-keys")  # a later restore knows it from there
-    told = json.loads((place.folder / "new-keys" / "tombstones.json").read_text())["withdrawals"]
+        back_up_keyring(haven, place.folder / "safe" / "new-keys")  # a later restore knows it from there
+    told = json.loads((place.folder / "safe" / "new-keys" / "tombstones.json").read_text())["withdrawals"]
     assert [(one["participant"], one["project"]) for one in told] == [(newcomer.id, "journey")]
 
 
@@ -382,3 +385,198 @@ def test_a_haven_that_lost_entries_and_was_restored_can_be_backed_up_and_restore
     second = back(sealed, "", to="twice", identity=identity)
     assert second.trail > first.seen
     assert second.lost == 0
+
+
+@ON_FILES
+@pytest.mark.parametrize("left", ["nothing", "a mount point"])
+def test_a_withdrawal_waits_for_a_keyring_that_is_away(sealed: Place, left: str) -> None:
+    """Nothing that is not there to be seen counts as destroyed; the haven goes on when it is back."""
+    ring = sealed.path / "keyring"
+    away = ring.rename(sealed.folder / "away")
+    if left == "a mount point":
+        ring.mkdir()
+    with sealed.open() as haven, desk_at(haven, by="Dr C") as desk:
+        (person,) = haven.books.participants("journey")
+        done = withdraw(desk.means, person.id, WithdrawalKind.FULL)
+    assert not done.done
+    assert {one.partition(":")[0] for one in done.waits_for} == {"tombstones", "keys"}
+    assert all("keyring is away" in one for one in done.waits_for)
+    assert not ring.exists() or not list(ring.iterdir())
+    shutil.rmtree(ring, ignore_errors=True)
+    away.rename(ring)
+    with sealed.open() as haven:
+        assert [one.done for one in carry_on(haven)] == [True]
+    assert not list(sealed.folder.rglob("participants/*.age"))
+    assert len(json.loads((keys_of(sealed) / "tombstones.json").read_text())["withdrawals"]) == 1
+
+
+@ON_FILES
+def test_a_disposal_waits_for_a_keyring_that_is_away(sealed: Place) -> None:
+    """No certificate is written while a key may open."""
+    away = (sealed.path / "keyring").rename(sealed.folder / "away")
+    force = Force(reason="the committee asks for it", custodians=("one", "two"))
+
+    def disposed() -> bool:
+        with sealed.open() as haven:
+            means, two = means_of(haven, by="Dr C"), frozenset({"one", "two"})
+            return dispose(means, "journey", custodians=two, force=force).certificate is not None
+
+    assert not disposed()
+    away.rename(sealed.path / "keyring")
+    assert disposed()
+    assert not list(sealed.folder.rglob("journey.*.age"))
+
+
+@ON_FILES
+@pytest.mark.parametrize("content", [None, "", "[1]"])
+def test_with_a_damaged_list_of_places_all_is_destroyed_that_can_be_reached(sealed: Place, content: str | None) -> None:
+    """The withdrawal waits and says for what; the haven's other commands go on; mended, it is finished."""
+    listed = sealed.path / "keyring" / "places.json"
+    if content is None:
+        listed.unlink()
+    else:
+        listed.write_text(content)
+    assert not take_back(sealed, WithdrawalKind.FULL)
+    assert not list(sealed.path.rglob("participants/*.age"))
+    with sealed.open() as haven:
+        (open_,) = carry_on(haven)
+        assert {one.partition(":")[0] for one in open_.waits_for} == {"tombstones", "keys"}
+        assert all("places.json" in one and "keyring/ in a backup" in one for one in open_.waits_for)
+        assert not list(haven.blobs.walk())
+    shutil.copy(keys_of(sealed) / "keyring" / "places.json", listed)
+    with sealed.open() as haven:
+        assert [one.done for one in carry_on(haven)] == [True]
+    assert not list(keys_of(sealed).rglob("participants/*.age"))
+
+
+@ON_FILES
+@pytest.mark.parametrize("name", ["address.key", "trail.key"])
+def test_another_key_of_this_machine_is_refused_with_the_way_to_the_right_one(sealed: Place, name: str) -> None:
+    """By another address key everybody would be a newcomer; another trail key signs what nobody can verify."""
+    identity = custodian(sealed)
+    with sealed.open() as haven:
+        file = haven.keys / name
+        good = file.read_bytes()
+
+        def used() -> object:
+            return haven.addresser("journey") if name == "address.key" else trail_signer(haven)
+
+        for content in (bytes([7] * 32), None):
+            if content is None:
+                file.unlink()
+            else:
+                file.write_bytes(content)
+            with pytest.raises(PolicyInvalid, match="never make a new one") as told:
+                used()
+        words = str(told.value).partition("umask 077; ")[2].partition(")")[0]
+        subprocess.run(words.replace("CUSTODIAN.agekey", str(identity)).split(), check=True)
+        assert file.read_bytes() == good
+        file.chmod(0o600)
+        assert used()
+
+
+@ON_FILES
+def test_a_wrong_identity_is_told_before_anything_is_made(sealed: Place) -> None:
+    """Not after the whole restore, and not as damage; a restore test by it says nothing of the backup."""
+    other = sealed.folder / "other.agekey"
+    write_identity(Identity.made(), other)
+    with pytest.raises(Refused, match="opens no key of this backup"):
+        back(sealed, "", identity=other)
+    with pytest.raises(Refused, match="opens no key of this backup"):
+        test_restore(sealed.path, wish(sealed, identity=other), database="", sample=3, progress=Silent())
+    assert not [one for one in sealed.folder.iterdir() if "back" in one.name]
+    with sealed.open():
+        assert trail.last_of("restore test") is None
+
+
+@ON_FILES
+def test_a_restore_onto_a_machine_with_another_address_key_is_refused(sealed: Place) -> None:
+    """It would be used in the restored haven; nothing is overwritten either."""
+    identity = custodian(sealed)
+    with sealed.open() as haven:
+        (haven.keys / "address.key").write_bytes(bytes(32))
+    with pytest.raises(Refused, match=r"another address\.key"):
+        back(sealed, "", identity=identity)
+    assert not (sealed.folder / "back").exists()
+
+
+@ON_FILES
+def test_a_restore_test_that_opened_nothing_is_not_equal(place: Place) -> None:
+    """It shows nothing; the trail holds how many were opened."""
+    with place.open() as haven:
+        back_up_keyring(haven, keys_of(place))
+        back_up_data(haven, data_of(place), progress=Silent())
+    done = wish(place, identity=custodian(place))
+    tested = test_restore(place.path, done, database="", sample=3, progress=Silent())
+    assert (tested.equal, tested.opened) == (False, 0)
+    assert "nothing is shown" in tested.why
+    with place.open():
+        told = trail.last_of("restore test")
+        assert told is not None
+        assert (told.outcome, told.facts) == ("not equal", {"objects": 0, "opened": 0, "damaged": 0})
+
+
+@ON_FILES
+def test_a_restore_test_finds_a_torn_original_that_it_did_not_open(
+    sealed: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sizes of all are compared with what the books say, however few are opened."""
+    blobs = sealed.path / "vault"
+    victims = sorted((one for one in blobs.rglob("*") if one.is_file() and "aside" not in one.parts), key=size_of)[-2:]
+    for torn in victims:
+        torn.chmod(0o600)
+        torn.write_bytes(torn.read_bytes()[: size_of(torn) // 2])
+    shutil.rmtree(data_of(sealed))
+    with monkeypatch.context() as patch:  # as a backup of before would have
+        patch.setattr("fivesafes.stores.backup.data.cut_objects", lambda _: set())
+        with sealed.open() as haven:
+            back_up_data(haven, data_of(sealed), progress=Silent())
+    done = wish(sealed, identity=custodian(sealed))
+    tested = test_restore(sealed.path, done, database="", sample=1, progress=Silent())
+    assert (tested.equal, tested.damaged) == (False, 2)
+
+
+def size_of(path: Path) -> int:
+    """Tell a file's size."""
+    return path.stat().st_size
+
+
+@ON_FILES
+def test_a_copy_of_the_keys_that_a_restore_did_without_has_its_say_when_it_is_seen(sealed: Place) -> None:
+    """Before a key is copied to it: the withdrawal that it alone knows of is done again, and finished."""
+    old = shutil.copytree(keys_of(sealed), sealed.folder / "old" / "keys")
+    assert take_back(sealed, WithdrawalKind.FULL)
+    away = keys_of(sealed).rename(sealed.folder / "unplugged")
+    wished = Restoring(backup=data_of(sealed), keys=old, without=(keys_of(sealed),))
+    done = restore_haven(wished, to=sealed.folder / "back", database="", progress=Silent(), clock=sealed.clock)
+    assert (done.away.withdrawn, done.places_unread) == (0, (str(keys_of(sealed)),))
+    away.rename(keys_of(sealed))
+    with opened_haven(done.haven.path, clock=sealed.clock) as haven:
+        assert list(haven.keyring.names("participants/"))
+        assert back_up_keyring(haven, keys_of(sealed)).copied == 0
+        (person,) = haven.books.participants("journey")
+        (asked,) = haven.books.withdrawals()
+        assert (person.state, asked.done_at is None) == (ParticipantState.WITHDRAWN, False)
+        assert not list(haven.keyring.names("participants/"))
+        assert not list(haven.blobs.walk())
+    assert not list(keys_of(sealed).rglob("participants/*.age"))
+
+
+@ON_FILES
+def test_a_disposal_that_a_restore_did_not_know_of_is_done_when_its_copy_of_the_keys_is_seen(sealed: Place) -> None:
+    """As a withdrawal is: nothing of the project stays."""
+    old = shutil.copytree(keys_of(sealed), sealed.folder / "old" / "keys")
+    force = Force(reason="the committee asks for it", custodians=("one", "two"))
+    with sealed.open() as haven:
+        means = means_of(haven, by="Dr C")
+        assert dispose(means, "journey", custodians=frozenset({"one", "two"}), force=force).certificate
+    away = keys_of(sealed).rename(sealed.folder / "unplugged")
+    wished = Restoring(backup=data_of(sealed), keys=old, without=(keys_of(sealed),))
+    done = restore_haven(wished, to=sealed.folder / "back", database="", progress=Silent(), clock=sealed.clock)
+    away.rename(keys_of(sealed))
+    with opened_haven(done.haven.path, clock=sealed.clock) as haven:
+        assert haven.project("journey").state is ProjectState.OPEN
+        back_up_keyring(haven, keys_of(sealed))
+        assert haven.project("journey").state is ProjectState.DISPOSED
+        assert list(haven.keyring.names()) == ["haven.address.age", "haven.trail.age"]
+        assert not list(haven.blobs.walk())

@@ -31,3 +31,12 @@ def test_what_was_mended_is_not_told_any_more(place: Place, tmp_path: Path) -> N
         shutil.rmtree(haven.keys / "custodians")
         found = codes(haven)
     assert not found & {"haven.keys.custodians", "haven.keys.backup", "haven.witness.none", "haven.tier"}
+
+
+def test_a_keyring_that_is_away_is_told(place: Place, tmp_path: Path) -> None:
+    """It stops nobody from being told the rest."""
+    away = (place.path / "keyring").rename(tmp_path / "away")
+    with place.open() as haven:
+        assert {"haven.keyring", "haven.witness.none"} <= codes(haven)
+        away.rename(place.path / "keyring")
+        assert "haven.keyring" not in codes(haven)

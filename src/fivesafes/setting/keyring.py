@@ -4,6 +4,7 @@ Whoever has the key can recompute every pseudonym from a guessed identity, so th
 never written beside the data.
 """
 
+import hmac
 import os
 import re
 import stat
@@ -15,6 +16,8 @@ from typing import Final
 from fivesafes.core.errors import PolicyInvalid, TryAgain, UsageMistake
 
 KEY_BYTES: Final = 32
+KEY_PRINT: Final = r"^[0-9a-f]{32}$"
+_MAKE: Final = "name a file of 32 random bytes that you own: head -c 32 /dev/urandom > FILE; chmod 600 FILE"
 _PROJECT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -46,20 +49,37 @@ def project_key(project: str, *, folder: Path | None = None) -> bytes:
     return read_key(path)
 
 
-def read_key(path: Path) -> bytes:
-    """Read a key file.  Raises PolicyInvalid when it is missing, too short, or readable by others than its owner."""
+def key_print(key: bytes, haven: str, file: str) -> str:
+    """Give a fingerprint by which a haven knows one of its keys again: 32 hexadecimal digits of an HMAC-SHA-256."""
+    return hmac.digest(key, f"fivesafes fingerprint {haven} {file}".encode(), "sha256").hex()[:32]
+
+
+def read_key(path: Path, *, fix: str = _MAKE) -> bytes:
+    """Read a key file.  ``fix`` says where a key that is missing or too short comes from; without it a new one will do.
+
+    Raises PolicyInvalid when it is missing, too short, or readable by others than its owner.
+    """
     try:
         mode = path.stat().st_mode
         key = path.read_bytes()
     except OSError as error:
         what = f"the key file can't be read: {error.strerror}"
-        raise PolicyInvalid(what, fix="name a file of 32 random bytes that you own") from None
+        raise PolicyInvalid(what, fix=fix) from None
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         what = "the key file can be read or changed by others"
         raise PolicyInvalid(what, fix="chmod 600 the key file")
     if len(key) < KEY_BYTES:
         what = f"the key file has {len(key)} bytes, and {KEY_BYTES} are the least"
-        raise PolicyInvalid(what, fix="make one with: head -c 32 /dev/urandom > FILE; chmod 600 FILE")
+        raise PolicyInvalid(what, fix=fix)
+    return key
+
+
+def read_known_key(path: Path, *, known: str, haven: str, fix: str) -> bytes:
+    """Read a key of a haven that knows its fingerprint.  Raises PolicyInvalid as ``read_key``, and for another key."""
+    key = read_key(path, fix=fix)
+    if not hmac.compare_digest(key_print(key, haven, path.name), known):
+        what = f"{path.name} in this machine's key folder is not the key of this haven (haven.toml has its fingerprint)"
+        raise PolicyInvalid(what, fix=fix)
     return key
 
 

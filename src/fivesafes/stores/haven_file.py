@@ -10,6 +10,7 @@ from attrs import frozen
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fivesafes.core.errors import InvalidInput, UsageMistake
+from fivesafes.setting.keyring import KEY_PRINT
 from fivesafes.stores.blobs import sync_folder
 from fivesafes.stores.database import postgresql_config, sqlite_config
 
@@ -36,6 +37,8 @@ class _HavenForm(BaseModel):
     origin: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,200}$")]
     database: Annotated[str, Field(pattern=r"^(sqlite|postgresql://.+)$")]
     store: Annotated[str, Field(pattern=r"^(vault|s3://[^/]{3,}(/.*)?)$")]
+    address_key: Annotated[str, Field(pattern=KEY_PRINT)]
+    trail_key: Annotated[str, Field(pattern=KEY_PRINT)]
     tier: Literal["none", "T0", "T1", "T2", "T3"] = "none"
     key_backups: list[str] = []
     s3: _S3Form = _S3Form()
@@ -44,13 +47,18 @@ class _HavenForm(BaseModel):
 
 @frozen(kw_only=True)
 class HavenFile:
-    """A haven's description.  ``witnesses`` are as written: the trail's own form reads them."""
+    """A haven's description.  ``witnesses`` are as written: the trail's own form reads them.
+
+    ``address_key`` and ``trail_key``: the fingerprints of these keys (``setting.keyring.key_print``).
+    """
 
     path: Path
     id: str
     origin: str
     database: str
     store: str
+    address_key: str
+    trail_key: str
     tier: str
     key_backups: tuple[Path, ...]
     s3: Mapping[str, Any]
@@ -112,6 +120,8 @@ def read_haven_file(path: Path) -> HavenFile:
         origin=form.origin,
         database=form.database,
         store=form.store,
+        address_key=form.address_key,
+        trail_key=form.trail_key,
         tier=form.tier,
         key_backups=tuple(Path(one) for one in form.key_backups),
         s3=form.s3.model_dump(),
@@ -119,7 +129,17 @@ def read_haven_file(path: Path) -> HavenFile:
     )
 
 
-def write_haven_file(path: Path, *, id_: str, origin: str, database: str, store: str, tier: str) -> None:
+@frozen(kw_only=True)
+class KeyPrints:
+    """The fingerprints of a haven's two keys in clear."""
+
+    address: str
+    trail: str
+
+
+def write_haven_file(
+    path: Path, *, id_: str, origin: str, database: str, store: str, tier: str, keys: KeyPrints
+) -> None:
     """Write a new haven's description, commented for the person who will extend it; durable when it returns."""
     text = f"""\
 # What this haven is and where its parts lie.  No secrets belong here.
@@ -128,6 +148,8 @@ id = "{id_}"
 origin = "{origin}"        # its name in the trail's checkpoints
 database = "{database}"    # "sqlite", or postgresql://user@host/name (password: ~/.pgpass)
 store = "{store}"          # "vault" (this folder), or s3://bucket/prefix
+address_key = "{keys.address}"    # fingerprints of address.key and trail.key: no other is taken for them
+trail_key = "{keys.trail}"
 tier = "{tier}"            # T0 … T3: without a fresh setting audit that meets it, nothing leaves; "none": not enforced
 key_backups = []           # folders that hold a copy of keyring/: withdrawals destroy keys there too
 

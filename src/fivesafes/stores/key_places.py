@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from attrs import frozen
+from pydantic import TypeAdapter, ValidationError
 
 from fivesafes.core.errors import InvalidInput, PartlyDone
 
@@ -21,9 +22,19 @@ PLACES: Final = "places.json"
 
 
 class PlaceAway(PartlyDone):
-    """The ``places`` that could not be reached, or not be read in full, may still hold what was to be destroyed."""
+    """The ``places`` that could not be reached, or not be read in full, may still hold what was to be destroyed.
+
+    ``unread``: what can't be known of further places, or nothing.
+    """
 
     places: tuple[Path, ...] = ()
+    unread: str = ""
+
+
+class PlacesUnread(InvalidInput):
+    """The list of places is missing or damaged: keys might lie anywhere."""
+
+    unread: Final = f"what {PLACES} in the keyring names (missing or damaged: keyring/ in a backup of the keys has it)"
 
 
 @frozen(kw_only=True)
@@ -82,24 +93,25 @@ def device_of(path: Path) -> object:
 
 
 def read_places(file: Path) -> list[Path]:
-    """Read the list of folders to which keys were copied.  Raises InvalidInput: it is not taken for an empty one."""
+    """Read the list of folders to which keys were copied.  Raises PlacesUnread: it is not taken for an empty one."""
     try:
-        return [Path(str(one)) for one in json.loads(file.read_text(encoding="utf-8"))]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, TypeError):
-        message = f"the list of folders that hold copies of the keys ({PLACES} in the keyring) can't be read"
-        raise InvalidInput(
-            message, fix="remove that file, and name all these folders in haven.toml (key_backups)"
+        return TypeAdapter(list[Path]).validate_json(file.read_bytes(), strict=True)
+    except (OSError, ValidationError):
+        message = f"the list of folders that hold copies of the keys ({PLACES} in the keyring) is missing or damaged"
+        raise PlacesUnread(
+            message,
+            fix="take it out of keyring/ in a backup of the keys; without one, name all these folders in haven.toml "
+            "(key_backups) and write [] into it",
         ) from None
 
 
-def away_at(places: Sequence[Path]) -> PlaceAway:
+def away_at(places: Sequence[Path], *, unread: str = "") -> PlaceAway:
     """Say which folders are away, and what to do."""
+    at = [f"the backup of the keyring at {', '.join(map(str, places))}"] if places else []
     told = PlaceAway(
-        f"the backup of the keyring at {', '.join(map(str, places))} can't be reached, or not be read in full",
+        f"{' and '.join([*at, *([unread] if unread else [])])} can't be reached, or not be read in full",
         fix="plug its disk in, see that all of it may be read, then run it again; if it was destroyed itself, take it "
         "out of key_backups in haven.toml, if it is there, and run: fivesafes backup forget FOLDER",
     )
-    told.places = tuple(places)
+    told.places, told.unread = tuple(places), unread
     return told

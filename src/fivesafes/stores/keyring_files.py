@@ -1,8 +1,8 @@
 """The haven's keyring as a folder of age files, one per key; and the key files in clear that lie outside of it.
 
 Locks (``flock``, given back by the system when a process is killed): ``lock`` is shared by who adds or reads a key and
-held alone by who replaces or destroys one; ``working`` is shared by who makes keys and objects that the books don't
-know yet.
+held alone by who replaces or destroys one; ``index`` is held while a key is recorded and named; ``working`` is shared
+by who makes keys and objects that the books don't know yet.
 """
 
 import fcntl
@@ -20,13 +20,25 @@ from typing import Final
 from fivesafes.core.errors import InvalidInput, PolicyInvalid, TryAgain
 from fivesafes.setting.vault.keys import KeyGone
 from fivesafes.setting.vault.seal import AGE_MAGIC, Identity
-from fivesafes.stores.blobs import make_private, refused_by_disk, sync_folder, write_whole
-from fivesafes.stores.key_places import PLACES, away_at, hold_keys, holds, looked_through, read_places, shows
+from fivesafes.stores.blobs import make_private, refused_by_disk, sync_folder
+from fivesafes.stores.key_bytes import linked, overwrite, shred_file, write_synced
+from fivesafes.stores.key_mark import KeyRingAway, check_mark, record
+from fivesafes.stores.key_places import (
+    PLACES,
+    PlacesUnread,
+    away_at,
+    hold_keys,
+    holds,
+    looked_through,
+    read_places,
+    shows,
+)
 
 WORKER: Final = "worker.agekey"
 _NEXT: Final = "worker.agekey.next"
 _NAME: Final = re.compile(r"(participants/|projects/|)[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.age")
 _ASIDE: Final = "aside"
+_LOCKS: Final = frozenset({"lock", "index", "working"})
 
 
 def unfinished(name: str) -> str:
@@ -39,10 +51,13 @@ class FileKeyRing:
 
     A folder to which keys were copied is written down beside the keys (``record_place``): from then on it is one of
     them, and counts as there only while it shows that it is the one (``key_places``), by the haven's id.
+
+    The folder itself is made by ``make_keyring`` alone.  Every method raises KeyRingAway while it does not bear the
+    haven's mark (``key_mark``): a key that is not to be seen was then not destroyed.
     """
 
-    def __init__(self, folder: Path, *, backups: Sequence[Path] = (), haven: str = "") -> None:
-        """Take the folder, made at the first adding, the folders that hold copies of it, and the haven's id."""
+    def __init__(self, folder: Path, *, haven: str, backups: Sequence[Path] = ()) -> None:
+        """Take the folder, the haven's id, and the folders that hold copies of it."""
         self._folder = folder
         self._backups = tuple(backups)
         self._haven = haven
@@ -63,11 +78,14 @@ class FileKeyRing:
         final = self._folder / _checked(name, sealed)
         aside = self._aside()
         try:
-            with self.adding():
+            with self.adding(), self._locked("index", fcntl.LOCK_EX):
+                if final.exists():
+                    return False
                 try:
-                    make_private(final.parent)
-                    _write_synced(aside, sealed)
-                    return _linked(aside, final)
+                    final.parent.mkdir(mode=0o700, exist_ok=True)
+                    write_synced(aside, sealed)
+                    record(self._folder, name, sealed)
+                    return linked(aside, final)
                 finally:
                     aside.unlink(missing_ok=True)
                     sync_folder(final.parent)
@@ -100,10 +118,12 @@ class FileKeyRing:
                 except FileNotFoundError:
                     return False
                 try:
-                    _write_synced(aside, change(final.read_bytes()))
+                    sealed = change(final.read_bytes())
+                    write_synced(aside, sealed)
+                    record(self._folder, name, sealed)
                     aside.replace(final)
                     sync_folder(final.parent)
-                    _overwrite(former)  # it opened by whoever may open it no longer
+                    overwrite(former)  # it opened by whoever may open it no longer
                 finally:
                     os.close(former)
                     aside.unlink(missing_ok=True)
@@ -122,7 +142,7 @@ class FileKeyRing:
             with self._locked("lock", fcntl.LOCK_EX):
                 found = self._taken_aside(name)
                 self._sweep()
-                places = self.places()  # as they are when nobody copies: also one that came since we began
+                places, unread = self.known_places()  # when nobody copies: also one that came since we began
         except OSError as error:
             raise refused_by_disk(error, "the key can't be destroyed") from None
         away = []
@@ -134,8 +154,9 @@ class FileKeyRing:
                 self._check_there(place, there.files)
             except OSError:
                 away.append(place)
-        if away:
-            raise away_at(away)
+        check_mark(self._folder, self._haven)  # it did not go while we looked
+        if away or unread:
+            raise away_at(away, unread=unread)
         return found
 
     def sweep(self) -> None:
@@ -147,12 +168,23 @@ class FileKeyRing:
             raise refused_by_disk(error, "the key can't be destroyed") from None
 
     def places(self) -> tuple[Path, ...]:
-        """Name the folders that hold copies of keys.  Raises InvalidInput when the list of them can't be read."""
+        """Name the folders that hold copies of keys.  Raises PlacesUnread when the list of them can't be read."""
+        return self._with_named(self.filled())
+
+    def known_places(self) -> tuple[tuple[Path, ...], str]:
+        """Name them as far as they are known, and say what of them is not, or nothing."""
+        try:
+            return self.places(), ""
+        except PlacesUnread as fault:
+            return self._with_named(()), fault.unread
+
+    def _with_named(self, filled: Sequence[Path]) -> tuple[Path, ...]:
         named = {one.resolve() for one in self._backups}
-        return tuple(dict.fromkeys((*self._backups, *(one for one in self.filled() if one not in named))))
+        return tuple(dict.fromkeys((*self._backups, *(one for one in filled if one not in named))))
 
     def filled(self) -> tuple[Path, ...]:
         """Name those into which keys were copied: they must show themselves.  Raises as ``places`` does."""
+        check_mark(self._folder, self._haven)
         return tuple(read_places(self._folder / PLACES))
 
     def check_place(self, place: Path) -> None:
@@ -169,7 +201,11 @@ class FileKeyRing:
 
         One that is only named is looked in as it is; it is written down once keys are seen in it.
         """
-        shown, filled = self._shown(place, files), place.resolve() in self.filled()
+        shown = self._shown(place, files)
+        try:
+            filled = place.resolve() in self.filled()
+        except PlacesUnread:  # told by who asked for the places
+            return
         if filled and not shown:
             raise FileNotFoundError
         if shown and not filled:
@@ -216,12 +252,13 @@ class FileKeyRing:
 
     def _write_places(self, places: Sequence[Path]) -> None:
         aside = self._aside()
-        _write_synced(aside, (json.dumps([str(one) for one in places], indent=1) + "\n").encode())
+        write_synced(aside, (json.dumps([str(one) for one in places], indent=1) + "\n").encode())
         aside.replace(self._folder / PLACES)
         sync_folder(self._folder)
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """List the names below a prefix, sorted."""
+        check_mark(self._folder, self._haven)
         found = (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*.age"))
         yield from sorted(name for name in found if name.startswith(prefix) and _NAME.fullmatch(name))
 
@@ -259,14 +296,18 @@ class FileKeyRing:
     def _sweep(self) -> None:
         """Overwrite and remove what killed processes left aside; it may be a copy of a key that was destroyed since."""
         for path in (self._folder / _ASIDE).iterdir():
-            if path.name not in {"lock", "working"}:
-                _shred(path)
+            if path.name not in _LOCKS:
+                shred_file(path)
 
     @contextmanager
     def _locked(self, name: str, how: int) -> Iterator[None]:
+        check_mark(self._folder, self._haven)
         aside = self._folder / _ASIDE
-        make_private(aside)
-        descriptor = os.open(aside / name, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            aside.mkdir(mode=0o700, exist_ok=True)  # not the ring itself, should it go away at this moment
+            descriptor = os.open(aside / name, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            raise KeyRingAway.told() from None
         try:
             fcntl.flock(descriptor, how)
             yield
@@ -296,7 +337,7 @@ def write_identity(identity: Identity, path: Path) -> None:
     """Write an identity into a new file that its owner alone may read.  Raises TryAgain; no file is overwritten."""
     try:
         make_private(path.parent)
-        _write_synced(path, f"# public key: {identity.recipient}\n{identity.reveal()}\n".encode())
+        write_synced(path, f"# public key: {identity.recipient}\n{identity.reveal()}\n".encode())
         sync_folder(path.parent)
     except OSError as error:
         raise refused_by_disk(error, "the identity can't be written") from None
@@ -323,7 +364,7 @@ def publish_worker(keys: Path) -> None:
             (keys / _NEXT).replace(keys / WORKER)
             sync_folder(keys)
             if former >= 0:
-                _overwrite(former)
+                overwrite(former)
     finally:
         if former >= 0:
             os.close(former)
@@ -339,42 +380,6 @@ def _checked(name: str, sealed: bytes | None = None) -> str:
     return name
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        write_whole(descriptor, [content])
-        os.fsync(descriptor)
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(descriptor)
-
-
-def _overwrite(descriptor: int) -> None:
-    size = os.fstat(descriptor).st_size
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    write_whole(descriptor, [bytes(size)])
-    os.fsync(descriptor)
-
-
-def _shred(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        _overwrite(descriptor)
-    finally:
-        os.close(descriptor)
-    path.unlink()
-
-
-def _linked(aside: Path, final: Path) -> bool:
-    try:
-        os.link(aside, final)
-    except FileExistsError:
-        return False
-    return True
-
-
 def _copies(files: Sequence[Path], name: str) -> list[Path]:
     """Find a key in a backup, at any depth (backups come in dated folders), and what of it was written by halves."""
     file = Path(name).name
@@ -384,7 +389,7 @@ def _copies(files: Sequence[Path], name: str) -> list[Path]:
 def _destroyed(path: Path) -> int:
     """Overwrite and remove a key; tell whether it was there, as 1 or 0."""
     try:
-        _shred(path)
+        shred_file(path)
     except FileNotFoundError:
         return 0
     sync_folder(path.parent)

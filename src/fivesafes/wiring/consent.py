@@ -1,7 +1,7 @@
 """Consents, withdrawals and disposals put together: keyring and vault as what is destroyed, the outbox, the author."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from fivesafes.setting.vault.ports import Blobs, KeyRing
 from fivesafes.setting.vault.vault import shred
 from fivesafes.stores.backup import Tombstones, add_tombstones, tombstones_now, with_disposal
 from fivesafes.stores.database import forget_traces
+from fivesafes.stores.key_mark import KeyRingAway
 from fivesafes.stores.key_places import PlaceAway
 from fivesafes.stores.outbox import FolderOutbox
 from fivesafes.wiring.haven import OpenHaven
@@ -75,27 +76,31 @@ class RingKeys:
 
     def _bury(self, known: Tombstones) -> Sweep:
         away = []
-        for place in self._ring.places():
+        places, unread = self._ring.known_places()
+        for place in places:
             try:
                 add_tombstones(place, known)
                 self._ring.check_place(place)
             except (OSError, FiveSafesError):
                 away.append(place)
-        return Sweep(unreachable=tuple(map(_backup_at, away)))
+        return Sweep(unreachable=_untold(away, [unread]))
 
     def _destroy(self, names: Sequence[str]) -> Sweep:
-        found, away = 0, dict[Path, None]()
+        found, away, unread = 0, dict[Path, None](), list[str]()
         self._ring.sweep()  # a key that was killed on its way out is listed no more, and may have no row either
         for name in names:
             try:
                 found += self._ring.destroy(name)
             except PlaceAway as fault:  # destroyed here, and told which backup is away
                 away.update(dict.fromkeys(fault.places))
-        return Sweep(found=found, unreachable=tuple(map(_backup_at, away)))
+                unread.append(fault.unread)
+        return Sweep(found=found, unreachable=_untold(away, unread))
 
 
-def _backup_at(place: Path) -> str:
-    return f"the backup of the keyring at {place}"
+def _untold(away: Iterable[Path], unread: Iterable[str]) -> tuple[str, ...]:
+    """Name the places that were not reached, and those that are not known."""
+    told = (*(f"the backup of the keyring at {place}" for place in away), *unread)
+    return tuple(dict.fromkeys(one for one in told if one))
 
 
 class BlobShredder:
@@ -153,10 +158,15 @@ def _settle(means: Means) -> dict[str, Found]:
 
 @contextmanager
 def desk_at(opened: OpenHaven, *, by: str) -> Iterator[Desk]:
-    """Work on consents at an open haven; keys that are made meanwhile count as in use until their rows stand."""
+    """Work on consents at an open haven; keys that are made meanwhile count as in use until their rows stand.
+
+    While the keyring is away nobody can be taken in; withdrawals begin all the same, and wait for it.
+    """
     before = _receipts(opened)
     try:
-        with opened.keyring.working():
+        with ExitStack() as stack:
+            with suppress(KeyRingAway):
+                stack.enter_context(opened.keyring.working())
             yield Desk(
                 means=means_of(opened, by=by),
                 keyed=lambda project: opened.addresser(project).participant,

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from fivesafes.core.errors import TryAgain, UsageMistake
 from fivesafes.core.event import Clock, Event, utc_now
-from fivesafes.setting.keyring import KEY_BYTES, keys_folder
+from fivesafes.setting.keyring import KEY_BYTES, key_print, keys_folder
 from fivesafes.setting.vault.keys import ADDRESS_KEY, FEWEST_CUSTODIANS, Openers, add_secret
 from fivesafes.setting.vault.seal import Identity, checked_recipient
 from fivesafes.stores.blobs import sync_folder
@@ -23,10 +23,12 @@ from fivesafes.stores.haven_file import (
     KEYRING,
     PROJECTS,
     VAULT,
+    KeyPrints,
     find_haven,
     read_haven_file,
     write_haven_file,
 )
+from fivesafes.stores.key_mark import make_keyring
 from fivesafes.stores.keyring_files import FileKeyRing, write_identity
 from fivesafes.stores.workshop import for_us_alone
 
@@ -84,9 +86,9 @@ def _found(wish: Founding, clock: Clock) -> Founded:
         carried = () if custodians else _made_custodians(keys, custodians)
         founders = [Founder(name=name, recipient=one, kind="custodian") for name, one in custodians.items()]
         founders += _worker(keys) if wish.with_worker else []
-        _make_keys(keys, aside / KEYRING, founders)
+        prints = _make_keys(keys, aside / KEYRING, id_, founders)
         _sync_way_to(keys)
-        _fill(wish, aside, id_, founders, clock)
+        _fill(wish, aside, id_, founders, prints, clock)
         sync_folder(aside)
         _publish(aside, wish.path)
     except BaseException as fault:
@@ -132,12 +134,15 @@ def _worker(keys: Path) -> list[Founder]:
     return [Founder(name="worker", recipient=identity.recipient, kind="worker")]
 
 
-def _make_keys(keys: Path, keyring: Path, founders: list[Founder]) -> None:
+def _make_keys(keys: Path, keyring: Path, id_: str, founders: list[Founder]) -> KeyPrints:
+    """Make the keyring and the haven's own two keys; give their fingerprints."""
     openers = Openers(
         custodians=tuple(one.recipient for one in founders if one.kind == "custodian"),
         worker=tuple(one.recipient for one in founders if one.kind == "worker"),
     )
-    ring = FileKeyRing(keyring)
+    make_keyring(keyring, id_)
+    ring = FileKeyRing(keyring, haven=id_)
+    prints = {}
     for file, name in (("address.key", ADDRESS_KEY), ("trail.key", TRAIL_KEY)):
         secret = os.urandom(KEY_BYTES)
         handle = os.open(keys / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -146,11 +151,15 @@ def _make_keys(keys: Path, keyring: Path, founders: list[Founder]) -> None:
             opened.flush()
             os.fsync(opened.fileno())
         add_secret(ring, name, secret, lambda: openers)
+        prints[name] = key_print(secret, id_, file)
+    return KeyPrints(address=prints[ADDRESS_KEY], trail=prints[TRAIL_KEY])
 
 
-def _fill(wish: Founding, aside: Path, id_: str, founders: list[Founder], clock: Clock) -> None:
+def _fill(wish: Founding, aside: Path, id_: str, founders: list[Founder], prints: KeyPrints, clock: Clock) -> None:
     origin = wish.origin or f"fivesafes-{id_}"
-    write_haven_file(aside, id_=id_, origin=origin, database=wish.database, store=wish.store, tier=wish.tier)
+    write_haven_file(
+        aside, id_=id_, origin=origin, database=wish.database, store=wish.store, tier=wish.tier, keys=prints
+    )
     sqlite = wish.database == "sqlite"
     config = sqlite_config(aside / DATABASE) if sqlite else postgresql_config(wish.database)
     event = Event(

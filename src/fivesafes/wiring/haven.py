@@ -65,8 +65,8 @@ class OpenHaven:
         return openers()
 
     def addresser(self, project: str) -> Addresser:
-        """Give the keyed names of a project.  Raises PolicyInvalid when the address key is not on this machine."""
-        return addresser_of(self.keys, project)
+        """Give the keyed names of a project.  Raises PolicyInvalid when the haven's address key is not here."""
+        return addresser_of(self.config, self.keys, project)
 
     def vault(self, project: str) -> Vault:
         """Give the vault of a project."""

@@ -92,7 +92,10 @@ class BooksFacts:
             for one in books.participants(kept.id)
             if one.state is not ParticipantState.ACTIVE
         }
-        left = sum(_owner(name) in gone for name in self.haven.keyring.names(PARTICIPANTS))
+        try:
+            left = sum(_owner(name) in gone for name in self.haven.keyring.names(PARTICIPANTS))
+        except FiveSafesError as error:
+            return self._fact("shredded_withdrawals", State.UNKNOWN, "books and keyring", error.what)
         seen = f"{len(gone)} withdrew, {len(open_)} withdrawals unfinished, {left} of their keys left"
         return self._fact("shredded_withdrawals", State.NO if open_ or left else State.YES, "books and keyring", seen)
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from fivesafes.core.verdict import Verdict, note, review
+from fivesafes.core.errors import FiveSafesError
+from fivesafes.core.verdict import Verdict, note, refuse, review
 from fivesafes.flow.custody import unfinished
 from fivesafes.setting.trail.ports import WitnessSettings
 from fivesafes.stores.custody import DjangoCustody
@@ -27,13 +28,22 @@ def _keys(haven: OpenHaven) -> Iterator[Verdict]:
     if any((haven.keys / CUSTODIANS).glob("*")):
         why = "custodians' keys lie on this machine: who breaks in can open every original"
         yield review("haven.keys.custodians", why=why, fix=f"carry away {haven.keys / CUSTODIANS}", source=_SOURCE)
-    if not haven.keyring.places():
-        why = "there is no backup of the keyring: when it is lost, every original is"
-        fix = "fivesafes backup keys DIR"
-        yield review("haven.keys.backup", why=why, fix=fix, source=_SOURCE)
+    yield from _keyring(haven)
     if haven.config.tier == UNENFORCED:
         why = "haven.toml names no tier: the place is not held to an audit"
         yield note("haven.tier", why=why, fix='write tier = "T2" there, and audit the setting', source=_SOURCE)
+
+
+def _keyring(haven: OpenHaven) -> Iterator[Verdict]:
+    try:
+        places = haven.keyring.places()
+    except FiveSafesError as fault:
+        yield refuse("haven.keyring", why=fault.what, fix=fault.fix, source=_SOURCE)
+        return
+    if not places:
+        why = "there is no backup of the keyring: when it is lost, every original is"
+        fix = "fivesafes backup keys DIR"
+        yield review("haven.keys.backup", why=why, fix=fix, source=_SOURCE)
 
 
 def _witnesses(witnesses: Sequence[WitnessSettings]) -> Iterator[Verdict]:

@@ -8,13 +8,15 @@ from fivesafes.core.errors import EngineMissing, FiveSafesError, InvalidInput, P
 from fivesafes.core.event import Fact
 from fivesafes.core.plugins import load
 from fivesafes.core.verdict import Verdict, note
-from fivesafes.setting.keyring import KEY_BYTES, read_key
+from fivesafes.setting.keyring import KEY_BYTES, read_known_key
 from fivesafes.setting.trail.checkpoint import SignedCheckpoint
 from fivesafes.setting.trail.note import NoteSigner, VerifierKey
 from fivesafes.setting.trail.ports import Witness, WitnessSettings
 from fivesafes.setting.trail.verify import Verified, verify
 from fivesafes.stores import trail
+from fivesafes.wiring.found import TRAIL_KEY
 from fivesafes.wiring.haven import OpenHaven
+from fivesafes.wiring.vault import how_to_open
 
 
 @frozen(kw_only=True)
@@ -35,14 +37,17 @@ class Delivery:
 
 
 def trail_signer(haven: OpenHaven) -> NoteSigner:
-    """Give the haven's signer.  Raises PolicyInvalid when its key is not on this machine."""
+    """Give the haven's signer.  Raises PolicyInvalid when its key is not on this machine, or is another's.
+
+    What another key signs, nobody who has this haven's public key could verify.
+    """
     path = haven.keys / "trail.key"
+    fix = how_to_open(haven.config, TRAIL_KEY, path)
     if not path.exists():
         message = "the key that signs this haven's checkpoints is not on this machine"
-        raise PolicyInvalid(
-            message, fix="run this where the haven was made, or copy trail.key into the haven's key folder"
-        )
-    return NoteSigner(read_key(path)[:KEY_BYTES], haven.origin)
+        raise PolicyInvalid(message, fix=f"run this where the haven was made, or {fix}")
+    key = read_known_key(path, known=haven.config.trail_key, haven=haven.id, fix=fix)
+    return NoteSigner(key[:KEY_BYTES], haven.origin)
 
 
 def trail_key(haven: OpenHaven) -> VerifierKey:

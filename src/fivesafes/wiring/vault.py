@@ -12,9 +12,9 @@ from fivesafes.engines.keepers.client import KeeperClient, started
 from fivesafes.engines.keepers.holding import Holding
 from fivesafes.engines.private_file import private_text
 from fivesafes.flow.custody import openers_of
-from fivesafes.setting.keyring import read_key
+from fivesafes.setting.keyring import read_known_key
 from fivesafes.setting.vault.address import Addresser
-from fivesafes.setting.vault.keys import Openers
+from fivesafes.setting.vault.keys import ADDRESS_KEY, Openers
 from fivesafes.setting.vault.ports import Blobs
 from fivesafes.setting.vault.seal import Identity
 from fivesafes.setting.vault.vault import Vault
@@ -57,14 +57,29 @@ def ring_of(config: HavenFile) -> FileKeyRing:
     return FileKeyRing(config.keyring, backups=config.key_backups, haven=config.id)
 
 
+def address_key(config: HavenFile, keys: Path) -> bytes:
+    """Read the address key.  Raises PolicyInvalid when it is not there, others may read it, or it is another haven's.
+
+    By another key everybody would be somebody new: who withdrew would be taken in again.
+    """
+    fix = how_to_open(config, ADDRESS_KEY, keys / ADDRESS)
+    return read_known_key(keys / ADDRESS, known=config.address_key, haven=config.id, fix=fix)
+
+
+def how_to_open(config: HavenFile, name: str, file: Path) -> str:
+    """Say how a key of this machine is brought back out of the keyring."""
+    opening = f"umask 077; age -d -i CUSTODIAN.agekey -o {file} {config.keyring / name}"
+    return f"open it out of the keyring with a custodian's key ({opening}); never make a new one"
+
+
 def vault_of(config: HavenFile, keys: Path, project: str) -> Vault:
     """Give a project's vault: it seals with recipients, and reads with an identity that it does not have."""
-    return Vault(blobs_of(config, keys), addresser_of(keys, project))
+    return Vault(blobs_of(config, keys), addresser_of(config, keys, project))
 
 
-def addresser_of(keys: Path, project: str) -> Addresser:
-    """Give a project's keyed names.  Raises PolicyInvalid when the address key is not there or others may read it."""
-    return Addresser(read_key(keys / ADDRESS), project)
+def addresser_of(config: HavenFile, keys: Path, project: str) -> Addresser:
+    """Give a project's keyed names.  Raises as ``address_key``."""
+    return Addresser(address_key(config, keys), project)
 
 
 def openers() -> Openers:
@@ -78,7 +93,7 @@ def holding_of(config: HavenFile, keys: Path, identity: Identity) -> Holding:
         blobs=blobs_of(config, keys),
         ring=ring_of(config),
         identity=identity,
-        address_key=read_key(keys / ADDRESS),
+        address_key=address_key(config, keys),
     )
 
 

@@ -1,6 +1,7 @@
 """``fivesafes backup``: what it says to people and to programs."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from attrs import evolve
 from click.testing import CliRunner, Result
 
-from fivesafes.core.errors import FiveSafesError, UsageMistake
+from fivesafes.core.errors import FiveSafesError, TryAgain, UsageMistake
 from fivesafes.interfaces.cli.backup import _in_words, command
 from fivesafes.setting.vault.seal import Identity
 from fivesafes.stores.backup import KeptAway, Manifest, Restored
@@ -63,9 +64,9 @@ def test_a_folder_of_keys_can_be_forgotten_once(run: Run, tmp_path: Path) -> Non
 
 def test_a_restore_tells_in_numbers_what_is_lost(run: Run, tmp_path: Path) -> None:
     """The entry that tells of the backup itself is the first that it lacks."""
-    run("data", tmp_path / "data", "--quiet")
+    run("data", tmp_path / "disk" / "data", "--quiet")
     run("keys", tmp_path / "keys")
-    words = (tmp_path / "data", "--keys", tmp_path / "keys", "--quiet")
+    words = (tmp_path / "disk" / "data", "--keys", tmp_path / "keys", "--quiet")
     told = json.loads(run("restore", *words, tmp_path / "back", "--json", at_haven=False).stdout)
     assert (told["kept_away"], told["narrowed"], told["disposed"], told["keys_missing"]) == (0, 0, 0, 0)
     assert (told["trail"], told["trail_seen"], told["trail_lost"]) == (1, 2, 1)
@@ -74,6 +75,35 @@ def test_a_restore_tells_in_numbers_what_is_lost(run: Run, tmp_path: Path) -> No
     assert "entries of the trail: 1; the most that anybody saw: 2; lost: 1" in said
     assert "of later ones nothing is known here" in said
     assert "WARNING" not in said
+
+
+def test_a_damaged_key_is_told_with_the_way_back(run: Run, haven: Path, tmp_path: Path) -> None:
+    """Exit code 5, and its name: a person puts the copy in its place."""
+    run("keys", tmp_path / "keys")
+    key = haven / "keyring" / "haven.trail.age"
+    key.write_bytes(b"")
+    done = run("keys", tmp_path / "keys")
+    assert done.exit_code == 5
+    assert f"put {tmp_path / 'keys' / 'keyring'}/NAME" in done.stderr
+    assert "haven.trail.age" in done.stderr
+    told = run("keys", tmp_path / "keys", "--json")
+    assert (told.exit_code, json.loads(told.stdout)["damaged"]) == (5, ["haven.trail.age"])
+    shutil.copy(tmp_path / "keys" / "keyring" / "haven.trail.age", key)
+    assert run("keys", tmp_path / "keys").exit_code == 0
+
+
+def test_a_copy_of_the_keys_that_is_away_is_done_without_by_a_persons_word_only(run: Run, tmp_path: Path) -> None:
+    """The restore names it, and so do its end and its JSON."""
+    run("data", tmp_path / "disk" / "data", "--quiet")
+    run("keys", tmp_path / "keys")
+    here = (tmp_path / "keys").rename(tmp_path / "moved")
+    words = (tmp_path / "disk" / "data", "--keys", here, "--quiet")
+    with pytest.raises(TryAgain, match="--without FOLDER"):
+        run("restore", *words, tmp_path / "back", at_haven=False)
+    without = ("--without", tmp_path / "keys")
+    told = json.loads(run("restore", *words, *without, tmp_path / "back", "--json", at_haven=False).stdout)
+    assert told["places_unread"] == [str(tmp_path / "keys")]
+    assert "not read: " in run("restore", *words, *without, tmp_path / "again", at_haven=False).stdout
 
 
 def test_what_cannot_be_known_is_said_plainly(haven: Path) -> None:

@@ -98,6 +98,10 @@ class MemoryKeyRing:
         """Name none."""
         return ()
 
+    def known_places(self) -> tuple[tuple[Path, ...], str]:
+        """Name none, and know that."""
+        return (), ""
+
     def check_place(self, place: Path) -> None:
         """Refuse nothing."""
 

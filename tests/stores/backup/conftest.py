@@ -12,7 +12,9 @@ from fivesafes.setting.vault.vault import fingerprint
 from fivesafes.stores.books import DjangoBooks
 from fivesafes.stores.database import current_database
 from fivesafes.stores.founding import found
-from fivesafes.stores.haven_file import read_haven_file, write_haven_file
+from fivesafes.stores.haven_file import KeyPrints, read_haven_file, write_haven_file
+from fivesafes.stores.key_mark import make_keyring
+from fivesafes.stores.keyring_files import FileKeyRing
 
 
 @pytest.fixture
@@ -21,8 +23,15 @@ def site(haven_database: HavenDatabase, tmp_path: Path, request: pytest.FixtureR
     folder = tmp_path / "haven"
     folder.mkdir(mode=0o700)
     write_haven_file(
-        folder, id_=ID, origin="example.org/haven", database=haven_database.named, store="vault", tier="T2"
+        folder,
+        id_=ID,
+        origin="example.org/haven",
+        database=haven_database.named,
+        store="vault",
+        tier="T2",
+        keys=KeyPrints(address="0" * 32, trail="1" * 32),
     )
+    make_keyring(folder / "keyring", ID)
     haven = read_haven_file(folder)
     if haven_database.kind == "sqlite":
         shutil.copy(haven_database.config["NAME"], folder / "state.sqlite3")
@@ -35,9 +44,8 @@ def site(haven_database: HavenDatabase, tmp_path: Path, request: pytest.FixtureR
             books.save_project(make_project(), at=NOW)
     site.seal(ANN, b"ann 1", b"ann 2")
     site.seal(BOB, b"bob 1")
-    own = haven.keyring / "projects" / f"p1.quarantine.{fingerprint('age1project')}.age"
-    own.parent.mkdir()
-    own.write_bytes(SECRET + b"identity of p1")
+    own = f"projects/p1.quarantine.{fingerprint('age1project')}.age"
+    FileKeyRing(haven.keyring, haven=ID).add(own, SECRET + b"identity of p1")
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "trail.key").write_bytes(bytes(32))
     for name in ("release/sub-x1/anat/t1.json", "private/finished/secret.nii", "private/report.html", "release/.lock"):

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from tests.databases import Cluster
 from tests.stores.conftest import NOW, make_person
 
@@ -25,6 +25,7 @@ from fivesafes.flow.haven.model import (
     WithdrawalKind,
 )
 from fivesafes.project.model import Consent, DataUse, Permission
+from fivesafes.setting.vault.seal import LEAST_OVERHEAD
 from fivesafes.setting.vault.vault import fingerprint, folder_of, object_name
 from fivesafes.stores import trail
 from fivesafes.stores.backup import (
@@ -43,6 +44,7 @@ from fivesafes.stores.blobs import FolderBlobs
 from fivesafes.stores.books import DjangoBooks
 from fivesafes.stores.database import current_database
 from fivesafes.stores.haven_file import HavenFile
+from fivesafes.stores.keyring_files import FileKeyRing
 from fivesafes.stores.models import TrailEntry
 
 AUTHOR = Author(name="test", clock=lambda: NOW, policy_digest="d")
@@ -63,6 +65,7 @@ class Site:
     root: Path
     cluster: Cluster | None
     key_folder: Path | None = None
+    without: tuple[Path, ...] = ()
 
     @property
     def data(self) -> Path:
@@ -103,7 +106,7 @@ class Site:
             self.data,
             self.keys,
             to=Place(folder=self.root / to, database=database or self.empty_database()),
-            watch=watch or WATCH,
+            watch=watch or evolve(WATCH, without=self.without),
             author=AUTHOR,
             progress=Silent(),
         )
@@ -125,7 +128,8 @@ class Site:
         """Put objects of a participant into the vault, and a series that names them into the books."""
         objects = {hashlib.sha256(one).digest(): one for one in contents}
         FolderBlobs(self.haven.vault).put(
-            (object_name(address, f"age1{person}"), [SECRET, content]) for address, content in objects.items()
+            (object_name(address, f"age1{person}"), [SECRET, content, bytes(LEAST_OVERHEAD)])
+            for address, content in objects.items()
         )
         with self.opened() as books, books.deed():
             if new:
@@ -143,9 +147,8 @@ class Site:
                 trail_n=books.tell(AUTHOR.event("ingest", f"series-{person}", "sealed", project="p1")),
             )
             books.add_series(series, [KeptInstance(address=one, uid=b"u" * 16, bytes=9) for one in objects])
-        key = self.haven.keyring / "participants" / f"{person}.{fingerprint(f'age1{person}')}.age"
-        key.parent.mkdir(parents=True, exist_ok=True)
-        key.write_bytes(SECRET + b"identity of " + person.encode())
+        name = f"participants/{person}.{fingerprint(f'age1{person}')}.age"
+        FileKeyRing(self.haven.keyring, haven=ID).add(name, SECRET + b"identity of " + person.encode())
 
     def withdraw(self, person: str) -> None:
         """Do what a withdrawal does to rows, objects and the keyring."""
@@ -203,5 +206,5 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(("state.", "lock", ".lock"))
+        if path.is_file() and not path.name.startswith(("state.", "lock", ".lock", "index"))
     }

@@ -1,5 +1,6 @@
 """Data and keys never come together, and neither backup writes among what it does not know."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from attrs import evolve
 from tests.stores.backup.sites import ON_FILES, Site
 
 from fivesafes.core.errors import FiveSafesError, UsageMistake
+from fivesafes.stores.backup import manifest
 
 
 def refusal(site: Site, to: Path, *, keys: bool = False) -> FiveSafesError:
@@ -50,5 +52,33 @@ def test_a_folder_with_something_else_or_of_another_haven_is_left_alone(site: Si
     site.back_up()
     site.back_up_keys()
     other = evolve(site, haven=evolve(site.haven, id="f" * 16))
+    (site.haven.keyring / "haven.json").write_text(json.dumps({"haven": "f" * 16}))
     assert "another haven" in str(refusal(other, site.data))
     assert "another haven" in str(refusal(other, site.keys, keys=True))
+
+
+@ON_FILES
+def test_data_and_keys_never_lie_beside_one_another(site: Site) -> None:
+    """Whoever copies the folder around them would have both; on another disk they are apart."""
+    site.back_up()
+    site.back_up_keys()
+    assert "lies beside" in str(refusal(site, site.keys.parent / "data"))
+    assert "lies beside" in str(refusal(site, site.data.parent / "keys", keys=True))
+
+
+@ON_FILES
+def test_two_disks_under_one_folder_are_not_beside_one_another(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As below /mnt."""
+    site.back_up_keys()
+    monkeypatch.setattr(manifest, "device_of", lambda path: path.name)
+    assert site.back_up(site.keys.parent / "data").copied == 3
+
+
+@ON_FILES
+@pytest.mark.parametrize("content", ["{}", "[1]", "not ours", '{"generation": 1}'])
+def test_a_file_of_somebody_elses_that_bears_our_name_does_not_stand_in_the_way(site: Site, content: str) -> None:
+    """Many programs call something backup.json."""
+    for name in ("backup.json", "keys.json"):
+        (site.root / name).write_text(content)
+    assert site.back_up().copied == 3
+    assert site.back_up_keys().copied == 3

@@ -1,6 +1,7 @@
 """The backup of data: whole, consistent, brought up to date, and without any key."""
 
 import os
+import shutil
 import stat
 import subprocess
 import threading
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
-from tests.stores.backup.sites import ANN, AUTHOR, BOB, CAT, SECRET, Site
+from tests.stores.backup.sites import ANN, AUTHOR, BOB, CAT, ON_FILES, SECRET, Site
 from tests.stores.conftest import NOW, make_person
 
 from fivesafes.core.errors import EngineMissing, InvalidInput, TryAgain
@@ -16,6 +17,7 @@ from fivesafes.core.progress import Silent
 from fivesafes.flow.haven.model import (
     ProjectState,
 )
+from fivesafes.setting.vault.seal import LEAST_OVERHEAD
 from fivesafes.stores import trail
 from fivesafes.stores.backup import (
     back_up,
@@ -41,7 +43,7 @@ def test_a_second_backup_copies_what_is_new_and_an_old_one_still_verifies_with_s
     site.back_up()
     site.seal(CAT, b"cat 1")
     done = site.back_up()
-    assert (done.copied, done.bytes) == (1, len(SECRET) + 5)
+    assert (done.copied, done.bytes) == (1, len(SECRET) + 5 + LEAST_OVERHEAD)
     generations = [one.name for one in site.data.glob("generation-*")]
     assert generations == [done.manifest.generation]
     listed = f"{generations[0]}/manifest.sha256"
@@ -167,3 +169,34 @@ def test_missing_client_programs_are_named(site: Site, monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(EngineMissing, match="pg_dump"):
         site.back_up()
+
+
+@ON_FILES
+@pytest.mark.parametrize("left", [0, 10])
+def test_a_torn_original_never_takes_the_place_of_its_copy(site: Site, left: int) -> None:
+    """The copy is what the manifest before says it is: it stays, and put back all is well."""
+    name = site.back_up().manifest.objects[0]
+    live, copy = site.haven.vault / name, site.data / "vault" / name
+    good = live.read_bytes()
+    live.chmod(0o600)
+    live.write_bytes(good[:left])
+    for _ in range(2):
+        done = site.back_up()
+        assert (done.copied, done.lost, done.damaged) == (0, 0, (name,))
+        assert copy.read_bytes() == good
+        verify_backup(site.data)
+    shutil.copy(copy, live)
+    assert site.back_up().damaged == ()
+
+
+@ON_FILES
+def test_an_original_that_was_torn_before_its_first_backup_is_not_vouched_for(site: Site) -> None:
+    """The books say how large its content was."""
+    blobs = FolderBlobs(site.haven.vault)
+    name, size = next(iter(blobs.walk()))
+    live = site.haven.vault / name
+    live.chmod(0o600)
+    live.write_bytes(live.read_bytes()[: size // 2])
+    done = site.back_up()
+    assert (done.copied, done.damaged) == (2, (name,))
+    assert name not in done.manifest.objects

@@ -10,7 +10,7 @@ from attrs import evolve
 from tests.stores.backup.sites import ANN, AUTHOR, BOB, CAT, NOBODY, ON_FILES, Site
 from tests.stores.conftest import NOW, make_person, make_project
 
-from fivesafes.core.errors import InvalidInput
+from fivesafes.core.errors import InvalidInput, TryAgain
 from fivesafes.flow.haven.consent import narrowed
 from fivesafes.flow.haven.model import (
     KeptParticipant,
@@ -255,7 +255,12 @@ def test_what_another_copy_of_the_keys_knows_counts_too(site: Site) -> None:
     back = evolve(site, key_folder=old).restore()
     assert back.away.withdrawn == 1
     shutil.rmtree(site.keys)
-    blind = evolve(site, key_folder=old).restore(to="blind")
+    with pytest.raises(TryAgain, match="may tell of withdrawals") as told:
+        evolve(site, key_folder=old).restore(to="blind")
+    assert str(site.keys) in str(told.value)
+    assert not (site.root / "blind").exists()
+    blind = evolve(site, key_folder=old, without=(site.keys,)).restore(to="blind")
+    assert blind.places_unread == (str(site.keys),)
     assert (blind.away.withdrawn, blind.known) == (0, blind.trail)  # and that is what the numbers say
 
 

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 from attrs import evolve
-from tests.stores.backup.sites import ANN, CAT, NOBODY, ON_FILES, WATCH, Site, tree
+from tests.stores.backup.sites import ANN, CAT, ID, NOBODY, ON_FILES, WATCH, Site, tree
 
 from fivesafes.core.errors import InvalidInput, UsageMistake
 from fivesafes.flow.haven.model import (
@@ -43,7 +43,7 @@ def test_what_was_backed_up_comes_back_whole(site: Site) -> None:
         assert (told.verb, told.facts["backup_trail"]) == ("restore", len(lines))
     files = tree(back.haven.path)
     assert {f"keyring/{name}": content for name, content in held.items()}.items() <= files.items()
-    assert FileKeyRing(back.haven.keyring).places() == (site.keys,)
+    assert FileKeyRing(back.haven.keyring, haven=ID).places() == (site.keys,)
     assert {"haven.toml", "documents/p1/receipt-1.txt", "projects/p1/release/sub-x1/anat/t1.json"} <= files.keys()
     assert sum(name.startswith("vault/") for name in files) == 3
     assert not any("private" in name for name in files)

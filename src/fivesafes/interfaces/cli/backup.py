@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from attrs import evolve
 
 from fivesafes.core.errors import EXIT_OK, PartlyDone, Refused
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended
@@ -61,6 +62,7 @@ def data(context: click.Context, to: Path, haven: Path | None, *, quiet: bool, a
                 "bytes": done.bytes,
                 "forgotten": done.forgotten,
                 "lost": done.lost,
+                "damaged": list(done.damaged),
             }
         )
     else:
@@ -69,7 +71,19 @@ def data(context: click.Context, to: Path, haven: Path | None, *, quiet: bool, a
             click.echo(f"{done.forgotten} objects of participants who have withdrawn were removed from the copy")
         if done.lost:
             click.echo(f"{done.lost} objects are in the copy and not in the vault: fivesafes vault verify", err=True)
-    context.exit(PartlyDone.exit_code if done.lost else EXIT_OK)
+        if done.damaged:
+            click.echo(
+                f"{len(done.damaged)} objects in the vault are not what was sealed, and were not copied; what the copy "
+                f"has of them it keeps: put {to / 'vault'}/NAME in the place of each:",
+                err=True,
+            )
+            _list(done.damaged)
+    context.exit(PartlyDone.exit_code if done.lost or done.damaged else EXIT_OK)
+
+
+def _list(names: tuple[str, ...]) -> None:
+    for name in names:
+        click.echo(f"  {name}", err=True)
 
 
 @command.command()
@@ -90,14 +104,22 @@ def keys(context: click.Context, to: Path, haven: Path | None, *, as_json: bool)
         done = back_up_keyring(opened, to)
         named = any(to.resolve().is_relative_to(path.resolve()) for path in opened.config.key_backups)
     if as_json:
-        emit_json({"copied": done.copied, "forgotten": done.forgotten, "lost": done.lost, "named": named})
+        counts = {"copied": done.copied, "forgotten": done.forgotten, "lost": done.lost}
+        emit_json({**counts, "named": named, "damaged": list(done.damaged)})
     else:
         click.echo(f"{done.copied} keys copied; {done.forgotten} of participants who have withdrawn removed")
         if done.lost:
             click.echo(f"{done.lost} keys are in the copy and not in the keyring: look into it", err=True)
+        if done.damaged:
+            click.echo(
+                f"{len(done.damaged)} keys in the keyring are not as they were written, and were not copied; what the "
+                f"copy has of them it keeps: put {to / 'keyring'}/NAME in the place of each:",
+                err=True,
+            )
+            _list(done.damaged)
         if not named:
             click.echo("the haven has written down where this folder is: withdrawals will reach it", err=True)
-    context.exit(PartlyDone.exit_code if done.lost else EXIT_OK)
+    context.exit(PartlyDone.exit_code if done.lost or done.damaged else EXIT_OK)
 
 
 @command.command()
@@ -119,6 +141,9 @@ def forget(folder: Path, haven: Path | None) -> None:
 @command.command()
 @_restoring
 @click.argument("haven", type=_PATH)
+@click.option(
+    "--without", multiple=True, type=_PATH, help="A copy of the keys that is away, and to be done without (repeat)."
+)
 @json_option
 def restore(  # noqa: PLR0913 - a command's options
     *,
@@ -129,6 +154,7 @@ def restore(  # noqa: PLR0913 - a command's options
     checkpoints: tuple[Path, ...],
     trail_key: Path | None,
     identity: Path | None,
+    without: tuple[Path, ...],
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -137,10 +163,13 @@ def restore(  # noqa: PLR0913 - a command's options
     What was taken back after the backup was made is taken back again: participants, parts of consents, disposed
     projects. How much of the trail is lost is told in numbers. With --identity this machine gets the address key and
     the trail's key; a worker's key of its own comes with  fivesafes vault rotate --worker.
+
+    Every other copy of the keys that the haven knew must be within reach: the list there may be the only one that
+    tells of a withdrawal. --without names one that was destroyed, or is the folder of --keys under its former name.
     """
     from fivesafes.wiring.backup import restore_haven  # noqa: PLC0415 - loaded when called: help stays quick
 
-    wish = _wish(backup, keys, checkpoints, trail_key, identity)
+    wish = evolve(_wish(backup, keys, checkpoints, trail_key, identity), without=without)
     with shown_progress(quiet=quiet) as progress:
         done = restore_haven(wish, to=haven, database=database, progress=progress)
     if as_json:
@@ -165,6 +194,7 @@ def _as_told(done: "Restored") -> dict[str, object]:
         "withdrawals_told_at": done.told_at.isoformat(timespec="seconds"),
         "withdrawals_unknown": done.unknown,
         "keys_missing": done.keys_missing,
+        "places_unread": list(done.places_unread),
     }
 
 
@@ -191,6 +221,11 @@ def _in_words(done: "Restored") -> Iterator[str]:
         )
     if done.keys_missing:
         yield f"WARNING: keys that the books name and this backup of keys lacks: {done.keys_missing}. Find a newer one"
+    if done.places_unread:
+        yield (
+            f"WARNING: copies of the keys that were not read: {', '.join(done.places_unread)}. Who is told of there "
+            "alone as withdrawn is back: where one turns up, run fivesafes backup keys FOLDER on it at once"
+        )
 
 
 @command.command("test")
@@ -220,7 +255,8 @@ def test(  # noqa: PLR0913 - a command's options
     with shown_progress(quiet=quiet) as progress:
         tested = test_restore(haven, wish, database=database, sample=sample, progress=progress)
     if as_json:
-        emit_json({"equal": tested.equal, "objects": tested.objects, "opened": tested.opened, "why": tested.why})
+        counts = {"objects": tested.objects, "opened": tested.opened, "damaged": tested.damaged}
+        emit_json({"equal": tested.equal, **counts, "why": tested.why})
     else:
         word = "restored and equal" if tested.equal else f"not equal: {tested.why or f'{tested.damaged} damaged'}"
         click.echo(f"{tested.opened} of {tested.objects} originals opened; {word}")

@@ -39,7 +39,8 @@ class KeyRing(Protocol):
     """Keeps sealed keys by name (``participants/<id>.<16 hex>.age``), never one that is in clear.
 
     ``add`` and ``get`` may run beside one another; ``replace`` and ``destroy`` are alone, so that a key which was
-    destroyed is never put back by somebody who read it just before.
+    destroyed is never put back by somebody who read it just before.  Every method may raise TryAgain when the ring is
+    not where it belongs: it is never taken for an empty one.
     """
 
     def adding(self) -> AbstractContextManager[None]:
@@ -67,7 +68,10 @@ class KeyRing(Protocol):
         """List the names below a prefix, sorted."""
 
     def places(self) -> tuple[Path, ...]:
-        """Name the folders that hold copies of the ring's keys."""
+        """Name the folders that hold copies of the ring's keys.  Raises InvalidInput when they can't all be known."""
+
+    def known_places(self) -> tuple[tuple[Path, ...], str]:
+        """Name them as far as they are known, and say what of them is not, or nothing."""
 
     def check_place(self, place: Path) -> None:
         """Raise PartlyDone unless such a folder is there, and can be read in full."""

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from fivesafes.core.event import Clock
 from fivesafes.core.progress import Progress
 from fivesafes.flow.haven.model import ParticipantState, ProjectState
 from fivesafes.setting.vault.ports import Blobs
+from fivesafes.setting.vault.seal import LEAST_OVERHEAD
 from fivesafes.setting.vault.vault import ObjectMissing, folder_of, object_name
 from fivesafes.stores import trail
 from fivesafes.stores.backup.copies import copy_database
@@ -23,6 +25,7 @@ from fivesafes.stores.backup.manifest import (
     Manifest,
     copy_durably,
     held,
+    lies_beside,
     lies_with,
     read_manifest,
     sha256_of,
@@ -33,11 +36,12 @@ from fivesafes.stores.blobs import FolderBlobs
 from fivesafes.stores.haven_file import FILE, HavenFile
 from fivesafes.stores.key_places import KEYS_HEAD
 from fivesafes.stores.keyring_files import FileKeyRing
-from fivesafes.stores.models import Participant, Project, Quarantined
+from fivesafes.stores.models import Instance, Participant, Project, Quarantined
 
 _BESIDE: Final = (FILE, "documents/*/*", "projects/*/release/**/*", "projects/*/releases/**/*")
 """What is copied besides database and vault, by name: nothing else of the haven's folder is."""
 
+_PAGE: Final = 10_000
 _GENERATION: Final = "generation-"
 _KEY_FILES: Final = ("*.age", "*.agekey", "*.key")
 
@@ -46,6 +50,7 @@ _KEY_FILES: Final = ("*.age", "*.agekey", "*.key")
 class BackedUp:
     """What a backup did.  ``lost``: objects that the copy has and the haven should have, and has not: look into it.
 
+    ``damaged``: objects of the vault that are not what was sealed; the copy keeps what it had, and takes none of them.
     ``forgotten``: objects of participants who withdrew since, and files set aside that a custodian removed: they leave
     the copy as well.
     """
@@ -55,6 +60,7 @@ class BackedUp:
     bytes: int
     forgotten: int
     lost: int
+    damaged: tuple[str, ...] = ()
 
 
 def back_up(haven: HavenFile, blobs: Blobs, *, to: Path, keys: Path, clock: Clock, progress: Progress) -> BackedUp:
@@ -84,15 +90,23 @@ def back_up(haven: HavenFile, blobs: Blobs, *, to: Path, keys: Path, clock: Cloc
             if older.name != generation:
                 shutil.rmtree(older)
     return BackedUp(
-        manifest=manifest, copied=vault.new, bytes=vault.bytes, forgotten=len(vault.forgotten), lost=vault.lost
+        manifest=manifest,
+        copied=vault.new,
+        bytes=vault.bytes,
+        forgotten=len(vault.forgotten),
+        lost=vault.lost,
+        damaged=tuple(sorted(vault.damaged)),
     )
 
 
 def _check_apart(haven: HavenFile, to: Path, keys: Path) -> None:
-    places = [haven.path, keys, *FileKeyRing(haven.keyring, backups=haven.key_backups).places()]
+    places = [haven.path, keys, *FileKeyRing(haven.keyring, haven=haven.id, backups=haven.key_backups).places()]
     if any(within(to, place) or within(place, to) for place in places) or lies_with(to, KEYS_HEAD):
         message = "the backup's folder and the haven or its keys lie in one another"
         raise UsageMistake(message, fix="give a folder of its own, on another disk: data and keys are kept apart")
+    if lies_beside(to, KEYS_HEAD):
+        message = "a backup of keys lies beside the backup's folder: whoever copies the folder around them has both"
+        raise UsageMistake(message, fix="give a folder on another disk, or at least one that lies elsewhere")
     if to.is_dir() and any(next(to.glob(pattern), None) for pattern in _KEY_FILES):
         message = "the backup's folder holds keys"
         raise UsageMistake(message, fix="give a folder of its own, on another disk: data and keys are kept apart")
@@ -139,14 +153,19 @@ class _Copied:
     bytes: int
     forgotten: Sequence[str]
     lost: int
+    damaged: frozenset[str]
 
 
 def _copy_objects(blobs: Blobs, to: Path, before: Manifest | None, progress: Progress) -> _Copied:
-    """Copy the objects that the backup lacks; name those of people who withdrew, which are to leave it."""
+    """Copy the objects that the backup lacks; name those of people who withdrew, which are to leave it.
+
+    Where the two differ in size, one of them was torn: the former manifest and the books tell which.
+    """
     copy = FolderBlobs(to / VAULT)
     there = dict(copy.walk()) if (to / VAULT).is_dir() else {}
     live = dict(blobs.walk())
-    torn = {name for name, size in there.items() if live.get(name, size) != size}
+    known = before.files if before is not None else {}
+    damaged, torn = _torn(to, live, there, known)
     copy.delete(torn)
     new: dict[str, str] = {}
 
@@ -160,21 +179,52 @@ def _copy_objects(blobs: Blobs, to: Path, before: Manifest | None, progress: Pro
             progress.advance("back up")
             yield name, [content]
 
-    missing = [name for name in live if name not in there or name in torn]
+    missing = [name for name in live if (name not in there or name in torn) and name not in damaged]
     progress.begin("back up", total=len(missing), unit="objects")
     copy.put(read(missing))
     progress.end("back up")
     gone = [name for name in there if name not in live]
     forgotten = [*_of_people_who_left(gone), *_discarded(gone)]
     kept = there.keys() - torn - set(forgotten) - new.keys()
-    known = before.files if before is not None else {}
     return _Copied(
         digests=new | {name: known.get(f"{VAULT}/{name}") or sha256_of(to / VAULT / name) for name in kept},
         new=len(new),
         bytes=sum(live[name] for name in new),
         forgotten=forgotten,
         lost=len(gone) - len(forgotten),
+        damaged=frozenset(damaged),
     )
+
+
+def _torn(
+    to: Path, live: Mapping[str, int], there: Mapping[str, int], known: Mapping[str, str]
+) -> tuple[set[str], set[str]]:
+    """Name the objects that were damaged in the vault, and those that were torn in the copy."""
+    damaged, cut = cut_objects(live), cut_objects(there)
+    torn = set()
+    for name in (name for name, size in there.items() if live.get(name, size) != size):
+        digest = known.get(f"{VAULT}/{name}")
+        if name in cut or (digest != sha256_of(to / VAULT / name) if digest is not None else name not in damaged):
+            torn.add(name)
+        else:
+            damaged.add(name)
+    return damaged, torn
+
+
+def cut_objects(sizes: Mapping[str, int]) -> set[str]:
+    """Name the objects that are smaller than they can be, by what the open books say of their contents.
+
+    ``sizes``: sealed bytes by name.  Of sheets the books know no size.
+    """
+    if not sizes:
+        return set()
+    instances = Instance.objects.order_by().values_list("address", "bytes", "series__participant__recipient")
+    asides = Quarantined.objects.filter(removed_at__isnull=True).order_by()
+    own = asides.exclude(participant=None).values_list("address", "bytes", "participant__recipient")
+    of_nobody = asides.filter(participant=None).values_list("address", "bytes", "project__recipient")
+    rows = chain(*(one.iterator(_PAGE) for one in (instances, own, of_nobody)))
+    named = ((object_name(bytes(address), recipient), size) for address, size, recipient in rows)
+    return {name for name, size in named if sizes.get(name, size + LEAST_OVERHEAD) < size + LEAST_OVERHEAD}
 
 
 def _of_people_who_left(names: Sequence[str]) -> list[str]:

@@ -89,6 +89,26 @@ def _moment(kind: WithdrawalKind, at: datetime) -> datetime | None:
     return None if kind is WithdrawalKind.FULL else at
 
 
+def learn(told: Tombstones, *, author: Author) -> tuple[int, tuple[str, ...]]:
+    """Begin again in the open books what a list beside keys tells of and they don't know: a restore had not read it.
+
+    Gives how many withdrawals were begun, which the haven's ordinary ``resume_withdrawals`` finishes, and the projects
+    whose disposal they don't know, which is the caller's to do: books that say so first would hide what is left of it.
+    """
+    again = _Again(author)
+    with again.books.deed():
+        begun = sum(again.withdrawn(one) for one in sorted(told.withdrawals))
+    known = {one.id: one.state for one in again.books.projects()}
+    return begun, tuple(sorted(id_ for id_ in told.disposals if known.get(id_) not in {None, ProjectState.DISPOSED}))
+
+
+def learn_disposal(project: str, at: datetime, *, author: Author) -> None:
+    """Write down that a project was disposed of, once nothing of it is left."""
+    again = _Again(author)
+    with again.books.deed():
+        again.disposed(project, at)
+
+
 class _Again:
     """Does to the open books what was done to those that were lost."""
 

@@ -6,33 +6,34 @@ Keys come and go: a withdrawal destroys them here too.  So ``tombstones.json`` s
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 from django.db.models import Q
 
 from fivesafes.core.errors import UsageMistake
 from fivesafes.core.event import Clock
 from fivesafes.flow.haven.model import ParticipantState, ProjectState
-from fivesafes.setting.vault.vault import fingerprint
 from fivesafes.stores.backup.manifest import (
     HEAD,
     copy_durably,
     held,
+    lies_beside,
     lies_with,
     sha256_of,
     within,
     write_durably,
 )
-from fivesafes.stores.backup.tombstones import LOCK, add_here, keys_head, tombstones_now
-from fivesafes.stores.blobs import refused_by_disk
+from fivesafes.stores.backup.tombstones import LOCK, Tombstones, add_here, keys_head, tombstones_now
+from fivesafes.stores.blobs import make_private, refused_by_disk
 from fivesafes.stores.haven_file import HavenFile
-from fivesafes.stores.key_places import KEYS_HEAD, TOMBSTONES, looked_through
+from fivesafes.stores.key_mark import DIGESTS, MARK, recorded
+from fivesafes.stores.key_places import KEYS_HEAD, PLACES, TOMBSTONES, looked_through
 from fivesafes.stores.keyring_files import FileKeyRing, unfinished
-from fivesafes.stores.models import Participant
+from fivesafes.stores.models import Participant, Project
 
 KEYRING: Final = "keyring"
 
@@ -41,6 +42,7 @@ KEYRING: Final = "keyring"
 class BackedUpKeys:
     """What a backup of keys did.  ``lost``: keys that the copy has and the keyring should have: look into it.
 
+    ``damaged``: keys of the ring that are not as they were written; what the copy has of them stays as it is.
     ``tombstones``: how many withdrawals and disposals stand beside the keys now.
     """
 
@@ -48,6 +50,7 @@ class BackedUpKeys:
     forgotten: int
     lost: int
     tombstones: int
+    damaged: tuple[str, ...] = ()
 
 
 def back_up_keys(haven: HavenFile, *, to: Path, keys: Path, clock: Clock) -> BackedUpKeys:
@@ -59,6 +62,9 @@ def back_up_keys(haven: HavenFile, *, to: Path, keys: Path, clock: Clock) -> Bac
     if any(within(to, place) or within(place, to) for place in (haven.path, keys)) or lies_with(to, HEAD):
         message = "the keys' backup and the haven, its keys or a backup of its data lie in one another"
         raise UsageMistake(message, fix="give a folder of its own, on another disk: data and keys are kept apart")
+    if lies_beside(to, HEAD):
+        message = "a backup of data lies beside the keys' backup: whoever copies the folder around them has both"
+        raise UsageMistake(message, fix="give a folder on another disk, or at least one that lies elsewhere")
     ring = FileKeyRing(haven.keyring, backups=haven.key_backups, haven=haven.id)
     try:
         _check_haven(to, haven)  # nothing is made where a disk belongs that is away
@@ -67,12 +73,12 @@ def back_up_keys(haven: HavenFile, *, to: Path, keys: Path, clock: Clock) -> Bac
         raise refused_by_disk(error, "the folder can't be read") from None
     with held(to):
         _check_haven(to, haven)
-        add_here(to, tombstones_now(clock))  # by which a place that is written down shows itself
+        known = add_here(to, tombstones_now(clock))  # by which a place that is written down shows itself
         ring.record_place(to)
-        left = _who_left()
+        gone = Gone(known)
         # Who destroys a key takes the ring alone: none that is destroyed meanwhile is copied after its end.
         with ring.adding():
-            done = _copy(haven.keyring, to / KEYRING, left)
+            done = _copy(haven.keyring, to / KEYRING, gone)
         known = add_here(to, tombstones_now(clock))
         head = {
             "schema": 1,
@@ -82,7 +88,7 @@ def back_up_keys(haven: HavenFile, *, to: Path, keys: Path, clock: Clock) -> Bac
         }
         write_durably(to / KEYS_HEAD, (json.dumps(head, indent=1) + "\n").encode())
     tombstones = len(known.withdrawals) + len(known.disposals)
-    return BackedUpKeys(copied=done[0], forgotten=done[1], lost=done[2], tombstones=tombstones)
+    return evolve(done, tombstones=tombstones)
 
 
 def _check_haven(to: Path, haven: HavenFile) -> None:
@@ -97,34 +103,71 @@ def _check_haven(to: Path, haven: HavenFile) -> None:
     raise UsageMistake(message, fix="give an empty folder, or one that does not exist yet")
 
 
-def _who_left() -> dict[str, str]:
-    """Give the keyed id and the recipient of everybody who withdrew, or whose project was disposed of."""
-    gone = ~Q(state=ParticipantState.ACTIVE.value) | Q(project__state=ProjectState.DISPOSED.value)
-    return dict(Participant.objects.filter(gone).values_list("id", "recipient"))
+class Gone:
+    """Whose keys must not come back: by the open books, and by what stands beside the keys."""
+
+    def __init__(self, tombstones: Tombstones) -> None:
+        """Take the list that stands beside the keys."""
+        left = ~Q(state=ParticipantState.ACTIVE.value) | Q(project__state=ProjectState.DISPOSED.value)
+        self._people = {*Participant.objects.filter(left).values_list("id", flat=True), *tombstones.withdrew}
+        disposed = Project.objects.filter(state=ProjectState.DISPOSED.value)
+        self._projects = {*disposed.values_list("id", flat=True), *tombstones.disposals}
+
+    def has(self, name: str) -> bool:
+        """Whether a key must not come back, by its name in the ring; a copy may lie deeper."""
+        own = name.rpartition("/")[2]
+        return own.partition(".")[0] in self._people or any(
+            own.startswith((f"{one}.pseudonyms.", f"{one}.quarantine.")) for one in self._projects
+        )
 
 
-def _copy(keyring: Path, to: Path, left: dict[str, str]) -> tuple[int, int, int]:
-    """Copy what is new or was wrapped anew; remove the keys of people who left; count what the keyring lost."""
+def _copy(keyring: Path, to: Path, gone: Gone) -> BackedUpKeys:
+    """Copy what is new or was wrapped anew; remove the keys of people who left; count what the keyring lost.
+
+    A key that is not as it was written opens for nobody any more: it never takes the place of its copy.
+    """
     copied = forgotten = lost = 0
+    damaged = []
     sweep_unfinished(to)
-    live = {path.relative_to(keyring): path for path in keyring.rglob("*.age") if path.is_file()}
-    for name, path in live.items():
+    live = {path.relative_to(keyring).as_posix(): path for path in keyring.rglob("*.age") if path.is_file()}
+    known = _joined(recorded(keyring), recorded(to))
+    for name, path in sorted(live.items()):
         copy = to / name
-        if not copy.exists() or sha256_of(copy) != sha256_of(path):
+        digest = sha256_of(path)
+        if gone.has(name):
+            continue
+        if digest not in known.get(name, ()):
+            damaged.append(name)
+        elif not copy.exists() or sha256_of(copy) != digest:
             if copy.exists():
                 blank(copy)  # it opened by who may open it no longer
             copy_durably(path, copy)
             copied += 1
-    left_names = {f"{id_}.{fingerprint(recipient)}.age" for id_, recipient in left.items()}
     for copy in _below(to):
-        if copy.suffix != ".age" or copy.relative_to(to) in live:
+        name = copy.relative_to(to).as_posix()
+        if copy.suffix != ".age" or copy.name.startswith("."):
             continue
-        if copy.name in left_names or copy.name.split(".")[0] in left:
+        if gone.has(name):
             remove_key(copy)
             forgotten += 1
-        else:
+        elif name not in live:
             lost += 1
-    return copied, forgotten, lost
+    _copy_marks(keyring, to, known)
+    return BackedUpKeys(copied=copied, forgotten=forgotten, lost=lost, tombstones=0, damaged=tuple(damaged))
+
+
+def _joined(*lists: Mapping[str, frozenset[str]]) -> Mapping[str, frozenset[str]]:
+    """Put lists of digests together: one of them may have been lost."""
+    return {name: frozenset().union(*(one.get(name, ()) for one in lists)) for name in sorted(set().union(*lists))}
+
+
+def _copy_marks(keyring: Path, to: Path, known: Mapping[str, frozenset[str]]) -> None:
+    """Copy what makes a folder of keys this haven's ring: the copy can take its place as it is."""
+    make_private(to)
+    listed = "".join(f"{digest}  {name}\n" for name, digests in known.items() for digest in sorted(digests))
+    write_durably(to / DIGESTS, listed.encode())
+    for name in (PLACES, MARK):
+        copy_durably(keyring / name, to / name)
 
 
 def sweep_unfinished(folder: Path) -> None:

@@ -20,6 +20,7 @@ from attrs import frozen
 from fivesafes.core.errors import InvalidInput, TryAgain, UsageMistake
 from fivesafes.core.progress import Progress, Silent
 from fivesafes.stores.blobs import make_private, refused_by_disk, sync_folder
+from fivesafes.stores.key_places import device_of, head_of
 from fivesafes.stores.keyring_files import unfinished
 
 HEAD: Final = "backup.json"
@@ -178,5 +179,19 @@ def within(one: Path, other: Path) -> bool:
 def lies_with(folder: Path, head: str) -> bool:
     """Whether a folder, one above it or one anywhere below it is a backup of the other kind, known by its head file."""
     place = folder.resolve()
-    above = any((one / head).exists() for one in (place, *place.parents))
-    return above or (place.is_dir() and next(place.rglob(head), None) is not None)
+    heads = [one / head for one in (place, *place.parents)]
+    return any(map(_is_ours, heads)) or (place.is_dir() and any(map(_is_ours, place.rglob(head))))
+
+
+def lies_beside(folder: Path, head: str) -> bool:
+    """Whether a backup of the other kind lies in the same folder, on the same disk: one copy would take both."""
+    place = folder.resolve()
+    try:
+        others = [one for one in place.parent.iterdir() if one != place and one.is_dir()]
+    except OSError:  # no folder yet, or one in which we can't see anything
+        return False
+    return any(_is_ours(one / head) and device_of(one) == device_of(place) for one in others)
+
+
+def _is_ours(head: Path) -> bool:
+    return "haven" in head_of(head)

@@ -36,7 +36,7 @@ from fivesafes.stores.backup.manifest import (
     within,
     write_durably,
 )
-from fivesafes.stores.backup.restored_keys import check_keys, known_places, place_keys
+from fivesafes.stores.backup.restored_keys import check_keys, check_read, known_places, place_keys
 from fivesafes.stores.backup.tombstones import Tombstones, gather_tombstones
 from fivesafes.stores.blobs import sync_folder
 from fivesafes.stores.books import DjangoBooks
@@ -70,13 +70,15 @@ class Watch:
     ``open_blobs`` opens the store that the description names.  ``check`` is called with the database open before
     anything is told in it, with the length of its trail and what stood beside the keys; it raises when the trail does
     not go on where witnesses saw it.  ``prepare`` is called last, when data and keys lie aside.  ``seen``: the most
-    entries that a witness tells of.
+    entries that a witness tells of.  ``without``: other copies of the keys that the restore may do without when they
+    can't be read (None: without any, since nothing of it stays).
     """
 
     open_blobs: Callable[[HavenFile], Blobs]
     check: Callable[[HavenFile, int, Tombstones], None]
     prepare: Callable[[HavenFile], None]
     seen: int = 0
+    without: Sequence[Path] | None = ()
 
 
 @frozen(kw_only=True)
@@ -86,6 +88,7 @@ class Restored:
     ``trail``: entries of the trail in the backup; ``seen``: the most that witnesses, or what lies beside the keys, tell
     of; ``known``: how far withdrawals and disposals are known.  ``keys_missing``: keys that the books name and the
     backup of the keys has not.  ``told_at``: when the list of withdrawals was last brought up to date.
+    ``places_unread``: other copies of the keys that were away, and whose lists were not read.
     """
 
     haven: HavenFile
@@ -96,6 +99,7 @@ class Restored:
     known: int
     told_at: datetime
     keys_missing: int
+    places_unread: tuple[str, ...] = ()
 
     @property
     def lost(self) -> int:
@@ -122,12 +126,14 @@ def restore(backup: Path, keys: Path, *, to: Place, watch: Watch, author: Author
         return done
     _check_empty(folder)
     check_keys(keys, manifest.haven)
+    unread = _unread(backup, keys, manifest, watch)
     manifest = verify_backup(backup, progress=progress)
     aside = folder.with_name(f".{folder.name}.restoring")
     with held(aside):
         _clear(aside)
         haven = _place_files(backup, manifest, aside, to)
-        told = _restored(_Source(backup=backup, keys=keys, manifest=manifest), haven, watch, author, progress)
+        source = _Source(backup=backup, keys=keys, manifest=manifest, unread=unread)
+        told = _restored(source, haven, watch, author, progress)
         write_durably(aside / _RESTORED, json.dumps(told).encode())
         _sync_all(aside)
         if folder.exists():
@@ -145,6 +151,18 @@ class _Source:
     backup: Path
     keys: Path
     manifest: Manifest
+    unread: tuple[Path, ...]
+
+
+def _unread(backup: Path, keys: Path, manifest: Manifest, watch: Watch) -> tuple[Path, ...]:
+    if watch.without is None:
+        return ()
+    try:
+        haven = read_haven_file(backup / manifest.generation)
+    except InvalidInput:
+        verify_backup(backup)  # says what is wrong with it
+        raise
+    return check_read(keys, haven, watch.without)
 
 
 def _restored(source: _Source, haven: HavenFile, watch: Watch, author: Author, progress: Progress) -> dict[str, object]:
@@ -164,6 +182,7 @@ def _restored(source: _Source, haven: HavenFile, watch: Watch, author: Author, p
             "backup_trail": manifest.trail,
             "trail": size,
             "seen": seen,
+            "places_unread": len(source.unread),
         }
         away = keep_away(tombstones, author=author, size=size, facts=facts)
         _remove_what_left(haven, blobs)
@@ -177,6 +196,7 @@ def _restored(source: _Source, haven: HavenFile, watch: Watch, author: Author, p
         "known": max(size, tombstones.trail),
         "told_at": tombstones.told_at.isoformat(),
         "keys_missing": missing,
+        "places_unread": [str(one) for one in source.unread],
     }
 
 
@@ -194,6 +214,7 @@ def _told(folder: Path, manifest: Manifest, told: Mapping[str, Any]) -> Restored
         known=told["known"],
         told_at=datetime.fromisoformat(told["told_at"]),
         keys_missing=told["keys_missing"],
+        places_unread=tuple(told["places_unread"]),
     )
 
 

@@ -1,20 +1,20 @@
 """The sealed keys of a restored haven: those of people who take part, and of projects that are there."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fivesafes.core.errors import UsageMistake
-from fivesafes.flow.haven.model import ParticipantState, ProjectState
+from fivesafes.core.errors import TryAgain, UsageMistake
 from fivesafes.flow.sealed import keys_expected
-from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS
-from fivesafes.stores.backup.keys import KEYRING
-from fivesafes.stores.backup.manifest import copy_durably
+from fivesafes.stores.backup.keys import KEYRING, Gone
+from fivesafes.stores.backup.manifest import write_durably
 from fivesafes.stores.backup.tombstones import Tombstones, keys_head
 from fivesafes.stores.blobs import make_private
 from fivesafes.stores.books import DjangoBooks
 from fivesafes.stores.haven_file import HavenFile
+from fivesafes.stores.key_mark import make_keyring, record, recorded
+from fivesafes.stores.key_places import looked_through, shows
 from fivesafes.stores.keyring_files import FileKeyRing
-from fivesafes.stores.models import Participant, Project
 
 
 def check_keys(keys: Path, haven: str) -> None:
@@ -26,6 +26,29 @@ def check_keys(keys: Path, haven: str) -> None:
     if head.get("haven") != haven:
         message = "these keys and this data are of two havens"
         raise UsageMistake(message, fix="give the backup of the keys that belongs to this backup of the data")
+
+
+def check_read(keys: Path, haven: HavenFile, without: Iterable[Path]) -> tuple[Path, ...]:
+    """Name the other copies of the keys that can't be read from here, each of which a person may do without.
+
+    Raises TryAgain for one that nobody said they do without: the list there may be the only one that tells of a
+    withdrawal.
+    """
+    unread = tuple(one for one in known_places(keys, haven)[1:] if _is_away(one, haven.id, filled=one in _filled(keys)))
+    said = {one.resolve() for one in without}
+    if asked := [one for one in unread if one.resolve() not in said]:
+        message = f"copies of the keys that are away may tell of withdrawals: {', '.join(map(str, asked))}"
+        fix = (
+            "plug their disks in, and run it again; for each one that was destroyed, or is the folder given with "
+            "--keys under its former name: --without FOLDER"
+        )
+        raise TryAgain(message, fix=fix)
+    return unread
+
+
+def _is_away(place: Path, haven: str, *, filled: bool) -> bool:
+    there = looked_through(place)
+    return bool(there.faults) or (filled and not shows(there.files, haven))
 
 
 def known_places(keys: Path, haven: HavenFile) -> tuple[Path, ...]:
@@ -41,19 +64,23 @@ def _filled(keys: Path) -> tuple[Path, ...]:
 def place_keys(keys: Path, haven: HavenFile, tombstones: Tombstones) -> int:
     """Copy the keys into the haven's keyring, but none that an old copy still has of somebody who left.
 
-    The books must be open.  Gives how many keys the books name that the backup has not.  The folders that hold copies
-    are written down before the first key is copied, so that later withdrawals reach them.
+    The books must be open.  Gives how many keys the books name that the backup has not, or has damaged.  The folders
+    that hold copies are written down before the first key is copied, so that later withdrawals reach them.
     """
-    make_private(haven.keyring)
+    make_keyring(haven.keyring, haven.id)
     ring = FileKeyRing(haven.keyring, backups=haven.key_backups, haven=haven.id)
     for place in _filled(keys):
         ring.record_place(place)
-    gone = _Gone(tombstones)
+    gone = Gone(tombstones)
     source = keys / KEYRING
+    known = recorded(source)
     copied = set()
     for name in _names(source):
-        if not gone.has(name):
-            copy_durably(source / name, haven.keyring / name)
+        sealed = (source / name).read_bytes()
+        if not gone.has(name) and hashlib.sha256(sealed).hexdigest() in known.get(name, ()):
+            record(haven.keyring, name, sealed)
+            make_private((haven.keyring / name).parent)
+            write_durably(haven.keyring / name, sealed)
             copied.add(name)
     there, _ = keys_expected(DjangoBooks())
     return len(there - copied)
@@ -63,22 +90,3 @@ def _names(source: Path) -> Iterator[str]:
     for path in sorted(source.rglob("*.age")):
         if path.is_file() and not path.name.startswith("."):
             yield path.relative_to(source).as_posix()
-
-
-class _Gone:
-    """Whose keys must not come back: by the books, and by what stands beside the keys."""
-
-    def __init__(self, tombstones: Tombstones) -> None:
-        left = Participant.objects.exclude(state=ParticipantState.ACTIVE.value)
-        self._people = {*left.values_list("id", flat=True), *tombstones.withdrew}
-        disposed = Project.objects.filter(state=ProjectState.DISPOSED.value)
-        self._projects = {*disposed.values_list("id", flat=True), *tombstones.disposals}
-
-    def has(self, name: str) -> bool:
-        """Whether a key must not come back."""
-        if name.startswith(PARTICIPANTS):
-            return name.removeprefix(PARTICIPANTS).partition(".")[0] in self._people
-        own = name.removeprefix(PROJECTS)
-        return name.startswith(PROJECTS) and any(
-            own.startswith((f"{one}.pseudonyms.", f"{one}.quarantine.")) for one in self._projects
-        )

@@ -167,10 +167,15 @@ def gather_tombstones(keys: Path, places: Iterable[Path], *, haven: str) -> Tomb
     if found.haven != haven:
         message = "these keys and this data are of two havens"
         raise InvalidInput(message, fix="give the backup of the keys that belongs to this backup of the data")
+    return joined_with(found, places)
+
+
+def joined_with(found: Tombstones, places: Iterable[Path]) -> Tombstones:
+    """Add what stands in every backup of this haven's keys that can be reached.  Raises InvalidInput as above."""
     for place in places:
         files = looked_through(place).files
-        for folder in {place, *backups_among(files, haven)}:
-            if folder / TOMBSTONES in files and (other := read_tombstones(folder)).haven == haven:
+        for folder in {place, *backups_among(files, found.haven)}:
+            if folder / TOMBSTONES in files and (other := read_tombstones(folder)).haven == found.haven:
                 found = found.joined(other)
     return found
 
