@@ -15,7 +15,10 @@ from click.testing import CliRunner, Result
 from fivesafes.core.errors import InvalidInput, PolicyInvalid
 from fivesafes.core.event import Event
 from fivesafes.interfaces.cli.trail import command
+from fivesafes.setting.trail.checkpoint import Checkpoint, signed
 from fivesafes.setting.trail.entry import GENESIS, digest_of, event_of, line_of
+from fivesafes.setting.trail.merkle import Frontier, leaf_hash
+from fivesafes.setting.trail.note import NoteSigner
 from fivesafes.stores.haven_file import FILE
 from fivesafes.wiring.found import Founding, found_haven
 from fivesafes.wiring.haven import OpenHaven, opened_haven
@@ -101,8 +104,50 @@ def test_a_stranger_verifies_with_three_files_and_no_haven(exported: Path, kept:
     words = ("verify", exported / "trail.jsonl", "--key", exported / "trail.pub", "--checkpoint", kept)
     body = answer(*words)
     assert (body["entries"], body["checkpoints"], body["proven"]) == (22, 1, 21)
-    body = answer("verify", exported)
+    key = exported.parent / "got-by-mail.pub"
+    key.write_bytes((exported / "trail.pub").read_bytes())
+    body = answer("verify", exported, "--key", key)
     assert (body["entries"], body["checkpoints"], body["proven"]) == (22, 2, 22)
+
+
+def test_key_and_checkpoints_that_came_with_a_trail_prove_nothing(exported: Path) -> None:
+    """Whoever forges a folder makes its key too, under the same name: a person must look, and is told at what."""
+    lines, previous = [], GENESIS
+    for n, line in enumerate((exported / "trail.jsonl").read_bytes().splitlines()):
+        told = event_of(line)
+        lines.append(line_of(evolve(told, outcome="never") if n == 7 else told, n=n, previous=previous))
+        previous = digest_of(lines[-1])
+    name = (exported / "trail.pub").read_text().split("+")[0]
+    forger, tree = NoteSigner(bytes(32), name), Frontier()
+    tree.grow([leaf_hash(line) for line in lines])
+    note = signed(Checkpoint(origin=name, size=tree.size, root=tree.root()), forger).note
+    real = exported.parent / "real.pub"
+    real.write_bytes((exported / "trail.pub").read_bytes())
+    (exported / "trail.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    (exported / "trail.pub").write_text(f"{forger.key}\n")
+    (exported / "checkpoints.txt").write_text(note)
+    beside = ("--key", exported / "trail.pub", "--checkpoint", exported / "checkpoints.txt")
+    for words in ((exported,), (exported, *beside), (exported / "trail.jsonl", *beside)):
+        body = answer("verify", *words, code=6)
+        assert (body["verdict"]["gravity"], body["proven"]) == ("review", 0)
+        said = run("verify", *words, code=6).stdout
+        assert "prove the first" not in said
+        assert "--key FILE" in said
+    assert "not signed by the key" in run("verify", exported, "--key", real, code=3).stdout
+
+
+def test_a_damaged_note_in_a_witness_s_file_is_told_and_the_trail_is_not_whole(
+    haven: Path, exported: Path, kept: Path
+) -> None:
+    """The newest note's dash altered, and the trail cut to what the older one tells of."""
+    run("checkpoint", "--haven", haven)
+    assert kept.read_text().count("—") == 2
+    first, _, second = kept.read_text().rpartition("—")
+    kept.write_text(first + "–" + second)
+    lines = (exported / "trail.jsonl").read_bytes().splitlines(keepends=True)
+    (exported / "trail.jsonl").write_bytes(b"".join(lines[:21]))
+    words = ("verify", exported / "trail.jsonl", "--key", exported / "trail.pub", "--checkpoint", kept)
+    assert "after the checkpoint over 21 entries" in run(*words, code=3).stdout
 
 
 def test_an_edit_is_told_by_exit_code_and_number(exported: Path) -> None:

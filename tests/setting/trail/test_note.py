@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.setting.trail.checkpoint import Checkpoint, parsed, read_checkpoint, signed
-from fivesafes.setting.trail.note import NoteSigner, VerifierKey, notes_in, opened
+from fivesafes.setting.trail.note import NoteSigner, VerifierKey, looks_like_note, notes_in, opened
 
 # The example of Go's note package, from which C2SP's signed-note comes.
 PETER = VerifierKey.parsed("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
@@ -131,9 +131,34 @@ def test_a_checkpoint_of_another_trail_is_refused(signer: NoteSigner) -> None:
 
 
 def test_notes_are_found_in_what_witnesses_keep(signer: NoteSigner) -> None:
-    """One after the other in a file, or between the lines of a mail with its own line ends."""
+    """One after the other in a file, with empty lines between or other line ends, the last newline there or not."""
     notes = [signed(Checkpoint(origin=signer.key.name, size=n, root=bytes(32)), signer).note for n in (1, 20)]
     assert list(notes_in("".join(notes))) == notes
-    mail = "Dear witness,\n\nplease keep this:\n\n" + "\n".join(notes) + "\nthe haven\n"
-    assert list(notes_in(mail.replace("\n", "\r\n"))) == notes
+    assert list(notes_in("\n".join(notes).replace("\n", "\r\n"))) == notes
     assert list(notes_in(notes[0].removesuffix("\n"))) == notes[:1]
+    assert list(notes_in("\n\n")) == []
+
+
+def test_what_stands_between_notes_is_given_too_and_does_not_open(signer: NoteSigner) -> None:
+    """A mail's text, or a note whose dash was altered: nobody can tell them apart, so neither is passed over."""
+    first, second = [signed(Checkpoint(origin=signer.key.name, size=n, root=bytes(32)), signer).note for n in (1, 20)]
+    damaged = second.replace("\n— ", "\n- ")
+    for stray in ("Dear witness,\n\nplease keep this:\n", damaged):
+        for text in (stray + first, f"{first}\n{stray}", f"{first}{stray}\n{second}"):
+            found = list(notes_in(text))
+            assert stray in found
+            assert first in found
+            assert (second in found) == (second in text)
+        assert not looks_like_note(stray)
+        with pytest.raises(InvalidInput, match="no signed note"):
+            opened(stray, signer.key)
+
+
+def test_a_write_that_was_cut_short_and_made_again_is_no_damage(signer: NoteSigner) -> None:
+    """A full disk takes half a note; the same note follows whole and says all that the half said, another does not."""
+    first, second = [signed(Checkpoint(origin=signer.key.name, size=n, root=bytes(32)), signer).note for n in (1, 20)]
+    for length in range(1, len(first)):
+        half = first[:length]
+        again = half + ("" if half.endswith("\n") else "\n") + first
+        assert list(notes_in(again)) == [first]
+    assert list(notes_in(first[:60] + "\n" + second)) == [first[:60] + "\n", second]

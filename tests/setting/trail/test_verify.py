@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fivesafes.core.event import Event
+from fivesafes.core.verdict import Gravity
 from fivesafes.setting.trail.entry import digest_of, event_of
 from fivesafes.setting.trail.merkle import Frontier, leaf_hash
-from fivesafes.setting.trail.note import NoteSigner
-from fivesafes.setting.trail.verify import Head, Row, Verified, verify
+from fivesafes.setting.trail.note import NoteSigner, notes_in
+from fivesafes.setting.trail.verify import Head, Row, Verified, came_with_it, verify
 
 MadeLines = Callable[[int], list[bytes]]
 MadeNote = Callable[[Sequence[bytes]], str]
@@ -168,14 +169,83 @@ def test_a_checkpoint_that_is_not_of_the_key_is_told_and_proves_nothing(
         assert found.proven == 0
 
 
-def test_two_checkpoints_of_one_size_that_contradict_one_another_are_found(
+def test_every_flipped_bit_of_a_witness_s_file_is_noticed_though_the_trail_was_cut(
+    lines_of: MadeLines, note_of: MadeNote, signer: NoteSigner
+) -> None:
+    """Exhaustive over a file of three notes, of which only the newest tells of the tail: no bit opens the way."""
+    lines = lines_of(9)
+    file = "".join(note_of(lines[:size]) for size in (3, 8, 9)).encode()
+    for trail in (lines, lines[:8]):
+        for place in range(len(file) * 8):
+            flipped = bytearray(file)
+            flipped[place // 8] ^= 1 << place % 8
+            try:
+                notes = list(notes_in(flipped.decode()))
+            except UnicodeDecodeError:
+                continue  # the file can't be read as text, and is refused as a whole
+            assert verify(bare(trail), notes=notes, key=signer.key).verdict.refuses, place
+
+
+def test_two_checkpoints_of_one_size_that_contradict_one_another_are_told_as_that(
     lines_of: MadeLines, note_of: MadeNote, signer: NoteSigner, rechained: Rechained
 ) -> None:
     """A haven that shows different trails to different witnesses is convicted by both notes together."""
     lines = lines_of(4)
     other = rechained([evolve(event_of(line), actor="w2") for line in lines])
-    found = verify(bare(lines), notes=[note_of(lines), note_of(other)], key=signer.key)
-    assert "rewritten" in codes(found)
+    for trail in (lines, other):
+        notes = [note_of(lines), note_of(other)]
+        found = verify(bare(trail), notes=notes, key=signer.key)
+        assert codes(found) == {"forked"}
+        why = found.verdict.findings[0].why
+        assert signer.key.name in why
+        assert all(note.split("\n")[2] in why for note in notes)
+
+
+def test_contradicting_checkpoints_over_a_third_trail_convict_the_signer_and_the_trail(
+    lines_of: MadeLines, note_of: MadeNote, signer: NoteSigner, rechained: Rechained
+) -> None:
+    """Neither fits what is shown: both the fork and the alteration are told, each once."""
+    lines = lines_of(4)
+    second, third = (rechained([evolve(event_of(line), actor=who) for line in lines]) for who in ("w2", "w3"))
+    found = verify(bare(third), notes=[note_of(lines), note_of(second)], key=signer.key)
+    assert sorted(finding.code for finding in found.verdict.findings) == [
+        "setting.trail.forked",
+        "setting.trail.rewritten",
+    ]
+
+
+def test_an_older_checkpoint_of_another_trail_contradicts_a_newer_one_that_fits(
+    lines_of: MadeLines, note_of: MadeNote, signer: NoteSigner, rechained: Rechained
+) -> None:
+    """The trail is what the newer one says, so nothing in it was altered since: two trails were signed."""
+    lines = lines_of(8)
+    other = rechained([evolve(event_of(line), actor="w2") for line in lines])
+    found = verify(bare(lines), notes=[note_of(other[:5]), note_of(lines)], key=signer.key)
+    assert codes(found) == {"forked"}
+
+
+def test_with_a_key_that_came_with_the_trail_nothing_is_proven(
+    lines_of: MadeLines, note_of: MadeNote, signer: NoteSigner
+) -> None:
+    """A person must look; a refusal stays one, and a trail without checkpoints proved nothing anyway."""
+    lines = lines_of(4)
+    found = came_with_it(verify(bare(lines), notes=[note_of(lines)], key=signer.key))
+    assert (codes(found), found.verdict.gravity, found.proven) == ({"key"}, Gravity.REVIEW, 0)
+    refused = verify(bare(lines[:3]), notes=[note_of(lines)], key=signer.key)
+    assert came_with_it(refused) == refused
+    alone = verify(bare(lines))
+    assert came_with_it(alone) == alone
+
+
+def test_what_can_t_be_read_among_checkpoints_is_told_with_its_place(
+    lines_of: MadeLines, note_of: MadeNote, signer: NoteSigner
+) -> None:
+    """So that a person finds it in a long file."""
+    lines = lines_of(9)
+    file = note_of(lines[:3]) + note_of(lines).replace("—", "-")
+    found = verify(bare(lines[:8]), notes=list(notes_in(file)), key=signer.key)
+    assert codes(found) == {"checkpoint"}
+    assert "after the checkpoint over 3 entries" in found.verdict.findings[0].why
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"3", b"{}", b'{"n":0}', b"\xff", b"[" * 100_000, b'{"n":0}x'])

@@ -4,15 +4,15 @@ import base64
 import getpass
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from fivesafes.core.errors import EXIT_OK, InvalidInput, Refused, TryAgain
-from fivesafes.core.verdict import Verdict
+from fivesafes.core.errors import EXIT_OK, InvalidInput, NeedsReview, Refused, TryAgain
+from fivesafes.core.verdict import Gravity, Verdict
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option
 from fivesafes.interfaces.cli.output import emit_json
 
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from fivesafes.wiring.trail import Delivery
 
 _PATH: Final = click.Path(path_type=Path)
+_EXITS: Final = {
+    Gravity.NOTE: EXIT_OK,
+    Gravity.REVIEW: NeedsReview.exit_code,
+    Gravity.REFUSE: Refused.exit_code,
+}
 _KEY_HELP: Final = "The trail's public key: trail.pub, got by another way than the trail."
 _NOTE_HELP: Final = "A checkpoint that a witness kept, or a file of many; may be repeated."
 
@@ -53,22 +58,22 @@ def verify(
 
     TRAIL is trail.jsonl or an exported folder; it is read from its first entry to its last.
 
-    Exit codes: 0 it is as it was written, 3 it is not, 4 a file can't be used. Without a checkpoint from outside nobody
-    can tell whether its tail was cut off or all of it was made anew, and the answer says so.
+    Exit codes: 0 it is as it was written, 3 it is not, 4 a file can't be used, 6 it fits its checkpoints, but key and
+    checkpoints came with it, so nothing is proven about who signed. Without a checkpoint from outside nobody can tell
+    whether its tail was cut off or all of it was made anew, and the answer says so.
     """
-    notes = [note for path in checkpoints for note in _notes(path)]
     if trail is not None:
         if haven is not None:
             mistake = "give a trail's file or a haven, not both"
             raise click.UsageError(mistake)
-        found = _verify_file(trail, notes, key)
+        found = _verify_file(trail, checkpoints, key)
     else:
-        found = _verify_haven(haven, notes, key)
+        found = _verify_haven(haven, [note for path in checkpoints for note in _notes(path)], key)
     if as_json:
         emit_json(_as_answer(found))
     else:
         _say(found.verdict)
-    context.exit(Refused.exit_code if found.verdict.refuses else EXIT_OK)
+    context.exit(_EXITS[found.verdict.gravity])
 
 
 @command.command()
@@ -255,27 +260,42 @@ def _opened(haven: Path | None) -> Iterator["OpenHaven"]:
         yield place
 
 
-def _verify_file(trail: Path, notes: list[str], key: Path | None) -> "Verified":
-    from fivesafes.setting.trail.verify import rows_in, verify  # noqa: PLC0415 - loaded when called
+def _verify_file(trail: Path, checkpoints: Sequence[Path], key: Path | None) -> "Verified":
+    from fivesafes.setting.trail.verify import came_with_it, rows_in, verify  # noqa: PLC0415 - loaded when called
 
-    folder = trail if trail.is_dir() else None
-    if folder is not None:
-        trail = folder / "trail.jsonl"
-        beside = folder / "checkpoints.txt"
-        notes = [*notes, *(_notes(beside) if beside.exists() and beside.stat().st_size else [])]
-        key = key or beside.with_name("trail.pub")
+    own_notes, own_key = [], None
+    if trail.is_dir():
+        own_notes, own_key = _exported(trail)
+        trail /= "trail.jsonl"
+    notes = [note for path in (*own_notes, *checkpoints) for note in _notes(path)]
+    key = key or own_key
     if notes and key is None:
         mistake = "a checkpoint is verified with the trail's public key: give --key FILE"
         raise click.UsageError(mistake)
     public = _read_key(key) if key is not None else None
     try:
         with trail.open("rb") as file:
-            return verify(rows_in(file), notes=notes, key=public)
+            found = verify(rows_in(file), notes=notes, key=public)
     except OSError as fault:
         message = f"the trail can't be read: {fault.strerror}"
         raise InvalidInput(
             message, fix="give the file trail.jsonl, or the folder that fivesafes trail export wrote"
         ) from None
+    # What a witness kept vouches for the key that it was signed with; what lies in the trail's own folder does not.
+    given = [path for path in (key, *checkpoints) if path is not None]
+    apart = any(not _lies_beside(path, trail) for path in given)
+    return found if apart else came_with_it(found)
+
+
+def _exported(folder: Path) -> tuple[list[Path], Path]:
+    """Name what an exported folder holds beside the lines: its checkpoints, where there are any, and its key."""
+    notes = folder / "checkpoints.txt"
+    return [notes] if notes.exists() and notes.stat().st_size else [], folder / "trail.pub"
+
+
+def _lies_beside(path: Path, trail: Path) -> bool:
+    """Tell whether this is the key or the checkpoints that an export wrote beside these lines."""
+    return path.name in {"trail.pub", "checkpoints.txt"} and path.resolve().parent == trail.resolve().parent
 
 
 def _verify_haven(haven: Path | None, notes: list[str], key: Path | None) -> "Verified":
@@ -300,10 +320,10 @@ def _read_key(path: Path) -> "VerifierKey":
 
 
 def _notes(path: Path) -> list[str]:
-    from fivesafes.setting.trail.note import notes_in  # noqa: PLC0415 - loaded when called
+    from fivesafes.setting.trail.note import looks_like_note, notes_in  # noqa: PLC0415 - loaded when called
 
     found = list(notes_in(_read(path)))
-    if not found:
+    if not any(looks_like_note(one) for one in found):
         message = "a file given as checkpoint holds none"
         raise InvalidInput(message, fix="give a note as the witness keeps it: three lines, an empty one, the signature")
     return found

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Final
 
 from attrs import frozen
@@ -16,6 +17,11 @@ _ED25519: Final = b"\x01"
 _DASH: Final = "— "
 _MOST_SIGNATURES: Final = 100
 _NAME: Final = re.compile(r"[^\s+\x00-\x1f]+")
+_CHECKPOINT: Final = re.compile(
+    rf"^[^\s][^\n]*\n(?:0|[1-9][0-9]*)\n[A-Za-z0-9+/]{{43}}=\n\n(?:{_DASH}[^\n]+\n)+", flags=re.MULTILINE
+)
+"""A checkpoint among other lines: origin, size, root, an empty line, signatures."""
+
 _KEY_BYTES: Final = 32
 _ID_BYTES: Final = 4
 
@@ -119,13 +125,31 @@ def _parted(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
 
 
 def notes_in(text: str) -> Iterator[str]:
-    """Find the checkpoint notes in a text that may hold many, and other lines between (a witness's file, a mail)."""
-    note = re.compile(
-        rf"^(?P<text>[^\s][^\n]*\n(?:0|[1-9][0-9]*)\n[A-Za-z0-9+/]{{43}}=\n)\n(?P<signed>(?:{_DASH}[^\n]+\n)+)",
-        flags=re.MULTILINE,
-    )
-    for match in note.finditer(text.replace("\r\n", "\n") + "\n"):
-        yield f"{match['text']}\n{match['signed']}"
+    """Give the notes of a witness's file in order, and whatever else stands between them as notes that do not open.
+
+    A damaged note looks like any other text, so none is passed over: whoever verifies is told of all of it.  Passed
+    over are empty lines, and the beginning of a note that stands whole right after it (a write that was cut short).
+    """
+    whole = text.replace("\r\n", "\n") + "\n"
+    pieces: list[str] = []
+    at = 0
+    for match in _CHECKPOINT.finditer(whole):
+        pieces += _stray(whole[at : match.start()])
+        pieces.append(match[0])
+        at = match.end()
+    pieces += _stray(whole[at:])
+    for piece, after in zip_longest(pieces, pieces[1:], fillvalue=""):
+        if not after.startswith(piece.removesuffix("\n")):
+            yield piece
+
+
+def _stray(text: str) -> list[str]:
+    return [f"{stray}\n"] if (stray := text.strip("\n")) else []
+
+
+def looks_like_note(text: str) -> bool:
+    """Whether this has a checkpoint's form; whether it is signed is another question."""
+    return _CHECKPOINT.fullmatch(text) is not None
 
 
 def _no_note() -> InvalidInput:

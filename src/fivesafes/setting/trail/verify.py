@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fivesafes.core.errors import InvalidInput
-from fivesafes.core.verdict import Verdict, note, refuse
-from fivesafes.setting.trail.checkpoint import SignedCheckpoint, read_checkpoint
+from fivesafes.core.verdict import Verdict, note, refuse, review
+from fivesafes.setting.trail.base64_strict import encoded
+from fivesafes.setting.trail.checkpoint import Checkpoint, SignedCheckpoint, read_checkpoint
 from fivesafes.setting.trail.entry import GENESIS
 from fivesafes.setting.trail.merkle import Frontier
 from fivesafes.setting.trail.note import VerifierKey
@@ -138,24 +139,22 @@ def verify(
     ``head`` is asked after the last row: while one verifies, others may append, and rows and head move together.
     """
     checkpoints, faults = _read(notes, key)
-    walk, matched, proven = _Walk(iter(rows)), 0, 0
+    walk, fits, others = _Walk(iter(rows)), list[Checkpoint](), list[Checkpoint]()
     bad: int | None = None
     try:
-        for signed in checkpoints:
-            stated = signed.checkpoint
+        for stated in checkpoints:
             if not walk.to(stated.size):
                 faults.append(_cut(walk.tree.size, stated.size))
                 break
-            if walk.tree.root() != stated.root:
-                faults.append(_made_anew(proven, stated.size))
-                continue
-            matched, proven = matched + 1, stated.size
+            (fits if walk.tree.root() == stated.root else others).append(stated)
         walk.to(None)
         if head is not None:
             faults.append(_judge_head(walk, head()))
     except _Fault as fault:
         bad = fault.bad
         faults.append(_broken(fault))
+    matched, proven = len(fits), max((one.size for one in fits), default=0)
+    faults += _judge_others(fits, others)
     verdict = Verdict.all_of(faults)
     if not verdict.refuses:
         verdict += _told(walk.tree.size, proven=proven, matched=matched)
@@ -170,18 +169,37 @@ def verify(
     )
 
 
-def _read(notes: Sequence[str], key: VerifierKey | None) -> tuple[list[SignedCheckpoint], list[Verdict]]:
+def came_with_it(found: Verified) -> Verified:
+    """Say of a trail that was verified with a public key which came with it what that is worth: nothing was proven.
+
+    Who makes a trail anew makes a key too, under any name; a person must compare it with one got by another way.
+    """
+    if found.verdict.refuses or not found.checkpoints:
+        return found
+    told = review(
+        "setting.trail.key",
+        why=f"the chain of {_entries(found.entries)} is whole and fits its checkpoints ({found.checkpoints}), but they "
+        "were verified with the public key that came with the trail: nothing is proven about who signed",
+        fix="give the key that you got by another way: --key FILE; and a checkpoint that a witness keeps",
+        source=_SOURCE,
+    )
+    return evolve(found, verdict=told, proven=0)
+
+
+def _read(notes: Sequence[str], key: VerifierKey | None) -> tuple[list[Checkpoint], list[Verdict]]:
     """Verify the notes' signatures; give the checkpoints by size, and what is against the others."""
     faults: list[Verdict] = []
-    found: dict[tuple[int, bytes], SignedCheckpoint] = {}
+    found: set[tuple[int, bytes]] = set()
+    origin, before = "", "at the beginning"
     for text in notes:
         try:
-            signed = _signed(text, key)
+            stated = _signed(text, key).checkpoint
         except InvalidInput as fault:
-            faults.append(_not_signed(fault))
+            faults.append(_not_signed(fault, before))
             continue
-        found[signed.checkpoint.size, signed.checkpoint.root] = signed
-    return [found[at] for at in sorted(found)], faults
+        found.add((stated.size, stated.root))
+        origin, before = stated.origin, f"after the checkpoint over {_entries(stated.size)}"
+    return [Checkpoint(origin=origin, size=size, root=root) for size, root in sorted(found)], faults
 
 
 def _signed(text: str, key: VerifierKey | None) -> SignedCheckpoint:
@@ -191,8 +209,32 @@ def _signed(text: str, key: VerifierKey | None) -> SignedCheckpoint:
     return read_checkpoint(text, key)
 
 
-def _not_signed(fault: InvalidInput) -> Verdict:
-    return refuse("setting.trail.checkpoint", why=fault.what, fix=fault.fix, source="C2SP tlog-checkpoint")
+def _not_signed(fault: InvalidInput, where: str) -> Verdict:
+    return refuse(
+        "setting.trail.checkpoint",
+        why=f"among the checkpoints given, {where}: {fault.what}",
+        fix=fault.fix,
+        source="C2SP tlog-checkpoint",
+        about=where,
+    )
+
+
+def _judge_others(fits: Sequence[Checkpoint], others: Sequence[Checkpoint]) -> list[Verdict]:
+    """Judge checkpoints that do not fit the trail: altered since, or signed over another trail than this one.
+
+    One over no more entries than another that fits contradicts that one, whatever became of the trail; so do two of
+    one size.
+    """
+    told: list[Verdict] = []
+    anew: set[int] = set()
+    for at, one in enumerate(others):
+        rivals = [fit for fit in fits if fit.size >= one.size] + [more for more in others[:at] if more.size == one.size]
+        if rivals:
+            told.append(_forked(rivals[0], one))
+        if one.size not in anew and not any(fit.size >= one.size for fit in fits):
+            anew.add(one.size)
+            told.append(_made_anew(max((fit.size for fit in fits), default=0), one.size))
+    return told
 
 
 def _judge_head(walk: _Walk, head: Head) -> Verdict:
@@ -225,6 +267,19 @@ def _cut(size: int, stated: int) -> Verdict:
         fix="restore the missing entries from a backup, and ask who had access",
         source=_SOURCE,
         about=f"entry {size}",
+    )
+
+
+def _forked(one: Checkpoint, other: Checkpoint) -> Verdict:
+    return refuse(
+        "setting.trail.forked",
+        why=f"two checkpoints of {one.origin}, both rightly signed, contradict one another: over "
+        f"{_entries(one.size)} with root {encoded(one.root)}, and over {_entries(other.size)} with root "
+        f"{encoded(other.root)}; one and the same trail can't have had both",
+        fix="keep both notes, they are proof: ask who holds the signing key; a haven that was copied, or restored from "
+        "a backup and used on, signs so too",
+        source=_SOURCE,
+        about=f"{_entries(other.size)}",
     )
 
 
