@@ -147,7 +147,12 @@ def test_no_kind_s_own_way_round_is_open(haven: HavenDatabase) -> None:
             "INSERT OR REPLACE INTO haven_checkpoint (size, note, made_at, sent) VALUES (3, 'x', '2026-01-01', '{}')",
             "INSERT INTO haven_trailentry (n, line, digest) VALUES (7, 'x', x'00')",
         ],
-        "postgresql": ["TRUNCATE haven_trailentry", "TRUNCATE haven_checkpoint"],
+        "postgresql": [
+            "TRUNCATE haven_trailentry",
+            "TRUNCATE haven_checkpoint",
+            "INSERT INTO haven_trailentry (n, line, digest) VALUES (7, 'x', ''), (8, 'x', '')",
+            "INSERT INTO haven_trailentry (n, line, digest) VALUES (3, 'x', ''), (5, 'x', '')",
+        ],
     }
     for statement in ways[haven.kind]:
         with pytest.raises(DatabaseError, match=r"append-only|for good"), connection.cursor() as cursor:
@@ -189,11 +194,47 @@ def test_a_tail_cut_off_with_a_head_set_back_is_found_by_the_checkpoint(
     note = trail.checkpoint(SIGNER, clock=lambda: NOON).note
     unlocked("DELETE FROM haven_trailentry WHERE n >= %s", [5])
     assert codes(verified()) == {"head"}
+    with pytest.raises(Refused, match="end otherwise"):
+        trail.checkpoint(SIGNER, clock=lambda: NOON)
+    with pytest.raises(Refused, match="end otherwise"):
+        tell(event(9))
     TrailHead.objects.update(**whole)
     assert codes(verified()) == {"unwitnessed"}
     assert codes(verified(note)) == {"cut"}
     with pytest.raises(Refused, match="was signed before"):
         trail.checkpoint(SIGNER, clock=lambda: NOON)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM haven_trailentry WHERE n = %s",
+        "UPDATE haven_trailentry SET line = REPLACE(line, 'ingest', 'inject') WHERE n > %s",
+    ],
+)
+def test_no_checkpoint_is_signed_while_head_and_rows_differ(
+    unlocked: Callable[[str, list[Any]], None], statement: str
+) -> None:
+    """A row is gone from the middle, or the last one is another."""
+    tell(*map(event, range(9)))
+    unlocked(statement, [4])
+    with pytest.raises(Refused, match="end otherwise") as told:
+        trail.checkpoint(SIGNER, clock=lambda: NOON)
+    assert "trail verify" in told.value.fix
+
+
+@pytest.mark.usefixtures("haven")
+def test_a_clock_that_was_ahead_does_not_put_off_the_next_checkpoint() -> None:
+    """Made a year ahead, then the clock was set right: the next entry is vouched for within the hour, as ever."""
+    tell(event(0))
+    trail.checkpoint(SIGNER, clock=lambda: NOON + timedelta(days=365))
+    assert not trail.is_due(now=NOON)
+    tell(event(1))
+    assert trail.is_due(now=NOON)
+    trail.checkpoint(SIGNER, clock=lambda: NOON)
+    tell(event(2))
+    assert not trail.is_due(now=NOON + timedelta(minutes=59))
+    assert not trail.is_due(now=NOON - timedelta(minutes=5))  # two machines' clocks differ a little
 
 
 @pytest.mark.usefixtures("haven")

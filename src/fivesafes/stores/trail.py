@@ -25,6 +25,9 @@ from fivesafes.stores.models import Checkpoint, TrailEntry, TrailHead
 EVERY: Final = 1000
 """Entries after which a checkpoint is due."""
 
+BROKEN: Final = "fivesafes trail verify says what is wrong with it; restore the haven from a backup, ask who had access"
+"""What to do where rows, head and checkpoints do not say the same."""
+
 _HEAD: Final = 1
 _PAGE: Final = 5000
 _LOCK: Final = 0x66_73_74_72_61_69_6C  # "fstrail": the key of PostgreSQL's advisory lock
@@ -59,9 +62,10 @@ def append(events: Sequence[Event]) -> range:
         return range(0)
     lock()
     before = head()
+    newest = _newest(before)
     last = before.last.hex()
     rows: list[TrailEntry] = []
-    for n, event in enumerate(_marked(events, after=_time_of(before.size - 1)), start=before.size):
+    for n, event in enumerate(_marked(events, after=_time_of(newest)), start=before.size):
         line = line_of(event, n=n, previous=last)
         last = digest_of(line)
         rows.append(TrailEntry(n=n, line=line.decode(), digest=bytes.fromhex(last)))
@@ -77,16 +81,31 @@ def append(events: Sequence[Event]) -> range:
 
 
 def lock() -> None:
-    """Make this transaction the trail's only writer until it ends; on SQLite it is so from its beginning."""
     """Be the trail's one writer until the transaction ends; SQLite's transactions are that from their beginning."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
-def _time_of(n: int) -> datetime | None:
-    line = TrailEntry.objects.filter(n=n).values_list("line", flat=True).first() if n >= 0 else None
-    return None if line is None else event_of(line.encode()).when
+def _newest(now: Head) -> bytes | None:
+    """Give the line of the newest entry; of an empty trail None.  Raises Refused when it is not where the head ends.
+
+    Nothing could be appended then.  An altered line is for ``verify`` to tell, and stops no deed: least a withdrawal.
+    """
+    row = TrailEntry.objects.order_by("-n").values_list("n", "line").first()
+    n, line = (-1, "") if row is None else row
+    if n != now.size - 1:
+        raise _other_end(now)
+    return None if row is None else line.encode()
+
+
+def _other_end(now: Head) -> Refused:
+    message = f"the trail's head tells of {now.size} entries, and its rows are fewer, more, or end otherwise"
+    return Refused(message, fix=BROKEN)
+
+
+def _time_of(line: bytes | None) -> datetime | None:
+    return None if line is None else event_of(line).when
 
 
 def _marked(events: Sequence[Event], *, after: datetime | None) -> Iterator[Event]:
@@ -160,11 +179,15 @@ def checkpoint(signer: NoteSigner, *, clock: Clock) -> SignedCheckpoint:
     """Sign the trail's size and root as they are now, and keep the note; of the same size there is only one.
 
     The signer's name is the trail's origin.  Raises Refused when the trail is shorter than a checkpoint signed before:
-    two checkpoints that contradict one another are never signed.
+    two checkpoints that contradict one another are never signed; and when its rows are not as many as its head says,
+    or end otherwise.  Whether each is as it was written is for ``verify`` to tell.
     """
     with transaction.atomic():
         lock()
         now = head()
+        last = _newest(now)
+        if TrailEntry.objects.count() != now.size or (last is not None and digest_of(last) != now.last.hex()):
+            raise _other_end(now)
         newest = Checkpoint.objects.order_by("-size").first()
         if newest is not None and newest.size > now.size:
             message = f"the trail has {now.size} entries, and a checkpoint over {newest.size} was signed before"
@@ -189,10 +212,13 @@ def newest_checkpoint() -> KeptCheckpoint | None:
 
 
 def is_due(*, now: datetime, every: int = EVERY, within: timedelta = timedelta(hours=1)) -> bool:
-    """Whether a checkpoint should be made: so many entries are new, or there are new ones and the last one is old."""
+    """Whether a checkpoint should be made: so many entries are new, or there are new ones and the last one is old.
+
+    One that was made later than now, by a clock that was ahead, is as old as anybody knows.
+    """
     last = newest_checkpoint()
     new = head().size - (last.size if last else 0)
-    return new >= every or (new > 0 and (last is None or now - last.made_at >= within))
+    return new >= every or (new > 0 and (last is None or abs(now - last.made_at) >= within))
 
 
 def mark_sent(size: int, witness: str, *, at: datetime) -> None:

@@ -1,6 +1,8 @@
 """The trail of an open haven put together: its signing key, its checkpoints, its witnesses by name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final
 
 from attrs import evolve, frozen
 
@@ -9,14 +11,19 @@ from fivesafes.core.event import Fact
 from fivesafes.core.plugins import load
 from fivesafes.core.verdict import Verdict, note
 from fivesafes.setting.keyring import KEY_BYTES, read_known_key
-from fivesafes.setting.trail.checkpoint import SignedCheckpoint
+from fivesafes.setting.trail.checkpoint import Checkpoint, SignedCheckpoint
+from fivesafes.setting.trail.merkle import Frontier, leaf_hash
 from fivesafes.setting.trail.note import NoteSigner, VerifierKey
 from fivesafes.setting.trail.ports import Witness, WitnessSettings
+from fivesafes.setting.trail.proof import other_lines
 from fivesafes.setting.trail.verify import Verified, verify
 from fivesafes.stores import trail
 from fivesafes.wiring.found import TRAIL_KEY
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.vault import how_to_open
+
+_LINES: Final = 5000
+"""Lines taken at once."""
 
 
 @frozen(kw_only=True)
@@ -141,6 +148,17 @@ def covered_lines(haven: OpenHaven, n: int = 0) -> tuple[list[bytes], SignedChec
     newest = trail.newest_checkpoint()
     upto = newest.signed() if newest is not None and newest.size > n else make_checkpoint(haven)
     return list(trail.entries(0, upto.checkpoint.size)), upto
+
+
+def exported_lines(upto: Checkpoint) -> Iterator[bytes]:
+    """Give the lines that a checkpoint covers.  Raises Refused at the end when they are not those it was signed over."""
+    tree = Frontier()
+    lines = trail.entries(0, upto.size)
+    while some := list(islice(lines, _LINES)):
+        tree.grow([leaf_hash(line) for line in some])
+        yield from some
+    if (tree.size, tree.root()) != (upto.size, upto.root):
+        raise other_lines(upto)
 
 
 def _witness(settings: WitnessSettings) -> Witness:

@@ -2,8 +2,10 @@
 
 import json
 import re
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from attrs import evolve
 from click.testing import CliRunner, Result
 
-from fivesafes.core.errors import InvalidInput, PolicyInvalid
+from fivesafes.core.errors import InvalidInput, PolicyInvalid, Refused
 from fivesafes.core.event import Event
 from fivesafes.interfaces.cli.trail import command
 from fivesafes.setting.trail.checkpoint import Checkpoint, signed
@@ -299,6 +301,33 @@ def test_a_machine_without_the_signing_key_says_so(haven: Path, opened: OpenHave
     (opened.keys / "trail.key").unlink()
     with pytest.raises(PolicyInvalid, match="not on this machine"):
         run("checkpoint", "--haven", haven)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM haven_trailentry WHERE n >= 5",
+        "DELETE FROM haven_trailentry WHERE n = 5",
+        "UPDATE haven_trailentry SET line = REPLACE(line, 's4', 's5') WHERE n = 5",
+    ],
+)
+def test_of_a_trail_that_was_cut_or_altered_nothing_is_proven_or_handed_out(
+    haven: Path, exported: Path, statement: str
+) -> None:
+    """Head and checkpoints are still there: each command says no, and which one tells more."""
+    with closing(sqlite3.connect(haven / "state.sqlite3", isolation_level=None)) as state:
+        for (name,) in state.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            state.execute(f"DROP TRIGGER {name}")
+        state.execute(statement)
+    wish: list[list[str | Path]] = [["prove", "7"], ["prove", "3"], ["prove", "--since", "4"]]
+    wish += [["export", exported.parent / "again"]]
+    wish += [["checkpoint"]] if "DELETE" in statement else []  # signs what the head says, which is what was told
+    for words in wish:
+        with pytest.raises(Refused) as told:
+            run(*words, "--haven", haven)
+        assert "trail verify" in told.value.fix
+    assert not (exported.parent / "again").exists()
+    run("verify", "--haven", haven, code=3)
 
 
 def test_an_export_takes_no_place_that_is_taken(haven: Path, exported: Path) -> None:

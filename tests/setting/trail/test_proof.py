@@ -8,7 +8,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fivesafes.core.errors import InvalidInput
+from fivesafes.core.errors import InvalidInput, Refused
 from fivesafes.core.event import Event
 from fivesafes.setting.trail.checkpoint import read_checkpoint
 from fivesafes.setting.trail.entry import event_of
@@ -107,3 +107,18 @@ def test_what_the_checkpoint_does_not_cover_is_not_proven(
     for since in (0, 4):
         with pytest.raises(InvalidInput):
             prove_growth(lines, since, upto=upto)
+
+
+@pytest.mark.parametrize("left", [0, 5, 11])
+def test_nothing_is_proven_of_lines_that_the_checkpoint_does_not_tell_of(
+    lines_of: MadeLines, note_of: MadeNote, signer: NoteSigner, left: int
+) -> None:
+    """Cut short or altered: no proof is made of what is left, for it would not hold."""
+    lines = lines_of(12)
+    upto = read_checkpoint(note_of(lines), signer.key)
+    altered = [*lines[:left], lines[left].replace(b"deface", b"derace"), *lines[left + 1 :]]
+    for wrong in (lines[:left], altered):
+        with pytest.raises(Refused, match="not the 12"):
+            prove_entry(wrong, 3, upto=upto)
+        with pytest.raises(Refused, match="not the 12"):
+            prove_growth(wrong, 4, upto=upto)

@@ -87,14 +87,14 @@ def export(*, folder: Path, haven: Path | None, as_json: bool) -> None:
     """
     from fivesafes.engines.exporters.trail_folder import write_trail  # noqa: PLC0415 - loaded when called
     from fivesafes.stores import trail  # noqa: PLC0415 - as above
-    from fivesafes.wiring.trail import make_checkpoint, tell, trail_key  # noqa: PLC0415 - as above
+    from fivesafes.wiring.trail import exported_lines, make_checkpoint, tell, trail_key  # noqa: PLC0415 - as above
 
     with _opened(haven) as place:
         key = trail_key(place)
         tell(place, actor=_me(), verb="trail export", outcome="ok")
         upto = make_checkpoint(place).checkpoint
         notes = [kept.note for kept in trail.checkpoints() if kept.size <= upto.size]
-        size = write_trail(trail.entries(0, upto.size), notes, key, into=folder)
+        size = write_trail(exported_lines(upto), notes, key, into=folder)
     answer = {"folder": str(folder), "entries": size, "checkpoints": len(notes), "key": str(key)}
     _tell(answer, f"{size} entries and {len(notes)} checkpoints are in {folder}", as_json=as_json)
 

@@ -7,7 +7,7 @@ consistency proof also wants the earlier checkpoint, from the witness who kept i
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fivesafes.core.errors import InvalidInput
+from fivesafes.core.errors import InvalidInput, Refused
 from fivesafes.core.verdict import Verdict, note, refuse
 from fivesafes.setting.trail.base64_strict import decoded, encoded
 from fivesafes.setting.trail.checkpoint import Checkpoint, SignedCheckpoint, read_checkpoint
@@ -17,6 +17,7 @@ from fivesafes.setting.trail.merkle import (
     inclusion_holds,
     inclusion_proof,
     leaf_hash,
+    root_of,
 )
 from fivesafes.setting.trail.note import VerifierKey
 
@@ -27,13 +28,13 @@ _FIX: Final = "ask for the proof again, and verify the whole trail: fivesafes tr
 def prove_entry(lines: Sequence[bytes], n: int, *, upto: SignedCheckpoint) -> dict[str, Any]:
     """Prove that entry ``n`` is in the trail that the checkpoint tells of; ``lines`` are at least its entries.
 
-    Raises InvalidInput when the checkpoint does not reach so far.
+    Raises InvalidInput when the checkpoint does not reach so far, Refused when it tells of other lines than these.
     """
     size = upto.checkpoint.size
     if not 0 <= n < size:
         message = f"there is no entry {n} below the checkpoint, which covers entries 0 to {size - 1}"
         raise InvalidInput(message, fix="name one that it covers, or make another: fivesafes trail checkpoint")
-    leaves = [leaf_hash(line) for line in lines[:size]]
+    leaves = _leaves(lines, upto.checkpoint)
     return {
         "kind": "inclusion",
         "n": n,
@@ -44,18 +45,33 @@ def prove_entry(lines: Sequence[bytes], n: int, *, upto: SignedCheckpoint) -> di
 
 
 def prove_growth(lines: Sequence[bytes], since: int, *, upto: SignedCheckpoint) -> dict[str, Any]:
-    """Prove that the checkpoint's trail grew from its first ``since`` entries.  Raises InvalidInput as above."""
+    """Prove that the checkpoint's trail grew from its first ``since`` entries.  Raises as above."""
     size = upto.checkpoint.size
     if not 0 < since <= size:
         message = f"the trail's newest checkpoint covers {size} entries; it can't have grown from {since}"
         raise InvalidInput(message, fix="name a size from 1 up to that, such as that of a witness's checkpoint")
-    leaves = [leaf_hash(line) for line in lines[:size]]
+    leaves = _leaves(lines, upto.checkpoint)
     return {
         "kind": "consistency",
         "since": since,
         "proof": _encoded(consistency_proof(leaves, since)),
         "checkpoint": upto.note,
     }
+
+
+def _leaves(lines: Sequence[bytes], upto: Checkpoint) -> list[bytes]:
+    leaves = [leaf_hash(line) for line in lines[: upto.size]]
+    if len(leaves) != upto.size or root_of(leaves) != upto.root:
+        raise other_lines(upto)
+    return leaves
+
+
+def other_lines(upto: Checkpoint) -> Refused:
+    """Say that a trail's lines are not those that its checkpoint was signed over."""
+    message = f"the trail's lines are not the {upto.size} that its checkpoint was signed over"
+    return Refused(
+        message, fix="fivesafes trail verify says which; restore the haven from a backup, ask who had access"
+    )
 
 
 def judge_proof(proof: Mapping[str, Any], key: VerifierKey, *, earlier: Sequence[str] = ()) -> Verdict:

@@ -42,6 +42,18 @@ POSTGRESQL = [
     """
     CREATE TRIGGER trail_no_truncate BEFORE TRUNCATE ON haven_trailentry
     FOR EACH STATEMENT EXECUTE FUNCTION haven_append_only()""",
+    # A function that is volatile sees the rows that the same statement inserted before this one.
+    """
+    CREATE FUNCTION haven_next_only() RETURNS trigger LANGUAGE plpgsql VOLATILE AS $$
+    BEGIN
+        IF NEW.n IS DISTINCT FROM (SELECT COALESCE(MAX(n) + 1, 0) FROM haven_trailentry) THEN
+            RAISE EXCEPTION 'the trail is append-only';
+        END IF;
+        RETURN NEW;
+    END $$""",
+    """
+    CREATE TRIGGER trail_next_only BEFORE INSERT ON haven_trailentry
+    FOR EACH ROW EXECUTE FUNCTION haven_next_only()""",
     """
     CREATE TRIGGER checkpoint_no_change BEFORE UPDATE ON haven_checkpoint
     FOR EACH ROW WHEN (NEW.size IS DISTINCT FROM OLD.size OR NEW.note IS DISTINCT FROM OLD.note)
@@ -63,7 +75,7 @@ def close(_apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 def open_again(_apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute("DROP FUNCTION haven_append_only() CASCADE", params=None)
+        schema_editor.execute("DROP FUNCTION haven_append_only(), haven_next_only() CASCADE", params=None)
         return
     for name in SQLITE:
         schema_editor.execute(f"DROP TRIGGER {name}", params=None)
