@@ -258,6 +258,8 @@ def test_checkpoints_are_made_when_due_kept_and_handed_over() -> None:
     trail.mark_sent(4, "git", at=NOON)
     told = "2026-06-01T12:00:00+00:00"
     assert trail.last_sent() == {"cellar": (3, told), "git": (4, told)}
+    trail.mark_lost(4, "git")
+    assert trail.last_sent() == {"cellar": (3, told), "git": (3, told)}
     assert (verified(first.note, second.note).proven, trail.newest_checkpoint()) == (4, trail.checkpoints()[-1])
 
 

@@ -36,7 +36,7 @@ _JUMP: Final = timedelta(minutes=1)
 
 @frozen(kw_only=True)
 class KeptCheckpoint:
-    """A checkpoint as kept: the note, when it was made, and by witness when it was handed over (ISO 8601)."""
+    """A checkpoint as kept: the note, when it was made, and by witness's place when it was handed over (ISO 8601)."""
 
     size: int
     note: str
@@ -226,6 +226,14 @@ def mark_sent(size: int, witness: str, *, at: datetime) -> None:
     with transaction.atomic():
         row = Checkpoint.objects.select_for_update().get(size=size)
         row.sent = {**row.sent, witness: at.isoformat(timespec="seconds")}
+        row.save(update_fields=["sent"])
+
+
+def mark_lost(size: int, witness: str) -> None:
+    """Record that a witness has a checkpoint no more."""
+    with transaction.atomic():
+        row = Checkpoint.objects.select_for_update().get(size=size)
+        row.sent = {one: when for one, when in row.sent.items() if one != witness}
         row.save(update_fields=["sent"])
 
 

@@ -1,6 +1,6 @@
 """The trail of an open haven put together: its signing key, its checkpoints, its witnesses by name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -14,10 +14,11 @@ from fivesafes.setting.keyring import KEY_BYTES, read_known_key
 from fivesafes.setting.trail.checkpoint import Checkpoint, SignedCheckpoint
 from fivesafes.setting.trail.merkle import Frontier, leaf_hash
 from fivesafes.setting.trail.note import NoteSigner, VerifierKey
-from fivesafes.setting.trail.ports import Witness, WitnessSettings
+from fivesafes.setting.trail.ports import ReadableWitness, Witness, WitnessSettings
 from fivesafes.setting.trail.proof import other_lines
 from fivesafes.setting.trail.verify import Verified, verify
 from fivesafes.stores import trail
+from fivesafes.stores.trail import KeptCheckpoint
 from fivesafes.wiring.found import TRAIL_KEY
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.vault import how_to_open
@@ -90,8 +91,31 @@ def make_checkpoint(haven: OpenHaven) -> SignedCheckpoint:
     return trail.checkpoint(trail_signer(haven), clock=haven.clock)
 
 
-def hand_over(haven: OpenHaven, settings: Sequence[WitnessSettings]) -> list[Delivery]:
-    """Give each witness the newest checkpoint unless it has it.
+def lacking(settings: Sequence[WitnessSettings]) -> frozenset[str]:
+    """Look at each witness that is said to have the newest checkpoint; name those that lost it or can't be looked at.
+
+    Only some kinds can be asked what they keep (``ReadableWitness``); of the others the record is all that there is.
+    """
+    newest, had = trail.newest_checkpoint(), trail.last_sent()
+    if newest is None:
+        return frozenset()
+    said = [one for one in settings if had.get(one.place, (None, ""))[0] == newest.size]
+    return frozenset(one.name for one in said if not _still_has(one, newest))
+
+
+def _still_has(settings: WitnessSettings, newest: KeptCheckpoint) -> bool:
+    try:
+        witness = _witness(settings)
+        if not isinstance(witness, ReadableWitness) or newest.signed().note in witness.read_back():
+            return True
+    except FiveSafesError:
+        return False  # handing it over again tells why
+    trail.mark_lost(newest.size, settings.place)
+    return False
+
+
+def hand_over(haven: OpenHaven, settings: Sequence[WitnessSettings], *, again: Collection[str] = ()) -> list[Delivery]:
+    """Give each witness the newest checkpoint unless it has it, and once more to those named in ``again``.
 
     One that can't be reached is told of and asked again next time; the others get theirs.  An older checkpoint that
     it missed need not be sent: the newest covers it.
@@ -100,39 +124,31 @@ def hand_over(haven: OpenHaven, settings: Sequence[WitnessSettings]) -> list[Del
     had = trail.last_sent()
     told = []
     for one in settings:
-        size, at = had.get(one.name, (None, ""))
+        size, at = had.get(one.place, (None, ""))
         why = fix = ""
-        if newest is not None and size != newest.size:
+        if newest is not None and (size != newest.size or one.name in again):
             try:
                 _witness(one).send(newest.signed())
             except FiveSafesError as fault:
                 why, fix = fault.what, fault.fix
             else:
                 now = haven.clock()
-                trail.mark_sent(newest.size, one.name, at=now)
+                trail.mark_sent(newest.size, one.place, at=now)
                 size, at = newest.size, now.isoformat(timespec="seconds")
         told.append(Delivery(name=one.name, kind=one.kind, size=size, at=at, why=why, fix=fix))
     return told
 
 
 def witness_states(settings: Sequence[WitnessSettings]) -> list[Delivery]:
-    """Say what each witness has, and send nothing; for ``status``."""
+    """Say what each witness was given last, by the record; nothing is sent, and none is looked at."""
     newest, had = trail.newest_checkpoint(), trail.last_sent()
     told = []
     for one in settings:
-        size, at = had.get(one.name, (None, ""))
+        size, at = had.get(one.place, (None, ""))
         behind = newest is not None and size != newest.size
         why = "it has not the newest checkpoint" if behind else ""
-        told.append(
-            Delivery(
-                name=one.name,
-                kind=one.kind,
-                size=size,
-                at=at,
-                why=why,
-                fix="fivesafes trail checkpoint" if behind else "",
-            )
-        )
+        fix = "fivesafes trail checkpoint" if behind else ""
+        told.append(Delivery(name=one.name, kind=one.kind, size=size, at=at, why=why, fix=fix))
     return told
 
 
@@ -151,7 +167,7 @@ def covered_lines(haven: OpenHaven, n: int = 0) -> tuple[list[bytes], SignedChec
 
 
 def exported_lines(upto: Checkpoint) -> Iterator[bytes]:
-    """Give the lines that a checkpoint covers.  Raises Refused at the end when they are not those it was signed over."""
+    """Give the lines that a checkpoint covers.  Raises Refused at the end when it was signed over others."""
     tree = Frontier()
     lines = trail.entries(0, upto.size)
     while some := list(islice(lines, _LINES)):

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from fivesafes.core.errors import InvalidInput, PolicyInvalid, Refused
 from fivesafes.core.event import Event
+from fivesafes.interfaces.cli.status import command as status
 from fivesafes.interfaces.cli.trail import command
 from fivesafes.setting.trail.checkpoint import Checkpoint, signed
 from fivesafes.setting.trail.entry import GENESIS, digest_of, event_of, line_of
@@ -24,7 +25,7 @@ from fivesafes.setting.trail.note import NoteSigner
 from fivesafes.stores.haven_file import FILE
 from fivesafes.wiring.found import Founding, found_haven
 from fivesafes.wiring.haven import OpenHaven, opened_haven
-from fivesafes.wiring.trail import tend, witness_states
+from fivesafes.wiring.trail import make_checkpoint, tend, witness_states
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -246,7 +247,62 @@ def test_tending_makes_a_checkpoint_each_thousand_entries(haven: Path, tmp_path:
         assert [one.size for one in tend(place, witnesses)] == [1021]
         assert not any(one.waits for one in witness_states(witnesses))
         (tmp_path / "share" / "notes.txt").unlink()
-        assert [one.size for one in tend(place, witnesses)] == [1021]  # it was handed over once
+        assert [one.size for one in tend(place, witnesses)] == [1021]  # it was handed over once, and nobody asked
+
+
+def test_a_witness_that_lost_its_checkpoint_gets_it_again(haven: Path, tmp_path: Path) -> None:
+    """Its file deleted; `trail checkpoint` looks, and does not believe what was once written down."""
+    notes = tmp_path / "share" / "notes.txt"
+    note = answer("checkpoint", "--haven", haven)["note"]
+    notes.unlink()
+    body = answer("checkpoint", "--haven", haven)
+    assert not body["witnesses"][0]["waits"]
+    assert notes.read_text() == note
+    notes.unlink()
+    (tmp_path / "share").rmdir()
+    body = answer("checkpoint", "--haven", haven, code=75)
+    assert body["witnesses"][0]["waits"]
+
+
+def test_a_witness_with_a_new_path_is_a_new_witness_under_the_old_name(haven: Path, tmp_path: Path) -> None:
+    """What the old place has says nothing of the new one."""
+    note = answer("checkpoint", "--haven", haven)["note"]
+    text = (haven / FILE).read_text()
+    (haven / FILE).write_text(text.replace("share/notes.txt", "share/others.txt"))
+    states = json.loads(CliRunner().invoke(status, ["--haven", str(haven), "--json"]).stdout)["witnesses"]
+    assert [(one["name"], one["size"], one["waits"]) for one in states] == [("file", None, True)]
+    run("checkpoint", "--haven", haven)
+    assert (tmp_path / "share" / "others.txt").read_text() == note
+
+
+def test_the_status_says_which_checkpoint_each_witness_was_given_and_when(haven: Path) -> None:
+    """None yet, the newest, an older one; a witness that is written wrongly does not keep the status from its work."""
+
+    def told(*words: str) -> str:
+        done = CliRunner().invoke(status, [*words, "--haven", str(haven)])
+        assert done.exit_code == 0
+        return done.stdout
+
+    assert "witness file (file): was given no checkpoint yet" in told()
+    at = answer("checkpoint", "--haven", haven)["witnesses"][0]["at"]
+    assert f"witness file (file): was given the checkpoint over 21 entries at {at}\n" in told()
+    with opened_haven(haven) as place:
+        with place.books.deed():
+            place.books.tell(event(21))
+        make_checkpoint(place)
+    assert json.loads(told("--json"))["witnesses"] == [
+        {
+            "name": "file",
+            "kind": "file",
+            "size": 21,
+            "at": at,
+            "waits": True,
+            "why": "it has not the newest checkpoint",
+        }
+    ]
+    assert "and not the newest" in told()
+    (haven / FILE).write_text((haven / FILE).read_text().replace('kind = "file"', 'kind = "flie"'))
+    assert json.loads(told("--json"))["witnesses"] == []
 
 
 def test_audit_messages_and_provenance_come_out_and_the_reading_is_told(haven: Path, tmp_path: Path) -> None:

@@ -5,12 +5,16 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from fivesafes.core.errors import InvalidInput
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option
 from fivesafes.interfaces.cli.output import emit_json
+
+if TYPE_CHECKING:
+    from fivesafes.wiring.haven import OpenHaven
 
 _MOST_NAMED: Final = 5
 """Series that one reason names; the rest is counted, and stands in ``--json``."""
@@ -22,13 +26,14 @@ _MOST_NAMED: Final = 5
 def command(haven: Path | None, *, as_json: bool) -> None:
     """Show of each project what is sealed, queued, running, done, given up, and what waits for a person.
 
-    Of what runs: the step it is in, for how long, how far the work is and how long the rest takes at this rate.
+    Of what runs: the step it is in, for how long, how far the work is and how long the rest takes at this rate.  Of
+    each witness: which of the trail's checkpoints it was given last, and when.
     """
     from fivesafes.wiring.haven import opened_haven  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.wiring.overview import status_of  # noqa: PLC0415 - as above
 
     with opened_haven(haven) as opened:
-        told = status_of(opened)
+        told = {**status_of(opened), "witnesses": _witnesses(opened)}
     if as_json:
         emit_json(told)
         return
@@ -36,6 +41,31 @@ def command(haven: Path | None, *, as_json: bool) -> None:
         click.echo("no project yet: fivesafes project add STUDY.toml")
     for project in told["projects"]:
         _show(project)
+    for one in told["witnesses"]:
+        click.echo(f"witness {one['name']} ({one['kind']}): {_given(one)}")
+
+
+def _witnesses(opened: "OpenHaven") -> list[dict[str, Any]]:
+    """Tell what each witness was given last; of a haven.toml that names one wrongly only that it does."""
+    from fivesafes.interfaces.forms.witnesses import read_witnesses  # noqa: PLC0415 - help stays quick
+    from fivesafes.wiring.trail import witness_states  # noqa: PLC0415 - as above
+
+    try:
+        states = witness_states(read_witnesses(opened.config.witnesses))
+    except InvalidInput as fault:
+        click.echo(f"no witness is told: {fault}", err=True)
+        return []
+    return [
+        {"name": one.name, "kind": one.kind, "size": one.size, "at": one.at, "waits": one.waits, "why": one.why}
+        for one in states
+    ]
+
+
+def _given(witness: Mapping[str, Any]) -> str:
+    if witness["size"] is None:
+        return "was given no checkpoint yet: fivesafes trail checkpoint"
+    told = f"was given the checkpoint over {witness['size']} entries at {witness['at']}"
+    return f"{told}, and not the newest: fivesafes trail checkpoint" if witness["waits"] else told
 
 
 def _show(project: dict[str, Any]) -> None:

@@ -106,17 +106,18 @@ def export(*, folder: Path, haven: Path | None, as_json: bool) -> None:
 def checkpoint(context: click.Context, *, haven: Path | None, as_json: bool) -> None:
     """Sign the trail and hand it to the witnesses.
 
-    The trail as it is now; the witnesses that haven.toml names.
+    The trail as it is now; the witnesses that haven.toml names. A file, a git repository and an object store are looked
+    at: one that has lost the checkpoint gets it again.
 
     Exit codes: 0 every witness has it, 75 one could not be reached; it is asked again at the next call.
     """
     from fivesafes.interfaces.forms.witnesses import read_witnesses  # noqa: PLC0415 - loaded when called
-    from fivesafes.wiring.trail import hand_over, make_checkpoint  # noqa: PLC0415 - as above
+    from fivesafes.wiring.trail import hand_over, lacking, make_checkpoint  # noqa: PLC0415 - as above
 
     with _opened(haven) as place:
         witnesses = read_witnesses(place.config.witnesses)
         made = make_checkpoint(place)
-        told = hand_over(place, witnesses)
+        told = hand_over(place, witnesses, again=lacking(witnesses))
     if as_json:
         sent = [_delivery(one) for one in told]
         emit_json({"size": made.checkpoint.size, "note": made.note, "witnesses": sent})
