@@ -1,5 +1,6 @@
 """``fivesafes trail`` on a real haven: a stranger verifies what was exported, and what was altered is told."""
 
+import errno
 import json
 import re
 import sqlite3
@@ -14,8 +15,9 @@ import pytest
 from attrs import evolve
 from click.testing import CliRunner, Result
 
-from fivesafes.core.errors import InvalidInput, PolicyInvalid, Refused
+from fivesafes.core.errors import InvalidInput, PolicyInvalid, Refused, TryAgain, UsageMistake
 from fivesafes.core.event import Event
+from fivesafes.engines.exporters.place import not_written
 from fivesafes.interfaces.cli.status import command as status
 from fivesafes.interfaces.cli.trail import command
 from fivesafes.setting.trail.checkpoint import Checkpoint, signed
@@ -350,6 +352,21 @@ def test_files_that_are_none_are_told(exported: Path, tmp_path: Path) -> None:
     for words in mistakes:
         with pytest.raises(InvalidInput):
             run(*words)
+
+
+def test_a_place_that_can_t_be_is_a_mistake_of_usage_and_a_full_disk_is_not(haven: Path, tmp_path: Path) -> None:
+    """A folder that is not there, a file where a folder should be, a place of the system's: exit code 2."""
+    (tmp_path / "file").write_text("x")
+    for words in (
+        ["messages", "--out", tmp_path / "none" / "x"],
+        ["messages", "--out", tmp_path / "file" / "x"],
+        ["export", "/proc/x"],
+        ["export", tmp_path / "file" / "x"],
+    ):
+        with pytest.raises(UsageMistake) as told:
+            run(*words, "--haven", haven)
+        assert str(tmp_path) not in str(told.value)
+    assert isinstance(not_written(OSError(errno.ENOSPC, "No space left"), what="the file"), TryAgain)
 
 
 def test_a_machine_without_the_signing_key_says_so(haven: Path, opened: OpenHaven) -> None:

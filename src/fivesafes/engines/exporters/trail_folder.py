@@ -9,7 +9,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from fivesafes.core.errors import TryAgain, UsageMistake
+from fivesafes.core.errors import UsageMistake
+from fivesafes.engines.exporters.place import not_written
 from fivesafes.setting.trail.note import VerifierKey
 
 TRAIL, CHECKPOINTS, KEY, PEM, PAGE = "trail.jsonl", "checkpoints.txt", "trail.pub", "trail.pem", "HOW-TO-VERIFY.md"
@@ -18,7 +19,7 @@ TRAIL, CHECKPOINTS, KEY, PEM, PAGE = "trail.jsonl", "checkpoints.txt", "trail.pu
 def write_trail(lines: Iterable[bytes], notes: Sequence[str], key: VerifierKey, *, into: Path) -> int:
     """Write the folder, all of it or nothing; give the number of entries.
 
-    Raises UsageMistake when something is there already, TryAgain when the disk does not take it.
+    Raises UsageMistake when something is there already or nothing can be, TryAgain when the disk has no room for it.
     """
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         message = "the place for the trail is taken"
@@ -35,8 +36,7 @@ def write_trail(lines: Iterable[bytes], notes: Sequence[str], key: VerifierKey, 
         (aside / PAGE).write_text(page.replace("ORIGIN", key.name).replace("SIZE", str(size)), encoding="utf-8")
         aside.replace(into)
     except OSError as fault:
-        message = f"the trail can't be written there: {fault.strerror}"
-        raise TryAgain(message, fix="see that the folder above it is there, is yours, and has room") from None
+        raise not_written(fault, what="the trail") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return size

@@ -5,7 +5,7 @@ import getpass
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -342,12 +342,18 @@ def _server(named: str, ca_file: Path | None, certificate: Path | None, key: Pat
 
 
 def _write(path: Path, lines: Iterable[bytes]) -> None:
+    from fivesafes.engines.exporters.place import not_written  # noqa: PLC0415 - loaded when called
+
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        aside.write_bytes(b"".join(line + b"\n" for line in lines))
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+        try:
+            aside.write_bytes(b"".join(line + b"\n" for line in lines))
+            aside.replace(path)
+        finally:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+    except OSError as fault:
+        raise not_written(fault, what="the file") from None
 
 
 def _me() -> str:
