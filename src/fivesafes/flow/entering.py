@@ -44,7 +44,7 @@ class Leaving:
             else:
                 books.set_release_part(before.id, part)
             outcome = "begun" if before is None else "begun again"
-            books.tell(self._event(outcome, candidate=self.digest, people=len(new.participants)))
+            books.tell(self._event(outcome, candidate=self.digest, people=len(new.participants)), *self._held())
 
     def leave(self) -> None:
         """Judge in the last moment before it appears.  Raises TryAgain as ``begin`` does."""
@@ -85,6 +85,17 @@ class Leaving:
             compare=tuple(one.release.id for one in to_compare(runner.books, runner.project, people)),
             part=part,
         )
+
+    def _held(self) -> list[Event]:
+        """Tell of each participant which series the release holds: from the trail alone one can walk back to them."""
+        wanted: dict[str, list[str]] = {}
+        for one in self.runner.books.series(self.runner.project):
+            if one.id in self.series:
+                wanted.setdefault(one.participant, []).append(one.id)
+        return [
+            self._event("holds", candidate=self.digest, participant=who, series=" ".join(sorted(ids)))
+            for who, ids in sorted(wanted.items())
+        ]
 
     def _event(self, outcome: str, **facts: str | int) -> Event:
         id_ = self._begun.id if self._begun is not None else ""
