@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from attrs import evolve, frozen
@@ -175,6 +176,12 @@ def exported_lines(upto: Checkpoint) -> Iterator[bytes]:
         yield from some
     if (tree.size, tree.root()) != (upto.size, upto.root):
         raise other_lines(upto)
+
+
+def release_places(haven: OpenHaven) -> dict[str, str]:
+    """Say where each release went, as a URI, by its object in the trail."""
+    releases = [one for project in haven.books.projects() for one in haven.books.releases(project.id)]
+    return {f"release {one.id}": Path(one.destination).absolute().as_uri() for one in releases}
 
 
 def _witness(settings: WitnessSettings) -> Witness:

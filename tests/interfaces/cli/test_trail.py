@@ -309,11 +309,16 @@ def test_the_status_says_which_checkpoint_each_witness_was_given_and_when(haven:
 
 def test_audit_messages_and_provenance_come_out_and_the_reading_is_told(haven: Path, tmp_path: Path) -> None:
     """One XML message per line; the export itself is the trail's next entry, an Audit Log Used."""
+    with opened_haven(haven) as place, place.books.deed():
+        taken = evolve(event(21), object="series 0123456789abcdef", facts={"participant": "ab12"})
+        place.books.tell(taken, evolve(taken, verb="gate", outcome="ignored"))
     body = answer("messages", "--out", tmp_path / "messages.xml", "--haven", haven)
     lines = (tmp_path / "messages.xml").read_bytes().splitlines()
-    assert (body["entries"], body["messages"], len(lines), body["next"]) == (21, 21, 21, 21)
+    # The haven's making and the series; of what is no series of anybody, and of the gate's word, there is no message.
+    assert (body["entries"], body["messages"], body["without_message"], len(lines)) == (23, 2, 21, 2)
+    assert body["next"] == 23
     assert all(line.startswith(b"<?xml") and line.endswith(b"</AuditMessage>") for line in lines)
-    body = answer("messages", "--since", "21", "--out", tmp_path / "more.xml", "--haven", haven)
+    body = answer("messages", "--since", "23", "--out", tmp_path / "more.xml", "--haven", haven)
     assert body["messages"] == 1
     assert b"Audit Log Used" in (tmp_path / "more.xml").read_bytes()
 

@@ -44,7 +44,6 @@ class Kind(Enum):
 
     APPLICATION_ACTIVITY = (dcm("110100", "Application Activity"), "E")
     AUDIT_LOG_USED = (dcm("110101", "Audit Log Used"), "R")
-    BEGIN_TRANSFERRING = (dcm("110102", "Begin Transferring DICOM Instances"), "E")
     INSTANCES_ACCESSED = (dcm("110103", "DICOM Instances Accessed"), "R")
     INSTANCES_TRANSFERRED = (dcm("110104", "DICOM Instances Transferred"), "C")
     STUDY_DELETED = (dcm("110105", "DICOM Study Deleted"), "D")
@@ -63,40 +62,32 @@ class Kind(Enum):
         return self.value[1]
 
 
-# Verbs of the trail, by their first word: "ingest", "ingest begun", "trail export" …  What is not named here has no
-# message of its own in PS3.15 and is told of as a count.
+# Verbs of the trail, by their first word.  What is not named here has no message of its own in PS3.15 and is told of as
+# a count.  An opening of what is sealed is the use of a restricted function.
 _KINDS: Final = {
-    "access": Kind.INSTANCES_ACCESSED,
     "alert": Kind.SECURITY_ALERT,
     "authenticate": Kind.USER_AUTHENTICATION,
-    "begin": Kind.BEGIN_TRANSFERRING,
     "custody": Kind.SECURITY_ALERT,
-    "deidentify": Kind.INSTANCES_ACCESSED,
+    "damage": Kind.SECURITY_ALERT,
     "dispose": Kind.STUDY_DELETED,
     "export": Kind.EXPORT,
-    "forget": Kind.STUDY_DELETED,
-    "get": Kind.INSTANCES_ACCESSED,
+    "heal": Kind.INSTANCES_TRANSFERRED,
     "ingest": Kind.INSTANCES_TRANSFERRED,
     "init": Kind.APPLICATION_ACTIVITY,
     "login": Kind.USER_AUTHENTICATION,
     "logout": Kind.USER_AUTHENTICATION,
     "process": Kind.INSTANCES_ACCESSED,
     "quarantine": Kind.SECURITY_ALERT,
-    "receive": Kind.BEGIN_TRANSFERRING,
-    "recover": Kind.INSTANCES_ACCESSED,
     "reidentify": Kind.SECURITY_ALERT,
-    "release": Kind.EXPORT,
     "run": Kind.APPLICATION_ACTIVITY,
-    "seal": Kind.INSTANCES_TRANSFERRED,
     "serve": Kind.APPLICATION_ACTIVITY,
-    "shred": Kind.STUDY_DELETED,
     "start": Kind.APPLICATION_ACTIVITY,
     "stop": Kind.APPLICATION_ACTIVITY,
-    "unseal": Kind.INSTANCES_ACCESSED,
+    "unseal": Kind.SECURITY_ALERT,
     "withdraw": Kind.STUDY_DELETED,
     "worker": Kind.APPLICATION_ACTIVITY,
 }
-_ENDS: Final = {"dispose": {"done"}, "release": {"released"}, "withdraw": {"done"}}
+_ENDS: Final = {"dispose": {"done"}, "export": {"out"}, "withdraw": {"done"}}
 """Verbs that tell of stages: only with these outcomes has anything left or gone."""
 
 _REFUSED: Final = frozenset({"refuse", "refused", "quarantine", "quarantined", "denied", "reject", "rejected"})

@@ -1,16 +1,16 @@
 """Audit messages by DICOM PS3.15 A.5 (IHE ATNA): one XML message per deed that the standard knows.
 
 What identifies is not in the trail, so it is not in the messages: where the standard wants a Patient ID stands the
-keyed pseudonym, where it wants a Study Instance UID a UID made of the keyed id (2.25, PS3.5 B.2).
+participant's keyed id, where it wants a Study Instance UID a UID made of a series' keyed id (2.25, PS3.5 B.2).
 """
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from attrs import field, frozen
+from attrs import define, evolve, field, frozen
 
 from fivesafes.core.event import Event
 from fivesafes.engines.exporters import audit_codes as codes
@@ -22,7 +22,7 @@ from fivesafes.setting.trail.entry import body_of, event_of
 MSGID: Final = "DICOM+RFC3881"
 _DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>'
 _HEX_OF_UUID: Final = 32
-_KEYED: Final = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{16,64}$")
+_SERIES: Final = re.compile(r"series ([0-9a-f]{16,64})")
 _NOT_XML: Final = re.compile("[^\t\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -49,23 +49,80 @@ class AuditMessage:
         return syslog_message(self.xml, msgid=MSGID, when=self.event.when, severity=severity)
 
 
-def audit_messages(lines: Iterable[bytes], source: AuditSource) -> Iterator[AuditMessage | None]:
-    """Write the message of each entry, in order; None for one that PS3.15 has no message for."""
+def audit_messages(
+    lines: Iterable[bytes], source: AuditSource, *, since: int = 0, places: Mapping[str, str] | None = None
+) -> Iterator[tuple[AuditMessage, ...]]:
+    """Write the messages of each entry from ``since`` on, in order: none where PS3.15 has none for it.
+
+    ``lines`` begin with the trail's first, for what left in a release, and whose it was, is told in earlier entries.
+    ``places`` says where each release went, as a URI by its object in the trail; without it stands the release's own.
+    """
+    known = _Known()
     for line in lines:
-        event, n = event_of(line), body_of(line)["n"]
+        event, n = event_of(line), int(body_of(line)["n"])
+        known.learn(event)
+        if n < since:
+            continue
         kind = kind_of(event)
         if kind is None:
-            yield None
+            yield ()
             continue
-        tree = _tree(event, n, kind, source)
-        # In ASCII with character references: no byte order mark is needed, and no server can mangle it.
-        yield AuditMessage(n=n, kind=kind, event=event, xml=_DECLARATION + ET.tostring(tree, encoding="us-ascii"))
+        where = (places or {}).get(event.object, f"urn:fivesafes:{event.object}")
+        trees = (_tree(event, kind, source, about, where) for about in _subjects(event, n, kind, source, known))
+        yield tuple(AuditMessage(n=n, kind=kind, event=event, xml=_written(tree)) for tree in trees)
 
 
-def _tree(event: Event, n: int, kind: Kind, source: AuditSource) -> ET.Element:
+def _written(tree: ET.Element) -> bytes:
+    """Write it in ASCII with character references: no byte order mark is needed, and no server can mangle it."""
+    return _DECLARATION + ET.tostring(tree, encoding="us-ascii")
+
+
+@define
+class _Known:
+    """What earlier entries told: whose each series is, of which project, and what each release holds of whom."""
+
+    owners: dict[str, str] = field(factory=dict)
+    projects: dict[str, str] = field(factory=dict)
+    releases: dict[str, dict[str, list[str]]] = field(factory=dict)
+
+    def learn(self, event: Event) -> None:
+        """Take in what an entry tells."""
+        whose = event.facts.get("participant")
+        if event.verb == "ingest" and whose and (series := _SERIES.fullmatch(event.object)):
+            self.owners[series[1]], self.projects[series[1]] = str(whose), event.project
+        elif event.verb == "export" and event.outcome.startswith("begun"):
+            self.releases[event.object] = {}
+        elif event.verb == "export" and event.outcome == "holds":
+            held = self.releases.setdefault(event.object, {})
+            held[str(whose)] = str(event.facts.get("series") or "").split()
+
+    def concerned(self, event: Event, kind: Kind) -> list[dict[str, list[str]]]:
+        """Give whose series a message is about, by participant; a list of one message's, of which there may be more.
+
+        Data Export may tell of many patients, the other messages of one each (PS3.15 A.5.3).
+        """
+        if kind is Kind.EXPORT:
+            held = self.releases.get(event.object)
+            return [held] if held else []
+        if kind is Kind.STUDY_DELETED:
+            gone = [
+                one
+                for one, whose in self.owners.items()
+                if event.object in {whose, self.projects[one]} and event.project == self.projects[one]
+            ]
+            mine: dict[str, list[str]] = {}
+            for one in gone:
+                mine.setdefault(self.owners.pop(one), []).append(one)
+            return [{whose: some} for whose, some in mine.items()]
+        series = _SERIES.fullmatch(event.object)
+        whose = str(event.facts.get("participant") or (self.owners.get(series[1]) if series else "") or "")
+        return [{whose: [series[1]]}] if series and whose else []
+
+
+def _tree(event: Event, kind: Kind, source: AuditSource, objects: "Sequence[_About]", where: str) -> ET.Element:
     root = ET.Element("AuditMessage")
     _identify(root, event, kind)
-    for attributes, roles in _participants(event, kind, source):
+    for attributes, roles in _participants(event, kind, source, where):
         person = ET.SubElement(root, "ActiveParticipant", {key: _clean(value) for key, value in attributes.items()})
         for role in roles:
             _coded(person, "RoleIDCode", role)
@@ -76,7 +133,7 @@ def _tree(event: Event, n: int, kind: Kind, source: AuditSource) -> ET.Element:
     )
     reporter = ET.SubElement(root, "AuditSourceIdentification", told)
     ET.SubElement(reporter, "AuditSourceTypeCode", {"csd-code": "4"})  # an application server process
-    for about in _objects(event, n, kind, source):
+    for about in objects:
         _describe(root, about)
     return root
 
@@ -117,7 +174,7 @@ def _type_code(event: Event, kind: Kind) -> Code | None:
 Participant = tuple[dict[str, str], tuple[Code, ...]]
 
 
-def _participants(event: Event, kind: Kind, source: AuditSource) -> Sequence[Participant]:
+def _participants(event: Event, kind: Kind, source: AuditSource, where: str) -> Sequence[Participant]:
     """Name who took part, with the roles that the message's table asks for; the actor is the one who asked."""
     haven = {"UserID": source.id, "UserIsRequestor": "false"}
     actor = {"UserID": event.actor or source.id, "UserIsRequestor": "true"}
@@ -125,12 +182,12 @@ def _participants(event: Event, kind: Kind, source: AuditSource) -> Sequence[Par
         actor["AlternativeUserID"] = event.acr
     if kind is Kind.APPLICATION_ACTIVITY:
         return [(haven, (codes.APPLICATION,)), (actor, ())]
-    if kind in (Kind.BEGIN_TRANSFERRING, Kind.INSTANCES_TRANSFERRED):
+    if kind is Kind.INSTANCES_TRANSFERRED:
         return [(actor, (codes.SOURCE,)), (haven, (codes.DESTINATION,))]
     if kind is Kind.EXPORT:
-        where = str(event.facts.get("destination") or event.facts.get("release") or event.object)
         media = {"UserID": where, "UserIsRequestor": "false"}
-        return [(actor, (codes.SOURCE,)), (media, (codes.DESTINATION, codes.MEDIA))]
+        exporter = (haven, (codes.SOURCE, codes.APPLICATION))
+        return [(actor, (codes.SOURCE,)), exporter, (media, (codes.DESTINATION, codes.MEDIA))]
     return [(actor, ())]
 
 
@@ -147,33 +204,38 @@ class _About:
     life_cycle: str = ""
 
 
-def _objects(event: Event, n: int, kind: Kind, source: AuditSource) -> Iterator[_About]:
+def _subjects(event: Event, n: int, kind: Kind, source: AuditSource, known: _Known) -> list[list[_About]]:
+    """Give the participant objects of each message of a deed; no message where nothing is there to tell of."""
     details = {name: str(value) for name, value in sorted(event.facts.items()) if value is not None}
     details |= {"entry": str(n), "policy": event.policy_digest}
     details |= {key: value for key, value in (("project", event.project), ("purpose", event.purpose)) if value}
     if kind is Kind.APPLICATION_ACTIVITY or kind is Kind.USER_AUTHENTICATION:
-        return
+        return [[]]
     if kind is Kind.AUDIT_LOG_USED:
         uri = f"urn:fivesafes:trail:{source.id}"
-        yield _About(id=uri, id_type=codes.URI, type_code="2", role="13", name="Security Audit Log", details=details)
-        return
+        log = _About(id=uri, id_type=codes.URI, type_code="2", role="13", name="Security Audit Log", details=details)
+        return [[log]]
     if kind is Kind.SECURITY_ALERT:
         said = {"Alert Description": f"{event.verb}: {event.outcome}"} | details
         uri = f"urn:fivesafes:{event.object}"
-        yield _About(id=uri, id_type=codes.URI, type_code="2", role="13", name=event.object, details=said)
-        return
+        return [[_About(id=uri, id_type=codes.URI, type_code="2", role="13", name=event.object, details=said)]]
     cycle = {Kind.EXPORT: "10", Kind.STUDY_DELETED: "15", Kind.INSTANCES_TRANSFERRED: "2"}.get(kind, "")
-    yield _About(
-        id=_uid(event.object),
-        id_type=codes.STUDY_UID,
-        type_code="2",
-        role="3",
-        name=event.object,
-        details=details,
-        life_cycle=cycle,
-    )
-    patient = str(event.facts.get("participant") or (event.object if event.verb == "withdraw" else "not told"))
-    yield _About(id=patient, id_type=codes.PATIENT_NUMBER, type_code="1", role="1", name="pseudonym")
+    details |= {"object": event.object}
+    return [_studies_and_patients(some, cycle, details) for some in known.concerned(event, kind)]
+
+
+def _studies_and_patients(
+    concerned: Mapping[str, Sequence[str]], cycle: str, details: dict[str, str]
+) -> "list[_About]":
+    studies = [
+        _About(id=_uid(one), id_type=codes.STUDY_UID, type_code="2", role="3", name=f"series {one}", life_cycle=cycle)
+        for some in concerned.values()
+        for one in some
+    ]
+    patients = [
+        _About(id=whose, id_type=codes.PATIENT_NUMBER, type_code="1", role="1", name="pseudonym") for whose in concerned
+    ]
+    return [evolve(studies[0], details=details), *studies[1:], *patients]  # what is told is told once
 
 
 def _describe(root: ET.Element, about: _About) -> None:
@@ -192,10 +254,9 @@ def _describe(root: ET.Element, about: _About) -> None:
         ET.SubElement(told, "ParticipantObjectDetail", {"type": _clean(name), "value": encoded})
 
 
-def _uid(about: str) -> str:
-    """Make a UID of a keyed id ("series 0a1b…"): 2.25 and its first 128 bits; of what has none, the text itself."""
-    keyed = _KEYED.search(about)
-    return f"2.25.{int(keyed[0][:_HEX_OF_UUID], 16)}" if keyed else about
+def _uid(series: str) -> str:
+    """Make a UID of a series' keyed id: 2.25 and its first 128 bits."""
+    return f"2.25.{int(series[:_HEX_OF_UUID], 16)}"
 
 
 def _coded(parent: ET.Element, name: str, code: Code) -> None:

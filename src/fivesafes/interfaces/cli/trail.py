@@ -24,11 +24,7 @@ if TYPE_CHECKING:
     from fivesafes.wiring.trail import Delivery
 
 _PATH: Final = click.Path(path_type=Path)
-_EXITS: Final = {
-    Gravity.NOTE: EXIT_OK,
-    Gravity.REVIEW: NeedsReview.exit_code,
-    Gravity.REFUSE: Refused.exit_code,
-}
+_EXITS: Final = {Gravity.NOTE: EXIT_OK, Gravity.REVIEW: NeedsReview.exit_code, Gravity.REFUSE: Refused.exit_code}
 _KEY_HELP: Final = "The trail's public key: trail.pub, got by another way than the trail."
 _NOTE_HELP: Final = "A checkpoint that a witness kept, or a file of many; may be repeated."
 
@@ -213,21 +209,23 @@ def messages(  # noqa: PLR0913 - one argument per option
     from fivesafes.engines.exporters.dicom_audit import AuditSource, audit_messages  # noqa: PLC0415 - loaded when called
     from fivesafes.engines.syslog_tls import send  # noqa: PLC0415 - as above
     from fivesafes.stores import trail  # noqa: PLC0415 - as above
-    from fivesafes.wiring.trail import tell  # noqa: PLC0415 - as above
+    from fivesafes.wiring.trail import release_places, tell  # noqa: PLC0415 - as above
 
     if (out is None) == (syslog is None):
         mistake = "give --out FILE or --syslog HOST"
         raise click.UsageError(mistake)
     with _opened(haven) as place:
         stop = trail.head().size
-        every = list(audit_messages(trail.entries(since, stop), AuditSource(id=place.origin)))
-        told = [one for one in every if one is not None]
+        source, places = AuditSource(id=place.origin), release_places(place)
+        every = list(audit_messages(trail.entries(0, stop), source, since=since, places=places))
+        told = [one for some in every for one in some]
         if syslog is not None:
             send(_server(syslog, ca_file, certificate, certificate_key), (one.as_syslog() for one in told))
         if out is not None:
             _write(out, (one.xml for one in told))
         tell(place, actor=_me(), verb="trail messages", outcome="ok", messages=len(told), first=since)
-    answer = {"entries": len(every), "messages": len(told), "without_message": len(every) - len(told), "next": stop}
+    silent = sum(not some for some in every)
+    answer = {"entries": len(every), "messages": len(told), "without_message": silent, "next": stop}
     said = f"{len(told)} messages of {len(every)} entries; the next time: --since {stop}"
     _tell(answer, said, as_json=as_json)
 
