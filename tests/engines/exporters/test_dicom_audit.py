@@ -214,7 +214,7 @@ def test_the_checker_itself_finds_what_is_wrong() -> None:
 )
 def test_what_has_not_left_and_is_not_gone_is_not_told_as_if(verb: str, outcome: str, facts: dict[str, Fact]) -> None:
     """A withdrawal that was only asked for, or keeps what is done; a release that waits."""
-    assert kind_of(event(verb, outcome=outcome, **facts)) is None
+    assert kind_of(evolve(event(verb, outcome=outcome), facts=facts)) is None
 
 
 @given(

@@ -84,10 +84,10 @@ def test_a_certificate_file_that_is_none_is_a_mistake(checkpoints: list[SignedCh
 def test_audit_messages_arrive_in_one_connection_each_in_its_frame(certificates: Certificates) -> None:
     """DICOM PS3.15 A.6: the same transport, the XML as the message, as many as there are."""
     events = [
-        Event(when=WHEN, actor="w", verb="ingest", object=f"s{n}", outcome="ok", policy_digest="d") for n in range(50)
+        Event(when=WHEN, actor="w", verb="unseal", object=f"s{n}", outcome="ok", policy_digest="d") for n in range(50)
     ]
     lines = [line_of(event, n=n, previous=GENESIS) for n, event in enumerate(events)]
-    told = [one.as_syslog() for one in audit_messages(lines, AuditSource(id="example.org/haven")) if one is not None]
+    told = [one.as_syslog() for some in audit_messages(lines, AuditSource(id="example.org/haven")) for one in some]
     got = Received()
     with serving(got.take, tls=server_context(certificates)) as port:
         assert send(SyslogServer(host=HOST, port=port, ca_file=certificates.authority), told) == 50

@@ -74,7 +74,8 @@ def audit_messages(
 
 def _written(tree: ET.Element) -> bytes:
     """Write it in ASCII with character references: no byte order mark is needed, and no server can mangle it."""
-    return _DECLARATION + ET.tostring(tree, encoding="us-ascii")
+    body: bytes = ET.tostring(tree, encoding="us-ascii")
+    return _DECLARATION + body
 
 
 @define

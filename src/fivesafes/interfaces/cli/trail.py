@@ -262,9 +262,8 @@ def _opened(haven: Path | None) -> Iterator["OpenHaven"]:
 def _verify_file(trail: Path, checkpoints: Sequence[Path], key: Path | None) -> "Verified":
     from fivesafes.setting.trail.verify import came_with_it, rows_in, verify  # noqa: PLC0415 - loaded when called
 
-    own_notes, own_key = [], None
+    own_notes, own_key = _exported(trail) if trail.is_dir() else ([], None)
     if trail.is_dir():
-        own_notes, own_key = _exported(trail)
         trail /= "trail.jsonl"
     notes = [note for path in (*own_notes, *checkpoints) for note in _notes(path)]
     key = key or own_key
