@@ -19,6 +19,7 @@ class Reading:
     """What a witness showed of this trail: its notes, or why it showed none."""
 
     name: str
+    place: str
     notes: tuple[str, ...] = ()
     why: str = ""
 
@@ -30,7 +31,7 @@ def trail_whole(haven: OpenHaven, settings: Sequence[WitnessSettings]) -> tuple[
     back from a witness; no is a trail that does not fit what one shows, or a witness that has lost what it was given.
     """
     kept = trail.checkpoints()  # before the readings: others may hand over meanwhile
-    given = {name: one for one in kept for name in one.sent}
+    given = {place: one for one in kept for place in one.sent}
     readings = [read_back(one, origin=haven.origin) for one in settings]
     found = verify_haven(haven, notes=[note for one in readings for note in one.notes])
     if found.verdict.refuses:
@@ -54,21 +55,20 @@ def read_back(settings: WitnessSettings, *, origin: str) -> Reading:
     try:
         witness = load("witness", settings.kind)(**settings.options)
         if not isinstance(witness, ReadableWitness):
-            return Reading(name=settings.name, why=f"a witness of kind {settings.kind} can't be read back")
+            return Reading(name=settings.name, place=settings.place, why=f"a witness of kind {settings.kind} can't be read back")
         text = witness.read_back()
     except FiveSafesError as fault:
-        return Reading(name=settings.name, why=fault.what)
+        return Reading(name=settings.name, place=settings.place, why=fault.what)
     except Exception as fault:  # noqa: BLE001 - an engine of somebody else's may fail in any way
-        return Reading(name=settings.name, why=f"it can't be read back ({type(fault).__name__})")
-    return Reading(
-        name=settings.name, notes=tuple(note for note in notes_in(text) if note.partition("\n")[0] == origin)
-    )
+        return Reading(name=settings.name, place=settings.place, why=f"it can't be read back ({type(fault).__name__})")
+    notes = tuple(note for note in notes_in(text) if note.partition("\n")[0] == origin)
+    return Reading(name=settings.name, place=settings.place, notes=notes)
 
 
 def _lost(readings: Sequence[Reading], given: Mapping[str, trail.KeptCheckpoint]) -> str | None:
     """Say which witness could be read and no longer shows what was handed over to it last; None when each does."""
     for one in readings:
-        last = given.get(one.name)
+        last = given.get(one.place)
         if last is not None and not one.why and last.note not in one.notes:
             return (
                 f"the witness {one.name} does not show the checkpoint over {last.size} entries that it was given: "
@@ -78,7 +78,7 @@ def _lost(readings: Sequence[Reading], given: Mapping[str, trail.KeptCheckpoint]
 
 
 def _why_not(readings: Sequence[Reading], sent: Mapping[str, str], size: int) -> str:
-    have = [one for one in readings if one.name in sent]
+    have = [one for one in readings if one.place in sent]
     if not have:
         return f"the newest checkpoint, over {size}, was handed over to nobody: fivesafes trail checkpoint"
     return "; ".join(f"{one.name} was given the checkpoint over {size}, and {one.why}" for one in have)

@@ -1,5 +1,7 @@
 """What the trail needs from outside: somebody who keeps its checkpoints where nobody here can reach them."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -42,3 +44,9 @@ class WitnessSettings:
     name: str
     kind: str
     options: Mapping[str, Any] = field(factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Say which witness this is, whatever it is called: its kind, and a digest of its settings."""
+        settings = json.dumps(dict(self.options), sort_keys=True, default=str)
+        return f"{self.kind} {hashlib.sha256(settings.encode()).hexdigest()[:16]}"
