@@ -130,7 +130,7 @@ def test_a_trail_made_anew_with_its_key_is_a_no(place: Place, witness: WitnessSe
     """Every digest fits and every checkpoint is signed: what the witness had before convicts it, new notes or not."""
     with place.open() as haven:
         handed(haven, witness)
-        made_anew(haven, says_sent="elsewhere" if handed_over == "says so" else "nobody")
+        made_anew(haven, says_sent=witness.place if handed_over == "says so" else "nobody")
         assert whole(haven)[0] is State.UNKNOWN
         if handed_over == "is so":
             handed(haven, witness)

@@ -55,7 +55,9 @@ def read_back(settings: WitnessSettings, *, origin: str) -> Reading:
     try:
         witness = load("witness", settings.kind)(**settings.options)
         if not isinstance(witness, ReadableWitness):
-            return Reading(name=settings.name, place=settings.place, why=f"a witness of kind {settings.kind} can't be read back")
+            return Reading(
+                name=settings.name, place=settings.place, why=f"a witness of kind {settings.kind} can't be read back"
+            )
         text = witness.read_back()
     except FiveSafesError as fault:
         return Reading(name=settings.name, place=settings.place, why=fault.what)
