@@ -13,7 +13,7 @@ from fivesafes.core.errors import TryAgain, UsageMistake
 from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Silent
 from fivesafes.data.header.inspect import DICOMDIR
-from fivesafes.flow.haven.ingest import IngestReport
+from fivesafes.flow.haven.intake import IngestReport
 from fivesafes.flow.haven.model import KeptAside, ParticipantState, WithdrawalKind
 from fivesafes.flow.haven.withdraw import withdraw
 from fivesafes.flow.sealed import Kind, sealed_in

@@ -12,10 +12,15 @@ from fivesafes.core.errors import Refused
 from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Silent
 from fivesafes.flow.haven.consent import StatedConsent
-from fivesafes.flow.haven.ingest import Fate, Intake, ingest
+from fivesafes.flow.haven.ingest import ingest
+from fivesafes.flow.haven.intake import Fate, IngestReport, Intake
 from fivesafes.flow.haven.model import ProjectState, SeriesState
+from fivesafes.flow.sealed import Kind, Sealed, sealed_in
 from fivesafes.project.model import Consent
 from fivesafes.setting.vault.address import series_digest
+from fivesafes.setting.vault.vault import object_name
+from fivesafes.stores.trail import last_of
+from fivesafes.wiring.custodians import move_damaged, verify
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.projects import ingest_paths, look_at, record_stated
 
@@ -146,3 +151,116 @@ def test_scans_of_somebody_without_consent_wait_sealed(place: Place) -> None:
         (series,) = haven.books.series("journey")
         assert series.state is SeriesState.QUARANTINED
         assert "consent" in series.why
+
+
+def again(haven: OpenHaven, folder: Path) -> IngestReport:
+    """Ingest a folder another time."""
+    return ingest_paths(haven, "journey", [folder], workers=1, progress=Silent())
+
+
+def objects(place: Place, haven: OpenHaven, kind: Kind) -> list[Path]:
+    """Name the files of the vault's objects of one kind."""
+    sealed: list[Sealed] = [one for one in sealed_in(haven.books) if one.kind is kind]
+    return [place.path / "vault" / object_name(address, one.recipient) for one in sealed for address in one.addresses]
+
+
+@pytest.mark.parametrize("kind", [Kind.ORIGINAL, Kind.SHEET])
+@pytest.mark.parametrize("fault", ["missing", "cut"])
+def test_what_the_vault_has_lost_is_sealed_anew_from_the_same_scans_and_told(
+    place: Place, kind: Kind, fault: str
+) -> None:
+    """Here already is said of what is there: one look at each name, and nothing is opened for it."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    with place.open() as haven:
+        again(haven, scans.folder)
+        (before,) = haven.books.series("journey")
+        path = objects(place, haven, kind)[0]
+        whole = path.read_bytes()
+        if fault == "missing":
+            path.unlink()
+        else:
+            path.write_bytes(whole[:150])
+        assert verify(haven, identity=None, sample=0, progress=Silent()).verdict().refuses
+        (healed,) = again(haven, scans.folder).series
+        assert (healed.fate, healed.healed, healed.missing, healed.new_files) == (Fate.HEALED, 1, 0, 0)
+        assert "sealed anew" in healed.why
+        found = verify(haven, identity=None, sample=None, progress=Silent())
+        assert (found.damaged, found.not_as_told, found.stray_objects) == ((), (), ())
+        assert haven.books.series("journey") == [before]
+        told = last_of("heal")
+        assert told is not None
+        assert (told.object, told.facts) == (f"series {before.id}", {"participant": before.participant})
+        assert [one.fate for one in again(haven, scans.folder).series] == [Fate.HERE_ALREADY]
+
+
+def test_bits_that_flipped_are_healed_once_verification_has_moved_them_aside(place: Place) -> None:
+    """Only who opens can see them: verify moves them aside, and ingest, which opens nothing, seals the scans anew."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    with place.open() as haven:
+        again(haven, scans.folder)
+        path = objects(place, haven, Kind.ORIGINAL)[1]
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 8
+        path.write_bytes(content)
+        found = verify(haven, identity=None, sample=None, progress=Silent())
+        assert len(found.damaged) == 1
+        assert move_damaged(haven, found, identity=None).moved == 1
+        assert [(one.fate, one.healed) for one in again(haven, scans.folder).series] == [(Fate.HEALED, 1)]
+        assert verify(haven, identity=None, sample=None, progress=Silent()).damaged == ()
+
+
+def test_what_the_scans_at_hand_can_not_mend_is_told(place: Place) -> None:
+    """One file of three is given again: another that is missing is not called here."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    files = sorted(path for path in scans.folder.rglob("*") if path.is_file())
+    (place.folder / "one").mkdir()
+    shutil.copy(files[0], place.folder / "one")
+    with place.open() as haven:
+        again(haven, scans.folder)
+        given = {haven.addresser("journey").of(files[0].read_bytes()).hex()}
+        victim = next(path for path in objects(place, haven, Kind.ORIGINAL) if path.name not in given)
+        victim.unlink()
+        (told,) = again(haven, place.folder / "one").series
+        assert (told.fate, told.healed, told.missing) == (Fate.HERE_ALREADY, 0, 1)
+        assert "missing in the vault" in told.why
+
+
+def test_a_lost_sheet_that_no_one_can_make_again_is_replaced_by_one_that_knows_every_file(place: Place) -> None:
+    """A series that came in two parts has two sheets; all its files together make one that stands for a lost one."""
+    scans = place.scans(slices=4)
+    place.register(scans.participant_id)
+    first = place.folder / "first"
+    first.mkdir()
+    for path in sorted(path for path in scans.folder.rglob("*") if path.is_file())[2:]:
+        shutil.copy(path, first)
+    with place.open() as haven:
+        again(haven, first)
+        again(haven, scans.folder)
+        sheets = objects(place, haven, Kind.SHEET)
+        sheets[0].unlink()
+        (told,) = again(haven, scans.folder).series
+        assert (told.healed, told.missing) == (1, 0)
+        found = verify(haven, identity=None, sample=None, progress=Silent())
+        assert (found.damaged, found.not_as_told) == ((), ())
+
+
+def test_a_file_set_aside_that_the_vault_has_lost_is_sealed_anew_and_told(place: Place) -> None:
+    """One row, one object, an event that tells of it."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    (scans.folder / "notes.txt").write_text("remember to call Jane Doe")
+    with place.open() as haven:
+        again(haven, scans.folder)
+        (path,) = objects(place, haven, Kind.ASIDE)
+        path.unlink()
+        report = again(haven, scans.folder)
+        assert report.asides_healed == 1
+        assert path.exists()
+        assert len(haven.books.asides("journey")) == 1
+        told = last_of("heal")
+        assert told is not None
+        assert (told.object, told.facts) == (f"file {path.name}", {})
+        assert again(haven, scans.folder).asides_healed == 0

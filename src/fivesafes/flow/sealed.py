@@ -6,6 +6,7 @@ from enum import StrEnum
 from attrs import frozen
 
 from fivesafes.core.errors import UsageMistake
+from fivesafes.flow.haven.as_told import as_told
 from fivesafes.flow.haven.model import (
     KeptAside,
     KeptParticipant,
@@ -14,9 +15,9 @@ from fivesafes.flow.haven.model import (
     ParticipantState,
     ProjectState,
     SeriesState,
+    sheets_of,
 )
 from fivesafes.flow.haven.ports import Books
-from fivesafes.setting.vault.address import ADDRESS_BYTES
 from fivesafes.setting.vault.keys import participant_key, quarantine_key
 
 
@@ -30,7 +31,12 @@ class Kind(StrEnum):
 
 @frozen(kw_only=True)
 class Sealed:
-    """Objects of one kind that one key opens, in their order.  ``series`` is empty for what was set aside."""
+    """Objects of one kind that one key opens, in their order.  ``series`` is empty for what was set aside.
+
+    ``sizes``: bytes of each content, 0 where no row has it.  ``first``: the number of the first; those of a project's
+    files set aside go on from one owner to the next, so that no two of a project have one number.  ``as_told``: whether
+    the trail says the same of the series.
+    """
 
     project: str
     kind: Kind
@@ -38,6 +44,9 @@ class Sealed:
     key: str
     recipient: str
     addresses: tuple[bytes, ...]
+    sizes: tuple[int, ...]
+    first: int = 1
+    as_told: bool = True
 
 
 def sealed_in(books: Books, project: str | None = None) -> Iterator[Sealed]:
@@ -89,9 +98,14 @@ def keys_expected(books: Books) -> tuple[frozenset[str], frozenset[str]]:
 
 def _of_series(books: Books, series: KeptSeries, person: KeptParticipant) -> Iterator[Sealed]:
     key = participant_key(person.id, person.recipient)
-    sheets = tuple(series.sheet[at : at + ADDRESS_BYTES] for at in range(0, len(series.sheet), ADDRESS_BYTES))
-    originals = tuple(one.address for one in books.instances(series.id))
-    for kind, addresses in ((Kind.ORIGINAL, originals), (Kind.SHEET, sheets)):
+    instances = books.instances(series.id)
+    told = as_told(books, series, instances)
+    if not told and (now := books.one_series(series.id)) is not None:  # files may have come since its row was read
+        series, instances = now, books.instances(series.id)
+        told = as_told(books, series, instances)
+    sheets, originals = sheets_of(series), tuple(one.address for one in instances)
+    sizes = tuple(one.bytes for one in instances)
+    for kind, addresses, known in ((Kind.ORIGINAL, originals, sizes), (Kind.SHEET, sheets, (0,) * len(sheets))):
         if addresses:
             yield Sealed(
                 project=series.project,
@@ -100,10 +114,14 @@ def _of_series(books: Books, series: KeptSeries, person: KeptParticipant) -> Ite
                 key=key,
                 recipient=person.recipient,
                 addresses=addresses,
+                sizes=known,
+                as_told=told,
             )
 
 
-def sealed_aside(kept: KeptProject, person: KeptParticipant | None, addresses: tuple[bytes, ...]) -> Sealed:
+def sealed_aside(
+    kept: KeptProject, person: KeptParticipant | None, files: Sequence[KeptAside], *, first: int = 1
+) -> Sealed:
     """Say what opens files that were set aside: their participant's key, or the project's where nobody is named."""
     recipient = kept.recipient if person is None else person.recipient
     return Sealed(
@@ -112,16 +130,20 @@ def sealed_aside(kept: KeptProject, person: KeptParticipant | None, addresses: t
         series="",
         key=quarantine_key(kept.id, recipient) if person is None else participant_key(person.id, recipient),
         recipient=recipient,
-        addresses=addresses,
+        addresses=tuple(one.address for one in files),
+        sizes=tuple(one.bytes for one in files),
+        first=first,
     )
 
 
 def _asides(kept: KeptProject, asides: Sequence[KeptAside], people: Mapping[str, KeptParticipant]) -> Iterator[Sealed]:
     """Group what was set aside by whose it is; what a withdrawal is at work on may be there or gone."""
-    by_person: dict[str | None, list[bytes]] = {}
+    by_person: dict[str | None, list[KeptAside]] = {}
     for one in asides:
-        by_person.setdefault(one.participant, []).append(one.address)
-    for id_, addresses in by_person.items():
+        by_person.setdefault(one.participant, []).append(one)
+    first = 1
+    for id_, files in by_person.items():
         person = None if id_ is None else people[id_]
         if person is None or person.state is ParticipantState.ACTIVE:
-            yield sealed_aside(kept, person, tuple(addresses))
+            yield sealed_aside(kept, person, files, first=first)
+        first += len(files)

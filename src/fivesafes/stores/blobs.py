@@ -106,13 +106,21 @@ class FolderBlobs:
 
     def sizes(self, names: Sequence[str]) -> dict[str, int]:
         """Tell which of these are there, durably, and their sizes in bytes."""
+        found = self.seen(names)
+        try:
+            # Who put them may not have synced the folder yet, and what we say is there must survive a power cut.
+            self._sync_way_to(found)
+        except OSError as error:
+            raise refused_by_disk(error, "the vault can't be read") from None
+        return found
+
+    def seen(self, names: Sequence[str]) -> dict[str, int]:
+        """Tell which of these are there, and their sizes in bytes: a stat each."""
         found = {}
         try:
             for name in names:
                 with suppress(FileNotFoundError):
                     found[name] = os.stat(self._place(name)).st_size  # noqa: PTH116 - as _place
-            # Who put them may not have synced the folder yet, and what we say is there must survive a power cut.
-            self._sync_way_to(found)
         except OSError as error:
             raise refused_by_disk(error, "the vault can't be read") from None
         return found
@@ -285,6 +293,8 @@ class S3Blobs:
         with ThreadPoolExecutor(self.at_once) as pool:
             sizes = pool.map(self._size, names)
             return {name: size for name, size in zip(names, sizes, strict=True) if size is not None}
+
+    seen = sizes
 
     def walk(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """List names with sizes, below a prefix that ends at a slash.  Raises Refused when they are not ours."""

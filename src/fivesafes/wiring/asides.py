@@ -105,7 +105,7 @@ def _one_of(there: Sequence[KeptAside], id_: str) -> KeptAside:
 
 def _sealed(haven: OpenHaven, project: str, file: KeptAside) -> Sealed:
     person = None if file.participant is None else haven.books.participant(file.participant)
-    return sealed_aside(haven.project(project), person, (file.address,))
+    return sealed_aside(haven.project(project), person, [file])
 
 
 def _opened(chosen: Chosen) -> Iterator[tuple[str, bytes]]:
@@ -117,8 +117,6 @@ def _opened(chosen: Chosen) -> Iterator[tuple[str, bytes]]:
 def _events(haven: OpenHaven, chosen: Chosen, verb: str, outcome: str, *, reason: str, by: str) -> list[Event]:
     author, proved = haven.author(by), whose_key(chosen.holding)
     return [
-        author.event(
-            verb, f"file {one.address.hex()}", outcome, project=one.project, purpose=reason, files=1, proved=proved
-        )
+        author.event(verb, f"file {one.address.hex()}", outcome, project=one.project, purpose=reason, proved=proved)
         for one in chosen.files
     ]

@@ -277,8 +277,11 @@ def _tested(wish: Restoring, scratch: Path, *, database: str, sample: int, progr
     except FiveSafesError as error:
         return Tested(objects=0, opened=0, damaged=0, equal=False, why=error.what)
     why = "" if checked.opened else "it holds no original that could be opened, so nothing is shown by it"
-    if checked.keys_missing:
-        why = f"{checked.keys_missing} keys that the books name are missing or damaged in the backup of the keys"
+    if checked.keys_missing or checked.keys_damaged:
+        keys = checked.keys_missing + len(checked.keys_damaged)
+        why = f"{keys} keys that the books name are missing or damaged in the backup of the keys"
+    elif checked.not_as_told:
+        why = checked.verdict().findings[0].why
     equal = not damaged and not why
     return Tested(objects=checked.objects, opened=checked.opened, damaged=len(damaged), equal=equal, why=why)
 

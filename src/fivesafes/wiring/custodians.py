@@ -15,8 +15,10 @@ from fivesafes.engines.keepers.holding import Holding
 from fivesafes.flow.custody import Custodian, Custody, Standing, carry_out, exchanging_worker
 from fivesafes.flow.sealed import Kind, Sealed, sealed_in, sealed_series
 from fivesafes.flow.verify_vault import Checked, Damaged, clean, verify_vault
+from fivesafes.flow.verify_vault import move_damaged as move_aside_damaged
 from fivesafes.setting.vault.keys import ADDRESS_KEY, open_identity
-from fivesafes.setting.vault.recovery import Line, Subject, manifest_lines, page_of
+from fivesafes.setting.vault.recovery import NOT_AS_TOLD, Line, Subject, manifest_lines, page_of
+from fivesafes.setting.vault.seal import Identity
 from fivesafes.setting.vault.vault import Stats, object_name, stats
 from fivesafes.stores.blobs import refused_by_disk
 from fivesafes.stores.custody import DjangoCustody
@@ -73,7 +75,19 @@ def clean_vault(haven: OpenHaven, found: Checked) -> Checked:
     if not clean(haven.books, haven.blobs, haven.keyring, found):
         message = "scans are being taken in, so what has no row yet may get one"
         raise TryAgain(message, fix="run it again when nobody ingests")
-    return evolve(found, cleaned=True, keys_left=0)
+    kept = tuple(name for name in found.beside if name not in found.replaced)
+    return evolve(found, cleaned=True, keys_left=0, beside=kept, replaced=())
+
+
+def move_damaged(haven: OpenHaven, found: Checked, *, identity: Path | None) -> Checked:
+    """Move damaged objects aside.  Raises TryAgain while scans are taken in, and as ``verify_vault.move_damaged``."""
+    author = haven.author("fivesafes vault verify")
+    with _opener(haven, identity) as damaged:
+        moved = move_aside_damaged(haven.books, haven.blobs, haven.keyring, found, damaged=damaged, author=author)
+    if moved is None:
+        message = "scans are being taken in, and what looks damaged may just be sealed anew"
+        raise TryAgain(message, fix="run it again when nobody ingests")
+    return evolve(found, moved=moved)
 
 
 def vault_stats(haven: OpenHaven) -> Stats:
@@ -94,12 +108,16 @@ def to_hand_back(haven: OpenHaven, project: str, series: str, *, to: Path, ident
     """See whether a series' originals can be handed back, and write nothing.
 
     Raises UsageMistake for a folder inside the haven, for one that is there and for a series that is not, KeyGone after
-    a withdrawal, SealBroken for an identity that does not open its key.
+    a withdrawal, SealBroken for an identity that does not open its key, Refused when the trail tells otherwise of it.
     """
     check_access(haven)
     target = checked_target(haven, to)
     holding = holding_of(haven.config, haven.keys, read_identity(identity))
-    originals = next(one for one in sealed_series(haven.books, project, series) if one.kind is Kind.ORIGINAL)
+    sealed = sealed_series(haven.books, project, series)
+    if not sealed or not all(one.as_told for one in sealed):
+        message = "the books and the trail say different things of this series: somebody changed or removed its rows"
+        raise Refused(message, fix="restore the database from the backup of the data, and ask who could write to it")
+    originals = next(one for one in sealed if one.kind is Kind.ORIGINAL)
     open_identity(haven.keyring, originals.key, holding.identity)
     return Asked(originals=originals, holding=holding, target=target)
 
@@ -116,18 +134,22 @@ def hand_back(haven: OpenHaven, asked: Asked, *, reason: str, by: str) -> None:
         "handed back",
         project=one.project,
         purpose=reason,
-        files=len(one.addresses),
         proved=whose_key(asked.holding),
     )
     with haven.books.deed():
         haven.books.tell(event)
     contents = asked.holding.contents(one.project, one.key, one.addresses)
-    write_out(asked.target, ((f"{number:05}.dcm", content) for number, content in enumerate(contents, start=1)))
+    write_out(asked.target, ((f"{number:05}.dcm", content) for number, content in enumerate(contents, start=one.first)))
 
 
 def whose_key(holding: Holding) -> str:
     """Name the custodian whose identity is held; empty when it is nobody's in force."""
-    return next((who.name for who in custodians() if who.recipient == holding.identity.recipient), "")
+    return holder_of(holding.identity)
+
+
+def holder_of(identity: Identity) -> str:
+    """Name the custodian (or the worker) whose identity this is; empty when it is nobody's in force."""
+    return next((who.name for who in custodians() if who.recipient == identity.recipient), "")
 
 
 def write_out(target: Path, contents: Iterable[tuple[str, bytes]]) -> None:
@@ -153,6 +175,7 @@ class Recovery:
     page: str
     manifest: str
     lines: tuple[Line, ...]
+    not_as_told: int
 
     @property
     def objects(self) -> int:
@@ -176,7 +199,8 @@ def recovery_of(haven: OpenHaven, page: Path) -> Recovery:
         store=haven.config.store,
         with_address_key=ADDRESS_KEY in set(haven.keyring.names()),
     )
-    return Recovery(page=page_of(subject), manifest=manifest, lines=lines)
+    told_otherwise = len({one.series for one in lines if one.series.endswith(NOT_AS_TOLD)})
+    return Recovery(page=page_of(subject), manifest=manifest, lines=lines, not_as_told=told_otherwise)
 
 
 def write_recovery(made: Recovery, page: Path) -> None:
@@ -187,10 +211,11 @@ def write_recovery(made: Recovery, page: Path) -> None:
 
 def _lines(haven: OpenHaven) -> Iterator[Line]:
     for one in sealed_in(haven.books):
-        for number, address in enumerate(one.addresses, start=1):
+        series = one.series if one.as_told else f"{one.series}{NOT_AS_TOLD}"
+        for number, address in enumerate(one.addresses, start=one.first):
             yield Line(
                 project=one.project,
-                series=one.series or _NOTHING,
+                series=series or _NOTHING,
                 kind=one.kind.value,
                 number=number,
                 object=object_name(address, one.recipient),
@@ -227,7 +252,7 @@ def checked_target(haven: OpenHaven, to: Path) -> Path:
 def _opener(haven: OpenHaven, identity: Path | None) -> Iterator[Damaged]:
     if identity is not None:
         holding = holding_of(haven.config, haven.keys, read_identity(identity))
-        if all(who.recipient != holding.identity.recipient for who in custodians()):
+        if not whose_key(holding):
             message = "this identity is nobody's here, so whatever is sealed would look damaged"
             raise Refused(message, fix="give the identity of a custodian in force: fivesafes vault custodians")
         yield holding.damaged

@@ -17,7 +17,8 @@ from fivesafes.data.header.profile import load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.flow.haven.consent import ImportPlan, StatedConsent, plan_import
 from fivesafes.flow.haven.entered import record_consents
-from fivesafes.flow.haven.ingest import IngestReport, Intake, check_open, ingest
+from fivesafes.flow.haven.ingest import check_open, ingest
+from fivesafes.flow.haven.intake import IngestReport, Intake
 from fivesafes.flow.haven.model import KeptProject, ProjectState
 from fivesafes.flow.receive import FolderSource, Received
 from fivesafes.output.airlock import Review
@@ -206,6 +207,7 @@ def ingest_paths(
         series=tuple(one for report in reports for one in report.series),
         set_aside=tuple(one for report in reports for one in report.set_aside),
         newcomers=sum(report.newcomers for report in reports),
+        asides_healed=sum(report.asides_healed for report in reports),
     )
 
 

@@ -113,14 +113,18 @@ def _fill(opened: OpenHaven, haven: SealedHaven) -> None:
         rows = [
             KeptInstance(address=one.address, uid=bytes([n]) * 16, bytes=one.bytes) for n, one in enumerate(instances)
         ]
+        row = _series(name, person, rows, sheet.address)
+        event = opened.author("test").event(
+            "ingest", f"series {name}", "sealed", project="p1", digest=row.digest, participant=person.id
+        )
         with opened.books.deed():
-            opened.books.add_series(_series(name, person, rows, sheet.address), rows)
+            opened.books.add_series(evolve(row, trail_n=opened.books.tell(event)), rows)
     (aside,) = vault.keep([haven.aside], recipient=kept.recipient)
     with opened.books.deed():
-        row = KeptAside(
+        file = KeptAside(
             project="p1", address=aside.address, bytes=12, status="review", code="test", why="a test", received_at=NOW
         )
-        opened.books.add_aside([row])
+        opened.books.add_aside([file])
 
 
 def _series(name: str, person: KeptParticipant, rows: Sequence[KeptInstance], sheet: bytes) -> KeptSeries:

@@ -37,6 +37,8 @@ class MemoryBlobs:
         self.most_at_once = max(self.most_at_once, len(names))
         return {name: len(self.objects[name]) for name in names if name in self.objects}
 
+    seen = sizes
+
     def walk(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """List them."""
         yield from [(name, len(content)) for name, content in self.objects.items() if name.startswith(prefix)]

@@ -16,7 +16,7 @@ KEY = bytes(range(32))
 
 @given(content=st.binary(max_size=200))
 def test_the_same_content_has_unrelated_addresses_in_two_projects_and_under_two_keys(content: bytes) -> None:
-    """Two projects can't be joined by what they hold."""
+    """Two projects can't be joined by the names of what they hold."""
     addresses = {
         Addresser(KEY, "a").of(content),
         Addresser(KEY, "b").of(content),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from attrs import field, frozen
 
+from fivesafes.core.errors import TryAgain
 from fivesafes.setting.vault.address import Addresser
 from fivesafes.setting.vault.keys import open_identity, open_secret, pseudonym_key
 from fivesafes.setting.vault.ports import Blobs, KeyRing
@@ -28,12 +29,15 @@ class Holding:
         yield from self._vault(project).read_all(addresses, identity=open_identity(self.ring, key, self.identity))
 
     def damaged(self, project: str, key: str, addresses: Sequence[bytes]) -> Iterator[str]:
-        """Read each object and compare it with its address; say of each what is wrong, or nothing."""
+        """Read each object and compare it with its address; say of each what is wrong, or nothing.
+
+        Of no addresses it sees whether the key opens.  An object that a disk can't give is told like a damaged one.
+        """
         vault, identity = self._vault(project), open_identity(self.ring, key, self.identity)
         for address in addresses:
             try:
                 vault.read(address, identity=identity)
-            except (SealBroken, ObjectMissing) as fault:
+            except (SealBroken, ObjectMissing, TryAgain) as fault:
                 yield fault.what
             else:
                 yield ""

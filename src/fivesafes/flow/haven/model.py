@@ -11,6 +11,7 @@ from fivesafes.output.airlock import Review
 from fivesafes.people.model import Recipient, Reviewer
 from fivesafes.project.model import Consent, Project
 from fivesafes.setting.model import Attestation
+from fivesafes.setting.vault.address import ADDRESS_BYTES
 
 
 class ProjectState(StrEnum):
@@ -138,6 +139,11 @@ class KeptSeries:
     received_at: datetime
     trail_n: int
     why: str = ""
+
+
+def sheets_of(series: KeptSeries) -> tuple[bytes, ...]:
+    """Give the addresses of a series' sheets, oldest first."""
+    return tuple(series.sheet[at : at + ADDRESS_BYTES] for at in range(0, len(series.sheet), ADDRESS_BYTES))
 
 
 @frozen(kw_only=True)

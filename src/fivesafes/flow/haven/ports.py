@@ -124,6 +124,9 @@ class Books(Protocol):
     def set_series_state(self, ids: Iterable[str], state: SeriesState, *, why: str = "") -> None:
         """Move series on; ``SHREDDED`` also removes their instances' rows."""
 
+    def taken_in(self) -> Mapping[str, tuple[int, str]]:
+        """Give every series that the trail says was taken in: the number of its last such event, and the project."""
+
     def add_aside(self, files: Iterable[KeptAside]) -> None:
         """Keep what was set aside; the same content again is no second row."""
 

@@ -14,6 +14,7 @@ from fivesafes.core.ids import Identifying, SeriesId, SubjectLabel
 from fivesafes.core.progress import Progress
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.flow.haven.as_told import as_told
 from fivesafes.flow.haven.author import Author
 from fivesafes.flow.haven.consent import judge_participant
 from fivesafes.flow.haven.model import (
@@ -24,6 +25,7 @@ from fivesafes.flow.haven.model import (
     ParticipantState,
     ProjectState,
     SeriesState,
+    sheets_of,
 )
 from fivesafes.flow.haven.ports import Books, Unsealer
 from fivesafes.flow.haven.sheet import joined, read_sheet
@@ -31,7 +33,6 @@ from fivesafes.flow.ports import Executor
 from fivesafes.flow.receive import Received, ReceivedSeries
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.project.model import Consent
-from fivesafes.setting.vault.address import ADDRESS_BYTES, series_digest
 
 TOLD_TOGETHER: Final = 500
 """Series whose opening one event tells of."""
@@ -168,7 +169,7 @@ class VaultSource:
         if person is None:
             return _withheld(row, self.refused.get(participant, "the participant has withdrawn"))
         instances = self.books.instances(row.id)
-        if not self._as_told(row, instances):
+        if not as_told(self.books, row, instances):
             return _withheld(row, "the books and the trail say different things of this series")
         try:
             return self._series(row, person, instances, pseudonyms)
@@ -177,22 +178,10 @@ class VaultSource:
         except FiveSafesError as error:
             return _withheld(row, error.what)
 
-    def _as_told(self, row: KeptSeries, instances: Sequence[KeptInstance]) -> bool:
-        """Tell whether what is read is what the trail says was received."""
-        event = self.books.told(row.trail_n)
-        digest = series_digest([*(one.address for one in instances), row.sheet])
-        return (
-            event is not None
-            and event.object == f"series {row.id}"
-            and event.facts.get("digest") == digest == row.digest
-            and event.facts.get("participant") == row.participant
-        )
-
     def _series(
         self, row: KeptSeries, person: KeptParticipant, instances: Sequence[KeptInstance], pseudonyms: Pseudonyms
     ) -> ReceivedSeries:
-        addresses = [row.sheet[at : at + ADDRESS_BYTES] for at in range(0, len(row.sheet), ADDRESS_BYTES)]
-        sheets = [read_sheet(content) for content in self.unsealer.contents(person, addresses)]
+        sheets = [read_sheet(content) for content in self.unsealer.contents(person, sheets_of(row))]
         sheet = joined(sheets, instances=len(instances))
         return ReceivedSeries(
             id=SeriesId(row.id),

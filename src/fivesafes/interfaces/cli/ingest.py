@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fivesafes.data.header.inspect import SetAside
-    from fivesafes.flow.haven.ingest import IngestReport
+    from fivesafes.flow.haven.intake import IngestReport
     from fivesafes.flow.receive import Received
 
 
@@ -43,7 +43,8 @@ def command(  # noqa: PLR0913 - a command's options
     """Seal the scans below PATHS (folders of DICOM, however nested) into the vault, for PROJECT.
 
     Every file has an answer.  What is no MR image, broken or contradictory is sealed too, set aside with its reason.
-    Run again, only what is new is taken in; the files given are never changed.
+    Run again, only what is new is taken in, and what the vault has lost since is sealed anew; the files given are never
+    changed.
     """
     from fivesafes.wiring.projects import ingest_paths, look_at  # noqa: PLC0415 - as above
 
@@ -95,12 +96,15 @@ def _told(project: str, report: "IngestReport") -> dict[str, Any]:
                 "status": one.fate.value,
                 "files": one.files,
                 "new_files": one.new_files,
+                "healed": one.healed,
+                "missing": one.missing,
                 "bytes": one.bytes,
                 "why": one.why,
             }
             for one in report.series
         ],
         "set_aside": _aside(report.set_aside),
+        "set_aside_healed": report.asides_healed,
     }
 
 
@@ -115,6 +119,8 @@ def _show(report: "IngestReport") -> None:
         click.echo(f"    {count} {fate}: {why}")
     for (status, why), count in sorted(Counter((one.status.value, one.why) for one in report.set_aside).items()):
         click.echo(f"  {count} files set aside, {status}: {why}")
+    if report.asides_healed:
+        click.echo(f"  {report.asides_healed} files set aside before were missing in the vault, and were sealed anew")
     if report.newcomers:
         click.echo(f"  {report.newcomers} participants were not known before: no consent names them yet")
     elif report.series:
@@ -128,4 +134,5 @@ def _exit_code(report: "IngestReport") -> int:
     if fates == {"refused"}:
         return Refused.exit_code
     aside = any(one.status.value != "duplicate" for one in report.set_aside)
-    return PartlyDone.exit_code if aside or fates & {"refused", "quarantined"} else EXIT_OK
+    missing = any(one.missing for one in report.series)
+    return PartlyDone.exit_code if aside or missing or fates & {"refused", "quarantined"} else EXIT_OK

@@ -120,16 +120,28 @@ def rotate(
 @click.option("--all", "everything", is_flag=True, help="Open every object.")
 @click.option("--sample", type=click.IntRange(min=0), help=f"Open so many, chosen at random (default: {_SAMPLE}).")
 @click.option("--clean", is_flag=True, help="Remove what no row names: left by work that was killed.")
+@click.option(
+    "--move-damaged",
+    is_flag=True,
+    help="Move damaged objects aside (none is removed), so that ingesting the same scans seals them anew.",
+)
 @identity_option(needed=False)
 @haven_option
 @json_option
 def verify(
-    *, everything: bool, sample: int | None, clean: bool, identity: Path | None, haven: Path | None, as_json: bool
+    *,
+    everything: bool,
+    sample: int | None,
+    clean: bool,
+    move_damaged: bool,
+    identity: Path | None,
+    haven: Path | None,
+    as_json: bool,
 ) -> None:
-    """Look whether every object is there, and open some: each must be what was received.
+    """Look whether every object is there, and open some: each must be what was received, and the trail say the same.
 
-    Exit codes: 0 all is well, 3 something is damaged or missing, 6 there is something that no row names, 75 with
-    --clean, while scans are taken in.
+    Exit codes: 0 all is well, 3 something is damaged, missing or not as the trail tells, 6 there is something that no
+    row names, 75 with --clean or --move-damaged, while scans are taken in.
     """
     from fivesafes.wiring import custodians  # noqa: PLC0415 - loaded when called: help stays quick
 
@@ -139,6 +151,8 @@ def verify(
     number = None if everything else _SAMPLE if sample is None else sample
     with witnessed(haven) as opened, shown_progress(quiet=as_json) as progress:
         found = custodians.verify(opened, identity=identity, sample=number, progress=progress)
+        if move_damaged:
+            found = custodians.move_damaged(opened, found, identity=identity)
         if clean:
             found = custodians.clean_vault(opened, found)
     _tell_checked(found, as_json=as_json)
@@ -208,7 +222,10 @@ def get(  # noqa: PLR0913 - click hands over one argument per option
 @haven_option
 @json_option
 def recover(page: Path, *, dry_run: bool, haven: Path | None, as_json: bool) -> None:
-    """Write the page to print: how originals come back with the age program alone, and its manifest."""
+    """Write the page to print: how originals come back with the age program alone, and its manifest.
+
+    Exit code 6: written, but of some series the database says something else than the trail; they are marked.
+    """
     from fivesafes.wiring.custodians import recovery_of, write_recovery  # noqa: PLC0415 - loaded when called
 
     if not page.absolute().parent.is_dir():
@@ -219,10 +236,26 @@ def recover(page: Path, *, dry_run: bool, haven: Path | None, as_json: bool) -> 
     if not dry_run:
         write_recovery(made, page)
     if as_json:
-        emit_json({"page": page.name, "manifest": made.manifest, "objects": made.objects, "dry_run": dry_run})
+        emit_json(
+            {
+                "page": page.name,
+                "manifest": made.manifest,
+                "objects": made.objects,
+                "not_as_told": made.not_as_told,
+                "dry_run": dry_run,
+            }
+        )
     else:
         done = "would write" if dry_run else "wrote"
         click.echo(f"{done} {page} and its manifest of {made.objects} objects: keep both with the custodians' keys")
+    if made.not_as_told:
+        click.echo(
+            f"of {made.not_as_told} series the books and the trail say different things: they are marked", err=True
+        )
+        click.echo(
+            "  fix: fivesafes vault verify names them; keep an older page and manifest until it is mended", err=True
+        )
+        sys.exit(NeedsReview.exit_code)
 
 
 def _change(haven: Path | None, change: "Change", *, identity: Path, by: str, dry_run: bool, as_json: bool) -> None:
@@ -277,6 +310,12 @@ def _tell_checked(found: "Checked", *, as_json: bool) -> None:
                 "keys_missing": found.keys_missing,
                 "keys_left": found.keys_left,
                 "cleaned": found.cleaned,
+                "keys_damaged": [
+                    {"key": one.name, "objects": one.objects, "why": one.why} for one in found.keys_damaged
+                ],
+                "not_as_told": [{"project": one.project, "series": one.series} for one in found.not_as_told],
+                "moved_aside": len(found.beside),
+                "moved_now": found.moved,
             }
         )  # fmt: skip
         return
@@ -284,6 +323,12 @@ def _tell_checked(found: "Checked", *, as_json: bool) -> None:
         click.echo(str(finding))
     for one in found.damaged:
         click.echo(f"  {one.project} {one.series or 'set aside'} {one.kind} {one.number}: {one.why}  ({one.name})")
+    for key in found.keys_damaged:
+        click.echo(f"  {key.name}: {key.why}; {key.objects} objects")
+    for series in found.not_as_told:
+        click.echo(f"  {series.project} {series.series}: not as the trail tells")
+    if found.moved:
+        click.echo(f"moved {found.moved} damaged objects aside: now ingest the same scans again")
 
 
 def _exit_of(found: "Checked") -> int:

@@ -1,4 +1,4 @@
-"""What a content is called: a keyed digest, so that a name tells nothing and two projects can't be joined by it.
+"""What a content is called: a keyed digest, so that a name tells nothing and is another one in each project.
 
 The digest is HMAC-SHA-256 (RFC 2104): with the SHA instructions of present processors it takes half the time of keyed
 BLAKE2b (1.78 against 0.94 GB per CPU second, ``benchmarks/vault.py macs``), and ``openssl`` can recompute it, so that a

@@ -19,6 +19,7 @@ from fivesafes.setting.vault.vault import fingerprint
 FEWEST_CUSTODIANS: Final = 2
 ADDRESS_KEY: Final = "haven.address.age"
 """The haven's address key, for who recovers it on another machine."""
+KEY_FROM_BACKUP: Final = "restore this one file of keyring/ from the backup of the keys, under the same name"
 PARTICIPANTS: Final = "participants/"
 PROJECTS: Final = "projects/"
 _PROJECT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -101,12 +102,25 @@ def add_secret(ring: KeyRing, name: str, secret: bytes, openers: Callable[[], Op
 
 def open_secret(ring: KeyRing, name: str, identity: Identity) -> bytes:
     """Open a sealed secret.  Raises KeyGone, or SealBroken when it is damaged or not sealed to this identity."""
-    return unseal(ring.get(name), identity)
+    try:
+        return unseal(ring.get(name), identity)
+    except SealBroken:
+        message = "a key of the keyring does not open: it was altered, cut, or is not sealed to this identity"
+        raise SealBroken(message, fix=f"give the identity of a custodian in force; else {KEY_FROM_BACKUP}") from None
 
 
 def open_identity(ring: KeyRing, name: str, identity: Identity) -> Identity:
-    """Open the identity that is kept under this name.  Raises as ``open_secret``."""
-    return Identity(open_secret(ring, name, identity).decode("ascii", errors="replace"))
+    """Open the identity that is kept under this name.  Raises as ``open_secret``, and for one of another recipient."""
+    try:
+        opened = Identity(open_secret(ring, name, identity).decode("ascii", errors="replace"))
+    except SealBroken:
+        raise
+    except InvalidInput:
+        opened = None
+    if opened is None or f".{fingerprint(opened.recipient)}." not in name:
+        message = "a key of the keyring opens, but it is not the one that its name says"
+        raise SealBroken(message, fix=KEY_FROM_BACKUP)
+    return opened
 
 
 def not_opened_by(ring: KeyRing, by: Sequence[Identity]) -> tuple[str, ...]:

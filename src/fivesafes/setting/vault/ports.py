@@ -26,7 +26,10 @@ class Blobs(Protocol):
         """Read an object.  Raises ObjectMissing."""
 
     def sizes(self, names: Sequence[str]) -> dict[str, int]:
-        """Tell which of these are there, and their sizes in bytes."""
+        """Tell which of these are there, durably, and their sizes in bytes."""
+
+    def seen(self, names: Sequence[str]) -> dict[str, int]:
+        """Tell the same of objects that were acknowledged before: they are asked for, and nothing is synced."""
 
     def walk(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """List names with sizes, below a prefix that ends at a slash, in no order."""

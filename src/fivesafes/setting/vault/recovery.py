@@ -13,13 +13,16 @@ from fivesafes.setting.vault.keys import ADDRESS_KEY
 
 COLUMNS: Final = ("project", "series", "kind", "number", "object", "key", "address")
 """The manifest's columns, in their order; it is separated by tabs."""
+NOT_AS_TOLD: Final = ".not-as-told"
+"""Ends the folder of a series of which the database says something else than the trail."""
 
 
 @frozen(kw_only=True)
 class Line:
     """One object in the manifest: whose series, which object in the vault, which key of the keyring opens it.
 
-    No field is empty, because shells read columns so; ``series`` is ``-`` for a file that was set aside.
+    No field is empty, because shells read columns so; ``series`` is ``-`` for a file that was set aside, and ends in
+    ``NOT_AS_TOLD`` where the books and the trail differ.  Project, series, kind and number together are unique.
     """
 
     project: str
@@ -115,6 +118,8 @@ def _get_back(subject: Subject) -> list[str]:
         "",
         "`original-1`, `original-2` … are the files as they were received; `sheet-1` is what the haven noted about the",
         "series; the folder `-` holds files that were set aside.  An object that was altered is not recovered.",
+        f"A folder that ends in `{NOT_AS_TOLD}` holds what somebody had changed in the database before this page was",
+        "made: it may belong to another series.",
         "A participant who has withdrawn is in no newer manifest, and no key opens their objects.",
         "",
     ]

@@ -8,7 +8,7 @@ makes shredding them one sweep and a batch durable with three folders to sync.
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -21,6 +21,8 @@ from fivesafes.setting.vault.seal import LEAST_OVERHEAD, Identity, SealBroken, s
 
 FINGERPRINT: Final = 16
 """Hexadecimal digits of a recipient's SHA-256 that stand in names."""
+_MOVED: Final = ".damaged-"
+"""Stands between an object's name and the digest of what was found there damaged and moved aside."""
 
 
 class ObjectMissing(InvalidInput):
@@ -88,6 +90,15 @@ class Vault:
             kept[place] = evolve(kept[place], new=is_new)
         return tuple(kept)
 
+    def lacking(self, sizes: Mapping[bytes, int], *, recipient: str) -> set[bytes]:
+        """Tell which contents that were kept before are missing now, or cut: by name and size, nothing is opened.
+
+        ``sizes``: by address, the content's bytes (0: not known).  Raises TryAgain when the store can't be asked.
+        """
+        names = {object_name(address, recipient): address for address in sizes}
+        there = self._blobs.seen(list(names))
+        return {address for name, address in names.items() if there.get(name, 0) < sizes[address] + LEAST_OVERHEAD}
+
     def read(self, address: bytes, *, identity: Identity) -> bytes:
         """Read and open one original, and compare its keyed digest with its address.
 
@@ -134,6 +145,30 @@ class Vault:
         if cut:
             self._blobs.delete(cut)
         return sizes.keys() - cut
+
+
+def is_moved_aside(name: str) -> bool:
+    """Tell whether an object was found damaged and moved aside."""
+    return _MOVED in name
+
+
+def moved_from(name: str) -> str:
+    """Name the place of an object that was moved aside."""
+    return name.partition(_MOVED)[0]
+
+
+def move_aside(blobs: Blobs, name: str) -> bool:
+    """Move a damaged object beside its place, so that the same content can be sealed there anew; False when it is gone.
+
+    It is durable under the other name, which its own digest makes, before the place is cleared: nothing is lost.  It
+    stays with what else is sealed to its recipient, and goes with it.
+    """
+    try:
+        content = blobs.get(name)
+    except ObjectMissing:
+        return False
+    blobs.put([(f"{name}{_MOVED}{hashlib.sha256(content).hexdigest()[:FINGERPRINT]}", [content])])
+    return bool(blobs.delete([name]))
 
 
 def shred(blobs: Blobs, *, recipient: str) -> int:

@@ -16,7 +16,7 @@ from fivesafes.core.progress import Progress
 from fivesafes.flow.haven.model import ParticipantState, ProjectState
 from fivesafes.setting.vault.ports import Blobs
 from fivesafes.setting.vault.seal import LEAST_OVERHEAD
-from fivesafes.setting.vault.vault import ObjectMissing, folder_of, object_name
+from fivesafes.setting.vault.vault import ObjectMissing, folder_of, is_moved_aside, object_name
 from fivesafes.stores import trail
 from fivesafes.stores.backup.copies import copy_database
 from fivesafes.stores.backup.manifest import (
@@ -163,7 +163,7 @@ def _copy_objects(blobs: Blobs, to: Path, before: Manifest | None, progress: Pro
     """
     copy = FolderBlobs(to / VAULT)
     there = dict(copy.walk()) if (to / VAULT).is_dir() else {}
-    live = dict(blobs.walk())
+    live = {name: size for name, size in blobs.walk() if not is_moved_aside(name)}
     known = before.files if before is not None else {}
     damaged, torn = _torn(to, live, there, known)
     copy.delete(torn)

@@ -1,14 +1,15 @@
 """Series, their instances, and what was set aside, in the books: addresses in the vault, sizes, states."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from fivesafes.core.errors import Refused, TryAgain
 from fivesafes.flow.haven.model import KeptAside, KeptInstance, KeptSeries, ParticipantState, SeriesState
+from fivesafes.setting.trail.entry import event_of
 from fivesafes.stores.books.deed import Deeds, check_changed, check_deed, check_open
 from fivesafes.stores.books.rows import execute_many, groups
-from fivesafes.stores.models import Instance, Participant, Quarantined, Series
+from fivesafes.stores.models import Instance, Participant, Quarantined, Series, TrailEntry
 
 _ADDRESS: Final = 32
 _PAGE: Final = 10_000
@@ -67,6 +68,16 @@ class Originals(Deeds):
         """Give a series' instances in order."""
         rows = Instance.objects.filter(series_id=series).order_by("number").values_list("address", "uid", "bytes")
         return [KeptInstance(address=bytes(address), uid=bytes(uid), bytes=size) for address, uid, size in rows]
+
+    def taken_in(self) -> Mapping[str, tuple[int, str]]:
+        """Give every series that the trail says was taken in: the number of its last such event, and the project."""
+        told = {}
+        lines = TrailEntry.objects.filter(line__contains='"verb":"ingest"').order_by("n").values_list("n", "line")
+        for n, line in lines.iterator(_PAGE):
+            event = event_of(line.encode())
+            if event.verb == "ingest":
+                told[event.object.removeprefix("series ")] = (n, event.project)
+        return told
 
     def set_series_state(self, ids: Iterable[str], state: SeriesState, *, why: str = "") -> None:
         """Move series on; ``SHREDDED`` also removes their instances' rows and sheets, and is for good (LookupError)."""
