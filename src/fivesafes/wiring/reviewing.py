@@ -1,10 +1,11 @@
 """Reviewing in a haven: what waits for people, their word, and the sealed pictures they may have to see."""
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fivesafes.core.errors import InvalidInput, UsageMistake
+from fivesafes.core.errors import FiveSafesError, InvalidInput, Refused, UsageMistake
 from fivesafes.core.ids import Identifying
 from fivesafes.flow.haven.model import KeptParticipant
 from fivesafes.flow.haven.newcomers import read_name
@@ -15,6 +16,7 @@ from fivesafes.setting.vault.seal import Identity, unseal
 from fivesafes.stores.keyring_files import read_identity
 from fivesafes.stores.workspaces import load_report
 from fivesafes.wiring.consent import carry_on
+from fivesafes.wiring.custodians import holder_of, write_out
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.projects import record_review
 from fivesafes.wiring.standing import check_access
@@ -84,7 +86,11 @@ def sign_review(haven: OpenHaven, project: str, *, by: str, candidate: str, acce
 
 
 def open_pictures(haven: OpenHaven, project: str, *, into: Path, identity: Path, reason: str) -> int:
-    """Open the sealed pictures of a project's series into a new private folder, recorded before the first is opened."""
+    """Open the sealed pictures of a project's series into a new private folder; none of them when one does not open.
+
+    The key is proved and the trail told before the first is opened.  Raises UsageMistake for a folder that is there or
+    lies in the haven, Refused for a key that is nobody's here.
+    """
     carry_on(haven)
     check_access(haven)
     key = read_identity(identity)
@@ -97,24 +103,19 @@ def open_pictures(haven: OpenHaven, project: str, *, into: Path, identity: Path,
     haven.project(project)
     people = {one.id: one for one in haven.books.participants(project)}
     owners = {row.id: people[row.participant] for row in haven.books.series(project)}
-    author = haven.author(f"custodian with {key.recipient[:16]}…")
-    with haven.books.deed():
-        event = author.event("unseal", f"pictures of {project}", "begun", project=project, purpose=reason)
-        haven.books.tell(event)
-    into.mkdir(mode=0o700)
     finished = haven.workspaces.private(project) / "finished"
-    count = 0
-    for sealed in sorted(finished.glob("*/pictures/*.age")):
-        series = sealed.parent.parent.name
-        if series not in owners:
-            continue
-        content = unseal(sealed.read_bytes(), _identity_of(haven, owners[series], key))
-        target = into / f"{series}-{sealed.name.removesuffix('.age')}"
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        count += 1
-    return count
+
+    def series_of(picture: Path) -> str:
+        return picture.parent.parent.name
+
+    pictures = [one for one in sorted(finished.glob("*/pictures/*.age")) if series_of(one) in owners]
+    with _told_honestly(haven, key, "unseal", f"pictures of {project}", project=project, reason=reason):
+
+        def opened(picture: Path) -> bytes:
+            return unseal(picture.read_bytes(), _identity_of(haven, owners[series_of(picture)], key))
+
+        write_out(into, ((f"{series_of(one)}-{one.stem}", opened(one)) for one in pictures))
+    return len(pictures)
 
 
 def _identity_of(haven: OpenHaven, person: KeptParticipant, key: Identity) -> Identity:
@@ -124,10 +125,39 @@ def _identity_of(haven: OpenHaven, person: KeptParticipant, key: Identity) -> Id
     return open_identity(haven.keyring, participant_key(person.id, person.recipient), key)
 
 
+@contextmanager
+def _told_honestly(
+    haven: OpenHaven, key: Identity, verb: str, what: str, *, project: str, reason: str
+) -> Iterator[None]:
+    """Tell the trail that a custodian begins to open something, and then that it is opened, or that it was refused.
+
+    Raises Refused, which the trail is told of too, when the key is of nobody who may open anything here.
+    """
+    name = holder_of(key)
+    author = haven.author(f"custodian with {key.recipient[:16]}…" if name else f"stranger with {key.recipient[:16]}…")
+
+    def tell(outcome: str) -> None:
+        with haven.books.deed():
+            haven.books.tell(author.event(verb, what, outcome, project=project, purpose=reason, proved=name))
+
+    if not name:
+        tell("refused")
+        message = "this identity is nobody's here: it opens nothing, and the trail has it that it was tried"
+        raise Refused(message, fix="give the identity of a custodian in force: fivesafes vault custodians")
+    tell("begun")
+    try:
+        yield
+    except FiveSafesError:
+        tell("refused")
+        raise
+    tell("opened")
+
+
 def reidentify(haven: OpenHaven, project: str, subject: str, *, identity: Path, reason: str) -> Identifying[str]:
     """Open the name behind a pseudonym with a custodian's identity; the trail has it before the name is opened.
 
-    Raises UsageMistake when the project has no such pseudonym, KeyGone after a withdrawal.
+    Raises UsageMistake when the project has no such pseudonym, Refused for a key that is nobody's here, KeyGone after a
+    withdrawal, SealBroken when the participant's key or name is damaged.
     """
     carry_on(haven)
     check_access(haven)
@@ -138,10 +168,6 @@ def reidentify(haven: OpenHaven, project: str, subject: str, *, identity: Path, 
         message = "nothing is held under that pseudonym in this project"
         raise UsageMistake(message, fix="fivesafes consent show lists the project's pseudonyms")
     person = found[0]
-    author = haven.author(f"custodian with {key.recipient[:16]}…")
-    with haven.books.deed():
-        haven.books.tell(
-            author.event("reidentify", f"participant {person.id}", "opened", project=project, purpose=reason)
-        )
     assert person.sealed_name is not None  # noqa: S101 - asked above
-    return read_name(unseal(person.sealed_name, _identity_of(haven, person, key)))
+    with _told_honestly(haven, key, "reidentify", f"participant {person.id}", project=project, reason=reason):
+        return read_name(unseal(person.sealed_name, _identity_of(haven, person, key)))
