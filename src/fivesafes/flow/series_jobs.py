@@ -9,7 +9,7 @@ from fivesafes.core.event import Event
 from fivesafes.core.ids import SeriesId
 from fivesafes.core.verdict import Verdict, refuse
 from fivesafes.flow.haven.model import Job, JobState, ParticipantState
-from fivesafes.flow.haven.outcomes import output_digest, steps_of
+from fivesafes.flow.haven.outcomes import output_digest, steps_of, told_why
 from fivesafes.flow.haven.work import Desk, NotAsked, Task, drain
 from fivesafes.flow.record import SeriesOutcome, SeriesStatus
 from fivesafes.flow.series import (
@@ -153,7 +153,7 @@ def _keep(shift: Shift, context: SeriesContext, outcome: SeriesOutcome) -> Serie
     event = shift.event(
         f"series {outcome.id}",
         outcome.status.value,
-        outcome.why,
+        told_why(outcome),
         participant=row.participant if row is not None else "",
         input_digest=outcome.inputs,
         output_digest=output_digest(outcome),

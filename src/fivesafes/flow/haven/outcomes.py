@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
+from fivesafes.core.verdict import Gravity
 from fivesafes.flow.haven.model import KeptStep
 from fivesafes.flow.record import SeriesOutcome, plain
 
@@ -40,8 +41,18 @@ def steps_of(outcome: SeriesOutcome, engines: Mapping[str, str], *, at: datetime
 
 
 def output_digest(outcome: SeriesOutcome) -> str:
-    """Digest all files that were kept of a series."""
-    return _digest(outcome.digests)
+    """Digest all files that were kept of a series, with what they were made from.
+
+    ``inputs`` takes part in the project's key: so the trails of two projects have no such digest in common, also where
+    a picture, which names nobody, came out the same in both.
+    """
+    return _digest([outcome.inputs, outcome.digests])
+
+
+def told_why(outcome: SeriesOutcome) -> str:
+    """Say for the trail why, by the gravest finding's code: what was measured, such as voxels, stands in the books."""
+    worst = max(outcome.verdict, key=lambda finding: finding.gravity, default=None)
+    return outcome.why if worst is None or worst.gravity is Gravity.NOTE else worst.code
 
 
 def _digest(value: object) -> str:

@@ -42,7 +42,8 @@ _NO_PROJECT: Final = "the haven has no project of this name"
 _STAND_BEHIND: Final = "give a reason and the keys of two custodians who stand behind it (--reason, --identity twice)"
 _SOURCE: Final = "Australian Code for the Responsible Conduct of Research 2018; ISO/IEC 27001:2022 A.8.10"
 _WHY: Final = "the project was disposed of"
-_TOLD: Final = ("participants", "series", "files", "bytes", "originals")
+_TOLD: Final = ("participants", "series", "originals")
+"""What of the certificate the trail tells: not files and bytes, by which two projects could be joined."""
 
 
 @frozen(kw_only=True)

@@ -222,7 +222,10 @@ def _finish(means: Means, kept: KeptProject, asked: KeptWithdrawal, ended: Ended
 
 
 def _tell_end(means: Means, asked: KeptWithdrawal, ended: Ended, receipt: dict[str, object]) -> None:
-    """Tell of each recall, and leave the tombstone: counts, and digests of what is gone and of the receipt."""
+    """Tell of each recall, and leave the tombstone: few counts, and digests of what is gone and of the receipt.
+
+    How many files and bytes they were stands in the receipt: in the trail, two projects could be joined by it.
+    """
     author = means.author
     recalls = [
         author.event("recall", f"release {one.id}", "recalled", project=asked.project, participant=asked.participant)
@@ -235,8 +238,6 @@ def _tell_end(means: Means, asked: KeptWithdrawal, ended: Ended, receipt: dict[s
         project=asked.project,
         kind=asked.kind.value,
         series=len(ended.series),
-        files=sum(one.files for one in ended.series),
-        bytes=sum(one.bytes for one in ended.series),
         originals=digest_of([*(one.digest for one in ended.series), *(one.address.hex() for one in ended.set_aside)]),
         set_aside=len(ended.set_aside),
         releases=len(ended.releases),
