@@ -3,7 +3,9 @@
 Usage: python benchmarks/vault.py speed [ROUNDS]     CPU beside plain copy, in a memory disk and on disk
        python benchmarks/vault.py macs               CPU of the digests that addresses could be made with
        python benchmarks/vault.py keeper             reading through the keeper, beside reading in process
-       python benchmarks/vault.py flips [--seed N] [--number N]     flipped bits, one at a time: how many are accepted
+       python benchmarks/vault.py flips [--seed N] [--number N] [--at seal|vault]
+                                                     flipped bits, one at a time: how many are accepted, by the seal
+                                                     alone or by all that reading from a vault on disk does
 
 Rounds of all ways are interleaved and the median counts; CPU is that of the process and its kernel time, so that
 neighbours on the machine matter little.  Quote the ratios.
@@ -26,7 +28,7 @@ import numpy as np
 from fivesafes.setting.vault.address import Addresser
 from fivesafes.setting.vault.keys import add_identity, participant_key
 from fivesafes.setting.vault.seal import Identity, SealBroken, seal, seal_in_parts, unseal
-from fivesafes.setting.vault.vault import Vault
+from fivesafes.setting.vault.vault import Vault, object_name
 from fivesafes.stores.blobs import FolderBlobs
 from fivesafes.stores.keyring_files import read_identity
 from fivesafes.wiring.found import Founding, found_haven
@@ -186,29 +188,61 @@ def _compare_reading(ways: dict[str, Callable[[], Iterator[bytes]]]) -> None:
         print(f"  {name:<14} {megabytes / wall:6.0f} MB/s   {asking}")
 
 
-def flips(number: int, seed: int) -> int:
+def seal_alone(contents: list[bytes], _folder: Path) -> tuple[list[bytes], Callable[[int, bytes], object]]:
+    """Seal contents; give the objects, and what opens one: the seal alone must refuse, without the address."""
+    identity = Identity.made()
+    return [seal(one, (identity.recipient,)) for one in contents], lambda _, sealed: unseal(sealed, identity)
+
+
+def whole_vault(contents: list[bytes], folder: Path) -> tuple[list[bytes], Callable[[int, bytes], object]]:
+    """Keep contents in a vault's folder; give the objects, and what reads one after writing it there, as jobs do."""
+    identity = Identity.made()
+    vault = Vault(FolderBlobs(folder), Addresser(bytes(32), "benchmark"))
+    kept = [one.address for one in vault.keep(contents, recipient=identity.recipient)]
+    places = [folder / object_name(address, identity.recipient) for address in kept]
+
+    def read(number: int, sealed: bytes) -> bytes:
+        places[number].write_bytes(sealed)
+        return vault.read(kept[number], identity=identity)
+
+    whole = [place.read_bytes() for place in places]
+    for number, sealed in enumerate(whole):
+        assert read(number, sealed) == contents[number]  # noqa: S101 - else nothing would be accepted for another reason
+    return whole, read
+
+
+def flips(number: int, seed: int, at: str) -> int:
     """Flip one random bit of a sealed object at a time and try to open it; give how many were accepted.
 
-    The objects are small, so that each part of them (header, nonce, content, tag) is met often.  What the vault adds,
-    the address, is not used here: the seal alone must refuse.
+    The objects are small, so that each part of them (header, nonce, content, tag) is met often.
     """
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        return _flips(number, seed, {"seal": seal_alone, "vault": whole_vault}[at], Path(folder))
+
+
+def _flips(
+    number: int,
+    seed: int,
+    way: Callable[[list[bytes], Path], tuple[list[bytes], Callable[[int, bytes], object]]],
+    folder: Path,
+) -> int:
     draw = np.random.default_rng(seed)
-    identity = Identity.made()
-    objects = [seal(draw.bytes(size), (identity.recipient,)) for size in (0, 1, 32, 300, 1000, 4096)]
+    objects, read = way([draw.bytes(size) for size in (0, 1, 32, 300, 1000, 4096)], folder)
     accepted = 0
     begun = time.perf_counter()
     for done in range(number):
-        content = bytearray(objects[int(draw.integers(len(objects)))])
+        which = int(draw.integers(len(objects)))
+        content = bytearray(objects[which])
         bit = int(draw.integers(8 * len(content)))
         content[bit // 8] ^= 1 << bit % 8
         try:
-            unseal(bytes(content), identity)
+            read(which, bytes(content))
         except SealBroken:
             continue
         accepted += 1
         print(f"ACCEPTED: flip {done} of seed {seed}")
     took = time.perf_counter() - begun
-    print(f"{number} flipped bits (seed {seed}): {accepted} accepted, in {took:.0f} s")
+    print(f"{number} flipped bits ({way.__name__}, seed {seed}): {accepted} accepted, in {took:.0f} s")
     return accepted
 
 
@@ -219,6 +253,7 @@ def main() -> None:
     parser.add_argument("rounds", nargs="?", type=int, default=7)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--number", type=int, default=1_000_000)
+    parser.add_argument("--at", choices=["seal", "vault"], default="vault")
     asked = parser.parse_args()
     match asked.what:
         case "speed":
@@ -228,7 +263,7 @@ def main() -> None:
         case "keeper":
             keeper()
         case _:
-            sys.exit(flips(asked.number, asked.seed) > 0)
+            sys.exit(flips(asked.number, asked.seed, asked.at) > 0)
 
 
 if __name__ == "__main__":
