@@ -245,8 +245,8 @@ def test_damaged_objects_are_moved_aside_and_nothing_is_lost(
 
 def test_nothing_is_moved_aside_where_the_key_of_all_names_is_another(haven: SealedHaven, opened: OpenHaven) -> None:
     """A wrong address.key makes every object look like another: that is no damage to objects."""
-    (haven.keys / "address.key").write_bytes(bytes(32))
-    wrong = holding_of(opened.config, opened.keys, read_identity(haven.identities["Ada"])).damaged
+    right = holding_of(opened.config, opened.keys, read_identity(haven.identities["Ada"]))
+    wrong = evolve(right, address_key=bytes(32)).damaged
     found = verify_vault(opened.books, opened.blobs, opened.keyring, damaged=wrong, sample=None, progress=Silent())
     before = dict(opened.blobs.walk())
     with pytest.raises(Refused, match="address key"):

@@ -89,7 +89,7 @@ def drill(request: pytest.FixtureRequest, tmp_path: Path) -> Drill:
     """Carry both backups, the page and one custodian's key into a fresh folder; lose the rest."""
     haven = make_haven(tmp_path / "before")
     set_aside(haven)
-    for what, to in (("data", tmp_path / "data"), ("keys", tmp_path / "keys-copy")):
+    for what, to in (("data", tmp_path / "data"), ("keys", tmp_path / "elsewhere" / "keys-copy")):
         copied = CliRunner().invoke(backup, [what, str(to), "--haven", str(haven.path)])
         assert copied.exit_code == 0, copied.output
     fresh = tmp_path / "after"
@@ -98,7 +98,7 @@ def drill(request: pytest.FixtureRequest, tmp_path: Path) -> Drill:
     done = CliRunner().invoke(command, ["recover", "--page", str(printed), "--haven", str(haven.path)])
     assert done.exit_code == 0, done.output
     shutil.copytree(tmp_path / "data" / "vault", fresh / "vault")
-    shutil.copytree(tmp_path / "keys-copy" / "keyring", fresh / "keyring")
+    shutil.copytree(tmp_path / "elsewhere" / "keys-copy" / "keyring", fresh / "keyring")
     shutil.copy(haven.identities[request.param], fresh / "custodian.agekey")
     shutil.rmtree(tmp_path / "before")
     shutil.rmtree(haven.keys)

@@ -25,6 +25,7 @@ SCRATCH: Final = "scratch-"
 ANOTHER_RUN: Final = TryAgain(
     "another run is using this output folder", fix="wait until it has finished, or give another --out"
 )
+_OURS: Final = "see that it is yours, and that its disk is not mounted read-only"
 _JANITOR: Final = """
 import shutil, sys, time
 sys.stdin.buffer.read()
@@ -65,7 +66,8 @@ def opened(out: Path, *, source: Path) -> Iterator[Workplace]:
     if (out / "private").is_symlink():
         message = "the folder private in the output folder is a link"
         raise UsageMistake(message, fix="give another --out: pictures of faces must not end up elsewhere")
-    with opened_bench(out / "private", release=out / "release", company=Company.ALONE) as place:
+    another = f"give another --out, or {_OURS}"
+    with opened_bench(out / "private", release=out / "release", company=Company.ALONE, unusable=another) as place:
         yield place
 
 
@@ -78,9 +80,13 @@ class Company(Enum):
 
 @contextlib.contextmanager
 def opened_bench(
-    private: Path, *, release: Path, company: Company, busy: TryAgain = ANOTHER_RUN
+    private: Path, *, release: Path, company: Company, busy: TryAgain = ANOTHER_RUN, unusable: str = _OURS
 ) -> Iterator[Workplace]:
-    """Open a private folder to work in.  Raises ``busy`` when somebody works there who must be alone."""
+    """Open a private folder to work in.
+
+    Raises ``busy`` when somebody works there who must be alone, and UsageMistake, with ``unusable`` as what to do, when
+    it can't be written to.
+    """
     place = Workplace(
         private=private,
         release=release,
@@ -94,7 +100,7 @@ def opened_bench(
         private.chmod(0o700)
     except OSError as error:
         message = f"the folder to work in can't be used: {error.strerror}"
-        raise UsageMistake(message, fix="see that it is yours, and that its disk is not mounted read-only") from None
+        raise UsageMistake(message, fix=unusable) from None
     with _locked(private / "lock", company, busy):
         if company is Company.ALONE:
             _sweep(private)

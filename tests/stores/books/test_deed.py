@@ -58,7 +58,7 @@ def test_every_method_that_writes_is_tried_below() -> None:
         "consent_history",
     }
     reads |= {"withdrawals", "series", "one_series", "series_of", "instances", "asides", "addresses", "steps"}
-    reads |= {"findings", "releases", "deliveries", "appointed"}
+    reads |= {"findings", "releases", "deliveries", "appointed", "taken_in"}
     public = {name for name in dir(DjangoBooks) if not name.startswith("_")}
     assert public == reads | WRITES.keys()
 
