@@ -17,7 +17,7 @@ from fivesafes.core.errors import InvalidInput, PolicyInvalid, TryAgain
 from fivesafes.setting.vault.keys import KeyGone, Openers, add_identity, not_opened_by, participant_key, rewrap
 from fivesafes.setting.vault.seal import AGE_MAGIC, Identity, seal
 from fivesafes.stores import key_bytes, key_places
-from fivesafes.stores.key_mark import KeyRingAway, make_keyring, recorded
+from fivesafes.stores.key_mark import KeyMissing, KeyRingAway, make_keyring, recorded
 from fivesafes.stores.key_places import PlaceAway
 from fivesafes.stores.keyring_files import (
     WORKER,
@@ -373,6 +373,42 @@ def test_a_ring_that_goes_away_while_a_key_is_destroyed_leaves_that_open(
     monkeypatch.setattr(ring, "known_places", lambda: ((tmp_path / "keyring").rename(tmp_path / "away"), ((), ""))[1])
     with pytest.raises(KeyRingAway):
         ring.destroy(NAME)
+
+
+def test_a_key_that_was_moved_away_is_not_taken_for_destroyed(ring: FileKeyRing, tmp_path: Path) -> None:
+    """Its folder alone went, and the ring's mark stayed; put back it is destroyed, and then it is gone."""
+    ring.add(NAME, KEY)
+    folder = tmp_path / "keyring" / "participants"
+    folder.rename(tmp_path / "elsewhere")
+    for act in (lambda: ring.destroy(NAME), lambda: ring.get(NAME)):
+        with pytest.raises(KeyMissing, match="not destroyed here"):
+            act()
+    assert ring.missing() == {NAME}
+    (tmp_path / "elsewhere").rename(folder)
+    assert ring.missing() == frozenset()
+    assert ring.destroy(NAME) == 1
+    folder.rename(tmp_path / "elsewhere")
+    assert ring.destroy(NAME) == 0
+    assert ring.missing() == frozenset()
+
+
+def test_a_key_whose_adding_was_killed_is_missed_by_nobody(
+    ring: FileKeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was recorded, and never stood; added again after it was destroyed, it stands again."""
+    monkeypatch.setattr("fivesafes.stores.keyring_files.linked", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        ring.add(NAME, KEY)
+    monkeypatch.undo()
+    assert recorded(tmp_path / "keyring").keys() == {NAME}
+    assert ring.missing() == frozenset()
+    assert ring.destroy(NAME) == 0
+    for _ in range(2):
+        ring.add(NAME, KEY)
+        (tmp_path / "keyring" / NAME).rename(tmp_path / "away")
+        assert ring.missing() == {NAME}
+        (tmp_path / "away").rename(tmp_path / "keyring" / NAME)
+        assert ring.destroy(NAME) == 1
 
 
 def test_each_key_is_recorded_before_it_stands(ring: FileKeyRing, tmp_path: Path) -> None:

@@ -10,12 +10,15 @@ from attrs import define
 from tests.databases import HavenDatabase
 from tests.journeys.studies import FORM
 
+from fivesafes.core.progress import Silent
 from fivesafes.engines.sources.synthetic import Planted, write_series
 from fivesafes.interfaces.forms.consent import HEADER, read_consent_table
 from fivesafes.interfaces.forms.study import read_form
+from fivesafes.wiring.backup import back_up_data, back_up_keyring
 from fivesafes.wiring.found import Founding, found_haven
 from fivesafes.wiring.haven import OpenHaven, opened_haven
-from fivesafes.wiring.projects import Registration, add_project, record_stated
+from fivesafes.wiring.projects import Registration, add_project, ingest_paths, record_stated
+from fivesafes.wiring.trail import make_checkpoint
 
 
 @define
@@ -88,3 +91,26 @@ def place(make_place: Maker) -> Place:
 
 
 Opened = AbstractContextManager[OpenHaven]
+
+
+def keys_of(place: Place) -> Path:
+    """Say where the backup of keys lies."""
+    return place.folder / "safe" / "sealed-keys"
+
+
+def data_of(place: Place) -> Path:
+    """Say where the backup of data lies."""
+    return place.folder / "data"
+
+
+@pytest.fixture
+def sealed(place: Place) -> Place:
+    """Take one person's scans in, and make both backups."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    with place.open() as haven:
+        ingest_paths(haven, "journey", [scans.folder], workers=1, progress=Silent())
+        back_up_keyring(haven, keys_of(place))
+        make_checkpoint(haven)
+        back_up_data(haven, data_of(place), progress=Silent())
+    return place

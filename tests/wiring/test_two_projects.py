@@ -37,9 +37,12 @@ def live(haven: OpenHaven, place: Place, project: str, scans: Path, patient: str
     form = place.folder / f"{project}.toml"
     form.write_text(FORM.replace('id = "journey"', f'id = "{project}"').replace("consent.csv", f"{project}.csv"))
     (place.folder / f"{project}.csv").write_text(f"{HEADER}{patient},NRES,no,2026-01-01/..,\n", encoding="utf-8")
+    signed = place.folder / "signed.csv"
+    signed.write_text(f"{HEADER.strip()},evidence\n{patient},NRES,no,2026-01-01/..,,{patient}.pdf\n")
+    (place.folder / f"{patient}.pdf").write_bytes(patient.encode())
     study = read_form(form)
     add_project(haven, Registration(project=study.project, rules=study.rules), key=None)
-    record_stated(haven, project, read_consent_table(study.table), table=f"{project}.csv")
+    record_stated(haven, project, read_consent_table(signed, evidence=place.folder), table="signed.csv")
     ingest_paths(haven, project, [scans], workers=1, progress=Silent())
     haven.blobs.delete([name for name, _ in haven.blobs.walk()])
     ingest_paths(haven, project, [scans], workers=1, progress=Silent())
@@ -78,7 +81,7 @@ def test_the_trails_of_two_projects_with_the_same_scans_share_nothing_that_other
         while (event := haven.books.told(len(told))) is not None:
             told.append(event)
     words = {project: values(told, project) for project in ("one", "two", "three")}
-    verbs = {"ingest", "quarantine", "heal", "process", "unseal", "reidentify", "withdraw", "dispose"}
+    verbs = {"ingest", "quarantine", "heal", "process", "unseal", "reidentify", "consent", "withdraw", "dispose"}
     assert verbs <= {one.verb for one in told if one.project == "one"}
     assert len(words["one"]) > 60
     assert (words["one"] & words["two"]) - words["three"] == set()

@@ -204,6 +204,7 @@ def verify_vault(
     there, gone = keys_expected(books)
     kept = set(ring.names(PARTICIPANTS)) | {name for name in ring.names(PROJECTS) if ".quarantine." in name}
     kept |= _pseudonyms_of_nobody(books, ring)
+    missing = (there - kept) | (ring.missing() - gone)
     return Checked(
         objects=seen.objects,
         opened=seen.opened,
@@ -211,7 +212,7 @@ def verify_vault(
         damaged=tuple(seen.faults),
         stray_objects=tuple(sorted(stray)),
         stray_keys=tuple(sorted(kept - there - gone)),
-        keys_missing=len(there - kept),
+        keys_missing=len(missing),
         keys_left=len(kept & gone),
         keys_damaged=tuple(keys.locked(there & kept)),
         not_as_told=tuple(sorted(seen.untold, key=lambda one: (one.project, one.series))),

@@ -3,14 +3,16 @@
 ``haven.json`` is written when a haven is made or restored, and never by the way: a folder without it is the mount point
 of a disk that is away, or what is left where the keyring was moved from, and what is missing there was not destroyed.
 ``digests.txt`` gets a line (SHA-256, two spaces, name) before a key stands: a key that is none of those recorded under
-its name was damaged since.
+its name was damaged since.  Once it stands it gets another (``stands``, two spaces, name), and one (``destroyed``)
+before it is destroyed: a key that stood, is not there and was not destroyed here was moved or lost, and a withdrawal
+must not take it for destroyed.
 """
 
 import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +23,9 @@ from fivesafes.stores.key_places import PLACES, head_of
 
 MARK: Final = "haven.json"
 DIGESTS: Final = "digests.txt"
-_LINE: Final = re.compile(r"([0-9a-f]{64})  (\S+)")
+STANDS: Final = "stands"
+DESTROYED: Final = "destroyed"
+_LINE: Final = re.compile(rf"([0-9a-f]{{64}}|{STANDS}|{DESTROYED})  (\S+)")
 
 
 class KeyRingAway(TryAgain):
@@ -34,6 +38,19 @@ class KeyRingAway(TryAgain):
             f"the haven's keyring is away: there is no folder keyring/ in the haven that bears its mark ({MARK})",
             fix="put it back where it was (is its disk mounted?); if it is lost, copy keyring/ out of a backup of the "
             "keys: docs/how-to/back-up-and-restore.md",
+        )
+
+
+class KeyMissing(TryAgain):
+    """A key stood in this ring, was not destroyed, and is not there: it may lie where its folder went."""
+
+    @classmethod
+    def told(cls, name: str) -> "KeyMissing":
+        """Say so."""
+        return cls(
+            f"keyring/{name} is not there, and was not destroyed here: it was moved or lost",
+            fix="put it back, or copy it out of a backup of the keys; if no copy of it exists any more, strike its "
+            f"lines out of keyring/{DIGESTS}: docs/reference/vault.md",
         )
 
 
@@ -57,7 +74,16 @@ def check_mark(folder: Path, haven: str) -> None:
 
 def record(folder: Path, name: str, sealed: bytes) -> None:
     """Write down how a key is about to be written; durable when it returns.  One at a time: the caller holds a lock."""
-    line = f"{hashlib.sha256(sealed).hexdigest()}  {name}\n".encode()
+    _add_line(folder, name, hashlib.sha256(sealed).hexdigest())
+
+
+def record_word(folder: Path, name: str, word: str) -> None:
+    """Write down that a key stands now (``STANDS``), or is about to be destroyed (``DESTROYED``); as ``record``."""
+    _add_line(folder, name, word)
+
+
+def _add_line(folder: Path, name: str, digest: str) -> None:
+    line = f"{digest}  {name}\n".encode()
     descriptor = os.open(folder / DIGESTS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         end = os.fstat(descriptor).st_size
@@ -71,12 +97,23 @@ def record(folder: Path, name: str, sealed: bytes) -> None:
 
 def recorded(folder: Path) -> Mapping[str, frozenset[str]]:
     """Give the digests, in hexadecimal, under which each key was ever written; none where nothing is recorded."""
+    found: dict[str, set[str]] = {}
+    for said, name in _lines(folder):
+        if said not in {STANDS, DESTROYED}:
+            found.setdefault(name, set()).add(said)
+    return {name: frozenset(digests) for name, digests in found.items()}
+
+
+def words(folder: Path) -> Mapping[str, str]:
+    """Give the last word on each key that ever stood: ``STANDS`` or ``DESTROYED``."""
+    return {name: said for said, name in _lines(folder) if said in {STANDS, DESTROYED}}
+
+
+def _lines(folder: Path) -> Iterator[tuple[str, str]]:
     try:
         lines = (folder / DIGESTS).read_text(encoding="ascii", errors="replace").splitlines()
     except FileNotFoundError:
-        return {}
-    found: dict[str, set[str]] = {}
+        return
     for line in lines:
         if (match := _LINE.fullmatch(line)) is not None:
-            found.setdefault(match[2], set()).add(match[1])
-    return {name: frozenset(digests) for name, digests in found.items()}
+            yield match[1], match[2]

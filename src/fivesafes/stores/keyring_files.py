@@ -22,7 +22,7 @@ from fivesafes.setting.vault.keys import KeyGone
 from fivesafes.setting.vault.seal import AGE_MAGIC, Identity
 from fivesafes.stores.blobs import make_private, refused_by_disk, sync_folder
 from fivesafes.stores.key_bytes import linked, overwrite, shred_file, write_synced
-from fivesafes.stores.key_mark import KeyRingAway, check_mark, record
+from fivesafes.stores.key_mark import DESTROYED, STANDS, KeyMissing, KeyRingAway, check_mark, record, record_word, words
 from fivesafes.stores.key_places import (
     PLACES,
     PlacesUnread,
@@ -85,7 +85,9 @@ class FileKeyRing:
                     final.parent.mkdir(mode=0o700, exist_ok=True)
                     write_synced(aside, sealed)
                     record(self._folder, name, sealed)
-                    return linked(aside, final)
+                    if new := linked(aside, final):
+                        record_word(self._folder, name, STANDS)
+                    return new
                 finally:
                     aside.unlink(missing_ok=True)
                     sync_folder(final.parent)
@@ -94,12 +96,12 @@ class FileKeyRing:
             raise refused_by_disk(error, "the keyring can't be written to") from None
 
     def get(self, name: str) -> bytes:
-        """Read a sealed key.  Raises KeyGone."""
+        """Read a sealed key.  Raises KeyGone, or KeyMissing when it was not destroyed here."""
         try:
             with self._locked("lock", fcntl.LOCK_SH):
                 return (self._folder / _checked(name)).read_bytes()
         except FileNotFoundError:
-            raise KeyGone.told() from None
+            raise (KeyMissing.told(name) if self._should_stand(name) else KeyGone.told()) from None
         except OSError as error:
             raise refused_by_disk(error, "the keyring can't be read") from None
 
@@ -136,6 +138,7 @@ class FileKeyRing:
 
         A disk may keep what was overwritten (flash, copy on write, snapshots): short-lived backups and disk encryption
         are what answers that.  Raises PlaceAway when a backup can't be reached; run it again when it is there.
+        Raises KeyMissing, and nothing is destroyed, when it should be here and is not.
         """
         _checked(name)
         try:
@@ -262,6 +265,15 @@ class FileKeyRing:
         found = (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*.age"))
         yield from sorted(name for name in found if name.startswith(prefix) and _NAME.fullmatch(name))
 
+    def missing(self) -> frozenset[str]:
+        """Name the keys that stood, were not destroyed, and are not there."""
+        with self._locked("lock", fcntl.LOCK_SH):
+            stood = (name for name, word in words(self._folder).items() if word == STANDS)
+            return frozenset(name for name in stood if not (self._folder / name).exists())
+
+    def _should_stand(self, name: str) -> bool:
+        return words(self._folder).get(name) == STANDS
+
     @contextmanager
     def working(self) -> Iterator[None]:
         """Say that keys and objects are being made whose rows do not stand in the books yet."""
@@ -287,6 +299,10 @@ class FileKeyRing:
         A killed process may have moved it before: the file's name aside follows from the key's.
         """
         aside = self._folder / _ASIDE / hashlib.sha256(name.encode()).hexdigest()[:16]
+        if (self._folder / name).exists() or aside.exists():
+            record_word(self._folder, name, DESTROYED)
+        elif self._should_stand(name):
+            raise KeyMissing.told(name)
         with suppress(FileNotFoundError):
             (self._folder / name).replace(aside)
             sync_folder(aside.parent)

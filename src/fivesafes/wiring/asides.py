@@ -13,7 +13,7 @@ from fivesafes.flow.sealed import Sealed, sealed_aside, sealed_in
 from fivesafes.setting.vault.keys import open_identity
 from fivesafes.setting.vault.vault import object_name
 from fivesafes.stores.keyring_files import read_identity
-from fivesafes.wiring.custodians import checked_target, whose_key, write_out
+from fivesafes.wiring.custodians import checked_target, handing_back, whose_key, write_out
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.standing import check_access
 from fivesafes.wiring.vault import holding_of
@@ -58,14 +58,13 @@ def choose(haven: OpenHaven, project: str, ids: Sequence[str], *, identity: Path
 
 
 def hand_out(haven: OpenHaven, chosen: Chosen, *, to: Path, reason: str, by: str) -> None:
-    """Write the files into a new folder, once the trail says whose key took them and why.
+    """Write the files into a new folder, once the trail says whose key opens them and why; then that they are.
 
     They are called by their ids: the names they came with were never kept.
     """
     target = checked_target(haven, to)
-    with haven.books.deed():
-        haven.books.tell(*_events(haven, chosen, "unseal", "handed back", reason=reason, by=by))
-    write_out(target, _opened(chosen))
+    with handing_back(haven, lambda outcome: _events(haven, chosen, "unseal", outcome, reason=reason, by=by)):
+        write_out(target, _opened(chosen))
 
 
 def remove(haven: OpenHaven, chosen: Chosen, *, reason: str, by: str) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from fivesafes.core.errors import Refused, TryAgain, UsageMistake
+from fivesafes.core.event import Event
 from fivesafes.core.progress import Progress
 from fivesafes.engines.keepers.holding import Holding
 from fivesafes.flow.custody import Custodian, Custody, Standing, carry_out, exchanging_worker
@@ -123,23 +124,37 @@ def to_hand_back(haven: OpenHaven, project: str, series: str, *, to: Path, ident
 
 
 def hand_back(haven: OpenHaven, asked: Asked, *, reason: str, by: str) -> None:
-    """Write the originals into the new folder, once the trail says whose key took them and why.
+    """Write the originals into the new folder, once the trail says whose key opens them and why; then that they are.
 
     Raises SealBroken or ObjectMissing for an original that is not what was received; the folder then is not there.
     """
-    one = asked.originals
-    event = haven.author(by).event(
-        "unseal",
-        f"series {one.series}",
-        "handed back",
-        project=one.project,
-        purpose=reason,
-        proved=whose_key(asked.holding),
-    )
-    with haven.books.deed():
-        haven.books.tell(event)
-    contents = asked.holding.contents(one.project, one.key, one.addresses)
-    write_out(asked.target, ((f"{number:05}.dcm", content) for number, content in enumerate(contents, start=one.first)))
+    one, author, proved = asked.originals, haven.author(by), whose_key(asked.holding)
+
+    def said(outcome: str) -> Sequence[Event]:
+        about = f"series {one.series}"
+        return [author.event("unseal", about, outcome, project=one.project, purpose=reason, proved=proved)]
+
+    with handing_back(haven, said):
+        contents = asked.holding.contents(one.project, one.key, one.addresses)
+        named = ((f"{number:05}.dcm", content) for number, content in enumerate(contents, start=one.first))
+        write_out(asked.target, named)
+
+
+@contextmanager
+def handing_back(haven: OpenHaven, said: Callable[[str], Sequence[Event]]) -> Iterator[None]:
+    """Tell before anything is opened, and again how it ended; of who was killed between, the trail says "begun"."""
+
+    def tell(outcome: str) -> None:
+        with haven.books.deed():
+            haven.books.tell(*said(outcome))
+
+    tell("begun")
+    try:
+        yield
+    except BaseException:
+        tell("failed")
+        raise
+    tell("handed back")
 
 
 def whose_key(holding: Holding) -> str:

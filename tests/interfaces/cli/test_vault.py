@@ -183,7 +183,8 @@ def test_originals_are_handed_back_once_the_trail_says_so(vault: Vault, haven: S
     assert [path.read_bytes() for path in sorted((tmp_path / "out").iterdir())] == list(contents)
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()} == {0o600}
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
-    (event,) = events(haven, "unseal")
+    begun, event = events(haven, "unseal")
+    assert (begun.outcome, event.outcome) == ("begun", "handed back")
     assert (event.actor, event.purpose, event.object) == ("Ben B.", "incidental finding 7", f"series {series}")
     assert event.facts == {"proved": "Ben"}
 
@@ -219,7 +220,7 @@ def test_a_damaged_series_is_told_and_not_handed_back_by_halves(
     words = ("get", "p1", one.series, "--to", tmp_path / "out", "--identity", haven.identities["Ada"], "--reason", "x")
     assert vault(*words).code == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["custodians", "haven"]
-    assert [event.outcome for event in events(haven, "unseal")] == ["handed back"]
+    assert [event.outcome for event in events(haven, "unseal")] == ["begun", "failed"]
 
 
 def test_the_page_and_its_manifest_are_written(vault: Vault, tmp_path: Path) -> None:

@@ -84,7 +84,9 @@ class Place:
             _MARK: mark,
         }
         if fault:
-            ours |= {"PYTHONPATH": str(INJECTED), "FIVESAFES_FAULT": json.dumps(fault)}
+            also = os.environ.get("PYTHONPATH", "")  # a second work tree's own code, where it is under test
+            path = os.pathsep.join(filter(None, (str(INJECTED), also)))
+            ours |= {"PYTHONPATH": path, "FIVESAFES_FAULT": json.dumps(fault)}
         return {**os.environ, **ours}
 
     @contextmanager

@@ -96,6 +96,10 @@ class MemoryKeyRing:
         """List them."""
         yield from sorted(name for name in self.keys if name.startswith(prefix))
 
+    def missing(self) -> frozenset[str]:
+        """Miss none."""
+        return frozenset()
+
     def places(self) -> tuple[Path, ...]:
         """Name none."""
         return ()

@@ -366,6 +366,14 @@ def row_digest(participant: str, consent: Consent) -> str:
     return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
 
 
+def told_digest(participant: str, evidence: str) -> str:
+    """Bind a signed form's digest to a participant: trails of two projects that were given one form share no value.
+
+    SHA-256 over the keyed id, a zero byte and the form's digest in hexadecimal.  Who has the form can check it.
+    """
+    return hashlib.sha256(f"{participant}\0{evidence}".encode()).hexdigest()
+
+
 def judge_participant(
     person: KeptParticipant, kept: KeptConsent | None, use: IntendedUse, *, on: date, place: Tier | None = None
 ) -> Verdict:

@@ -6,7 +6,7 @@ from datetime import datetime
 from fivesafes.core.errors import TryAgain
 from fivesafes.core.event import Event
 from fivesafes.flow.haven.author import Author
-from fivesafes.flow.haven.consent import ImportPlan, ToRecord, Unseen, check_open, row_digest
+from fivesafes.flow.haven.consent import ImportPlan, ToRecord, Unseen, check_open, row_digest, told_digest
 from fivesafes.flow.haven.model import KeptConsent, KeptParticipant, ParticipantState
 from fivesafes.flow.haven.ports import Books, Newcomers
 
@@ -77,4 +77,5 @@ def _kept(one: ToRecord, at: datetime) -> KeptConsent:
 
 
 def _told(one: ToRecord, project: str, author: Author) -> Event:
-    return author.event("consent", one.participant, one.change.value, project=project, evidence=one.evidence_digest)
+    evidence = told_digest(one.participant, one.evidence_digest)
+    return author.event("consent", one.participant, one.change.value, project=project, evidence=evidence)

@@ -87,10 +87,11 @@ def export(*, folder: Path, haven: Path | None, as_json: bool) -> None:
 
     with _opened(haven) as place:
         key = trail_key(place)
-        tell(place, actor=_me(), verb="trail export", outcome="ok")
+        tell(place, actor=_me(), verb="trail export", outcome="begun")
         upto = make_checkpoint(place).checkpoint
         notes = [kept.note for kept in trail.checkpoints() if kept.size <= upto.size]
         size = write_trail(exported_lines(upto), notes, key, into=folder)
+        tell(place, actor=_me(), verb="trail export", outcome="ok", entries=size)
     answer = {"folder": str(folder), "entries": size, "checkpoints": len(notes), "key": str(key)}
     _tell(answer, f"{size} entries and {len(notes)} checkpoints are in {folder}", as_json=as_json)
 

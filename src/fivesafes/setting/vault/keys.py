@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from fivesafes.core.errors import InvalidInput, Refused
+from fivesafes.core.errors import InvalidInput, Refused, TryAgain
 from fivesafes.core.progress import Progress, Silent
 from fivesafes.setting.vault.ports import KeyRing
 from fivesafes.setting.vault.seal import Identity, SealBroken, checked_recipient, seal, unseal
@@ -140,10 +140,13 @@ def rewrap(ring: KeyRing, *, by: Sequence[Identity], openers: Openers, progress:
     """Seal every key anew to exactly these openers; give the number.  Originals are not touched.
 
     ``by``: identities of which one opens each key.  Done again after an interruption, it does no harm.  Raises Refused
-    before anything is changed when a key does not open.
+    before anything is changed when a key does not open, TryAgain when one is missing.
     """
     progress = progress or Silent()
     ring.settled()
+    if missing := ring.missing():
+        message = f"{len(missing)} keys of the keyring are not there, and were not destroyed: {min(missing)}, ..."
+        raise TryAgain(message, fix="put them back, or copy them out of a backup of the keys, before who opens changes")
     check_opened_by(ring, by)
     names = tuple(ring.names())
     progress.begin("rewrap", total=len(names), unit="keys")

@@ -56,19 +56,25 @@ class KeyRing(Protocol):
         """Write a key under a new name; durable when it returns.  False when the name is taken, and it stays."""
 
     def get(self, name: str) -> bytes:
-        """Read a sealed key.  Raises KeyGone."""
+        """Read a sealed key.  Raises KeyGone, or TryAgain for one that is not there and was not destroyed."""
 
     def replace(self, name: str, change: Callable[[bytes], bytes]) -> bool:
         """Exchange a sealed key for what ``change`` makes of it; False when it was destroyed meanwhile."""
 
     def destroy(self, name: str) -> int:
-        """Overwrite and remove a key here and in each backup of the ring.  Tells in how many places it was."""
+        """Overwrite and remove a key here and in each backup of the ring.  Tells in how many places it was.
+
+        Raises TryAgain, and nothing is destroyed, when it is not there and was not destroyed: it was moved or lost.
+        """
 
     def sweep(self) -> None:
         """Destroy what a killed process had taken out of the ring and not destroyed yet."""
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """List the names below a prefix, sorted."""
+
+    def missing(self) -> frozenset[str]:
+        """Name the keys that stood here, were not destroyed, and are not there."""
 
     def places(self) -> tuple[Path, ...]:
         """Name the folders that hold copies of the ring's keys.  Raises InvalidInput when they can't all be known."""

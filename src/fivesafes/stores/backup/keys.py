@@ -30,7 +30,7 @@ from fivesafes.stores.backup.manifest import (
 from fivesafes.stores.backup.tombstones import LOCK, Tombstones, add_here, keys_head, tombstones_now
 from fivesafes.stores.blobs import make_private, refused_by_disk
 from fivesafes.stores.haven_file import HavenFile
-from fivesafes.stores.key_mark import DIGESTS, MARK, recorded
+from fivesafes.stores.key_mark import DIGESTS, MARK, recorded, words
 from fivesafes.stores.key_places import KEYS_HEAD, PLACES, TOMBSTONES, looked_through
 from fivesafes.stores.keyring_files import FileKeyRing, unfinished
 from fivesafes.stores.models import Participant, Project
@@ -164,8 +164,9 @@ def _joined(*lists: Mapping[str, frozenset[str]]) -> Mapping[str, frozenset[str]
 def _copy_marks(keyring: Path, to: Path, known: Mapping[str, frozenset[str]]) -> None:
     """Copy what makes a folder of keys this haven's ring: the copy can take its place as it is."""
     make_private(to)
-    listed = "".join(f"{digest}  {name}\n" for name, digests in known.items() for digest in sorted(digests))
-    write_durably(to / DIGESTS, listed.encode())
+    digests = "".join(f"{digest}  {name}\n" for name, each in known.items() for digest in sorted(each))
+    said = "".join(f"{word}  {name}\n" for name, word in ({**words(to), **words(keyring)}).items())
+    write_durably(to / DIGESTS, f"{digests}{said}".encode())
     for name in (PLACES, MARK):
         copy_durably(keyring / name, to / name)
 

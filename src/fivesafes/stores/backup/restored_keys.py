@@ -12,7 +12,7 @@ from fivesafes.stores.backup.tombstones import Tombstones, keys_head
 from fivesafes.stores.blobs import make_private
 from fivesafes.stores.books import DjangoBooks
 from fivesafes.stores.haven_file import HavenFile
-from fivesafes.stores.key_mark import make_keyring, record, recorded
+from fivesafes.stores.key_mark import STANDS, make_keyring, record, record_word, recorded
 from fivesafes.stores.key_places import looked_through, shows
 from fivesafes.stores.keyring_files import FileKeyRing
 
@@ -81,6 +81,7 @@ def place_keys(keys: Path, haven: HavenFile, tombstones: Tombstones) -> int:
             record(haven.keyring, name, sealed)
             make_private((haven.keyring / name).parent)
             write_durably(haven.keyring / name, sealed)
+            record_word(haven.keyring, name, STANDS)
             copied.add(name)
     there, _ = keys_expected(DjangoBooks())
     return len(there - copied)
