@@ -12,7 +12,7 @@ from fivesafes.core.progress import Silent
 from fivesafes.flow.haven.model import ParticipantState, ProjectState, WithdrawalKind
 from fivesafes.flow.haven.retention import Force, dispose
 from fivesafes.flow.haven.withdraw import withdraw
-from fivesafes.setting.vault.keys import Openers, rewrap
+from fivesafes.setting.vault.keys import rewrap
 from fivesafes.stores import trail
 from fivesafes.wiring.backup import (
     Restoring,

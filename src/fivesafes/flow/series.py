@@ -94,7 +94,8 @@ def finished_before(context: SeriesContext, series: SeriesId) -> SeriesOutcome |
 def work_series(context: SeriesContext, series: SeriesId) -> SeriesOutcome:
     """Do one series in a worker process.  What can't be converted is refused with its reason.
 
-    What may stay lies complete in scratch afterwards, until the runner publishes it.
+    What may stay lies complete in scratch afterwards, until the runner publishes it.  No step makes the scratch itself:
+    one that was cleared while its run was killed stays away.
     """
     scan = context.scans[series]
     scratch = context.place.scratch / series
@@ -109,7 +110,8 @@ def work_series(context: SeriesContext, series: SeriesId) -> SeriesOutcome:
         raise
     except FiveSafesError as error:
         shutil.rmtree(scratch, ignore_errors=True)
-        (scratch / KEPT).mkdir(mode=0o700, parents=True)
+        for folder in (scratch, scratch / KEPT):
+            folder.mkdir(mode=0o700)
         outcome = _failed(_outcome(context, scan), why=error.what, fix=error.fix)
         save_outcome(outcome, scratch / KEPT / OUTCOME)
     return outcome

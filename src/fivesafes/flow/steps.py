@@ -60,7 +60,7 @@ def deidentify_scan(
 
     Raises InvalidInput when a file is no longer what was received, or when no instance may pass.
     """
-    into.mkdir(parents=True)
+    into.mkdir()
     deidentifier = Deidentifier(profile, pseudonyms)
     records: list[HeaderRecord] = []
     verdicts: list[Verdict] = []
@@ -95,8 +95,8 @@ def convert_scan(scan: DeidentifiedScan, *, into: Path, converter: Converter, si
     Raises InvalidInput when the converter can't make an image of the series.
     """
     raw, tidy = into / "raw", into / "tidy"
-    raw.mkdir(parents=True)
-    tidy.mkdir()
+    for folder in (into, raw, tidy):
+        folder.mkdir()
     converted = converter.convert(scan.folder, into=raw)
     images: list[BidsImage] = []
     verdicts: list[Verdict] = []
@@ -125,7 +125,7 @@ def deface_scan(
     scan: BidsScan, *, into: Path, defacer: Defacer, plan: FacePlan, draw: Drawer
 ) -> tuple[DefacedScan, Verdict]:
     """Take the face out of each image that could show one; an image that could not be verified does not go on."""
-    into.mkdir(parents=True)
+    into.mkdir()
     done: list[FacedImage] = []
     verdicts: list[Verdict] = []
     for image in scan.images:

@@ -71,7 +71,7 @@ def _remove(  # noqa: PLR0913 - what the steps before found, each named
     """Lay the zones, blank them, write, and measure on what was written."""
     zones = lay_zones(stored.grid, scan=scan.volume, pose=pose, mode=mode)
     skin = skin_of(stored, zones.box, scan=scan, pose=pose, to_surface=seen.to_surface)
-    into.mkdir(parents=True, exist_ok=True)
+    into.mkdir(exist_ok=True)
     output, mask = into / image.name, into / mask_name(image)
     blanked = apply(stored, zones, scan)
     write_mask(zones, stored.grid, mask)

@@ -112,6 +112,7 @@ def ready(engine: str) -> Defacer:
 def one_image(image: Path, *, out: Path, defacer: Defacer, mode: FaceMode, draw: Drawer | None) -> Outcome:
     """Deface one image and draw it; hold what needs review apart from the rest."""
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         defaced = defacer.deface(image, into=out, mode=mode)
     except InvalidInput as error:
         return _unreadable(image, error, defacer=defacer, mode=mode)
