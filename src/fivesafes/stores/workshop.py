@@ -13,6 +13,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -104,16 +105,25 @@ def opened_bench(
     with _locked(private / "lock", company, busy):
         if company is Company.ALONE:
             _sweep(private)
-        janitor = _start_janitor(place.scratch)  # before the folder is there: killed between the two, nothing is left
-        try:
+        with _going(place.scratch):
             place.scratch.mkdir(mode=0o700)
             yield place
-        finally:
-            shutil.rmtree(place.scratch, ignore_errors=True)
-            if janitor.stdin is not None:
-                janitor.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                janitor.wait(timeout=15)
+
+
+@contextlib.contextmanager
+def opened_scratch() -> Iterator[Path]:
+    """Open a scratch of its own among the system's temporary files (TMPDIR); it goes however the run ends.
+
+    Raises UsageMistake when it can't be made.  What a power cut leaves there, the system's own clearing takes.
+    """
+    scratch = Path(tempfile.gettempdir()).resolve() / f"fivesafes-{SCRATCH}{secrets.token_hex(8)}"
+    with _going(scratch):
+        try:
+            scratch.mkdir(mode=0o700)
+        except OSError as error:
+            message = f"the folder for temporary files can't be used: {error.strerror}"
+            raise UsageMistake(message, fix="let TMPDIR name a folder that is yours and has room") from None
+        yield scratch
 
 
 def sweep_scratch(private: Path) -> int:
@@ -150,6 +160,20 @@ def _locked(path: Path, company: Company, busy: TryAgain) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _going(scratch: Path) -> Iterator[None]:
+    """See that a scratch goes, however this process ends."""
+    janitor = _start_janitor(scratch)  # before the folder is there: killed between the two, nothing is left
+    try:
+        yield
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if janitor.stdin is not None:
+            janitor.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            janitor.wait(timeout=15)
 
 
 def _start_janitor(scratch: Path) -> subprocess.Popen[bytes]:

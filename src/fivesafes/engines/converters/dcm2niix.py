@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -19,7 +20,7 @@ from fivesafes.data.bids.naming import STEM
 from fivesafes.data.ports import Converted
 from fivesafes.engines.program import run
 
-_OPTIONS: Final = ("-g", "i", "-b", "y", "-ba", "y", "-c", "", "-z", "n", "-f", STEM, "-d", "0", "-w", "2")
+_OPTIONS: Final = ("-g", "i", "-b", "y", "-c", "", "-z", "n", "-f", STEM, "-d", "0", "-w", "2")
 _COMPANIONS: Final = (".bval", ".bvec")
 _INSTALL: Final = "install it with: pip install dcm2niix"
 _VERSION: Final = re.compile(rb"\bv\d+\.\d+\.\d{8}\b")
@@ -38,14 +39,22 @@ _WHY: Final = {
 }
 
 
+class Sidecars(StrEnum):
+    """What the sidecars may say: dcm2niix's ``-ba``.  Only a comparison of originals wants all of it."""
+
+    SAFER = "y"
+    WHOLE = "n"
+
+
 class Dcm2niix:
     """Runs dcm2niix on one series at a time, in a private place, with a time limit in seconds."""
 
     name: ClassVar[str] = "dcm2niix"
 
-    def __init__(self, *, seconds: float = 3600.0) -> None:
-        """Take the time limit for one series."""
+    def __init__(self, *, seconds: float = 3600.0, sidecars: Sidecars = Sidecars.SAFER) -> None:
+        """Take the time limit for one series, and what the sidecars may say."""
         self._seconds = seconds
+        self._sidecars = sidecars
 
     def missing(self) -> str | None:
         """Say what must be installed first, or None when ready."""
@@ -76,7 +85,9 @@ class Dcm2niix:
         for folder in (inputs, outputs, home):
             folder.mkdir(mode=0o700)
         _link(series, inputs)
-        finished = run([program, *_OPTIONS, "-o", outputs, inputs], home=home, seconds=self._seconds)
+        finished = run(
+            [program, *_OPTIONS, "-ba", self._sidecars, "-o", outputs, inputs], home=home, seconds=self._seconds
+        )
         images = sorted(outputs.glob("*.nii"))
         if finished.code != 0 or not images:
             raise _failure(finished.code, into)

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from fivesafes.core.errors import UsageMistake
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
 if TYPE_CHECKING:
+    from fivesafes.core.progress import Progress
     from fivesafes.data.header.pseudonyms import Pseudonyms
+    from fivesafes.flow.compare_conversion import ConversionComparison
     from fivesafes.flow.deidentify_folder import FolderOutcome
     from fivesafes.flow.ports import Executor
+    from fivesafes.wiring.compare_conversion import Compare
 
 _FEW: Final = 3000
 """Up to so many files, starting worker processes takes longer than the work."""
@@ -38,6 +42,9 @@ EXIT_REFUSED, EXIT_NOTHING, EXIT_PARTLY, EXIT_REVIEW = 3, 4, 5, 6
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@click.option(
+    "--compare-conversion", "compare", is_flag=True, help="Convert IN and OUT with dcm2niix and tell what was lost."
+)
 def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per option
     source: Path,
     into: Path,
@@ -48,21 +55,28 @@ def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per optio
     log: Path | None,
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     dry_run: bool,  # noqa: FBT001 - a flag of the command line
+    compare: bool,  # noqa: FBT001 - a flag of the command line
 ) -> None:
     """De-identify every DICOM file below IN into OUT; IN is never changed.
 
     Only attributes that the profile names are kept; objects that no rule knows (screen saves, reports, raw data) are
     refused with the reason.  Run it again to go on after an interruption.
 
-    Exit codes: 0 all done, 3 all refused, 4 no DICOM found, 5 some refused or set aside, 6 some need a person's look.
+    Exit codes: 0 all done, 3 all refused, 4 no DICOM found, 5 some refused or set aside, 6 some need a person's look,
+    or the comparison of conversions found a loss.
     """
     from fivesafes.data.header.profile import load_profile  # noqa: PLC0415 - help stays quick
     from fivesafes.flow.deidentify_folder import deidentify_folder, preview_folder  # noqa: PLC0415 - help stays quick
 
+    if compare and dry_run:
+        message = "a dry run writes nothing that could be compared"
+        raise UsageMistake(message, fix="leave --dry-run or --compare-conversion out")
     profile = load_profile(profile_name)
     pseudonyms = _pseudonyms(project, key, dry_run=dry_run)
     executor = _executor(workers, source)
+    compared: ConversionComparison | None = None
     with shown_progress(quiet=as_json) as progress:
+        comparison = _comparing(source, into, executor, progress) if compare else None
         if dry_run:
             outcome = preview_folder(
                 source, profile=profile, pseudonyms=pseudonyms, executor=executor, progress=progress
@@ -71,11 +85,11 @@ def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per optio
             outcome = deidentify_folder(
                 source, into, profile=profile, pseudonyms=pseudonyms, executor=executor, progress=progress, log=log
             )
-    if as_json:
-        emit_json(_answer(outcome, dry_run=dry_run))
-    else:
-        _summarise(outcome, dry_run=dry_run)
-    sys.exit(exit_code(outcome.counts))
+        if comparison is not None:
+            compared = comparison(outcome)
+    _tell(outcome, compared, as_json=as_json, dry_run=dry_run)
+    code = exit_code(outcome.counts)
+    sys.exit(code if compared is None or compared.whole or code == EXIT_NOTHING else EXIT_REVIEW)
 
 
 def exit_code(counts: Mapping[str, int]) -> int:
@@ -108,6 +122,25 @@ def _executor(workers: int | None, source: Path) -> "Executor":
     alone = workers == 1 or (workers is None and len(walk(source).files) <= _FEW)
     made: Executor = load("executor", "inline" if alone else "process")(workers or 0)
     return made
+
+
+def _comparing(source: Path, into: Path, executor: "Executor", progress: "Progress") -> "Compare":
+    from fivesafes.wiring.compare_conversion import comparing  # noqa: PLC0415 - help stays quick
+
+    return comparing(source, into, executor=executor, progress=progress)
+
+
+def _tell(outcome: "FolderOutcome", compared: "ConversionComparison | None", *, as_json: bool, dry_run: bool) -> None:
+    """Tell how it went: one object, or lines for a person."""
+    from fivesafes.interfaces.cli.compared import compared_answer, show_compared  # noqa: PLC0415 - help stays quick
+
+    if as_json:
+        told = {} if compared is None else {"conversion": compared_answer(compared)}
+        emit_json({**_answer(outcome, dry_run=dry_run), **told})
+        return
+    _summarise(outcome, dry_run=dry_run)
+    if compared is not None:
+        show_compared(compared)
 
 
 def _answer(outcome: "FolderOutcome", *, dry_run: bool) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""Whether a converter finds in de-identified scans what it found in the originals."""
