@@ -5,13 +5,14 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from fivesafes.core.errors import TryAgain, UsageMistake
-from fivesafes.stores.workshop import no_core_dumps, opened
+from fivesafes.stores.workshop import no_core_dumps, opened, opened_scratch
 
 
 @pytest.fixture
@@ -95,3 +96,43 @@ def test_crashes_are_neither_written_nor_handed_to_a_collector() -> None:
         assert resource.getrlimit(resource.RLIMIT_CORE) == (0 if hard == 0 else 1, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+
+
+def test_a_scratch_of_its_own_is_private_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among temporary files, mode 0700, cleared at the end and after an error."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with opened_scratch() as scratch:
+        assert scratch.parent == tmp_path
+        assert scratch.stat().st_mode & 0o777 == 0o700
+        (scratch / "face.nii").write_bytes(b"x")
+    with pytest.raises(KeyboardInterrupt), opened_scratch():
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
+def test_temporary_files_that_can_t_be_made_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the setting."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(UsageMistake, match="TMPDIR"), opened_scratch():
+        pass
+
+
+def test_after_kill_9_a_scratch_of_its_own_is_gone(tmp_path: Path) -> None:
+    """The janitor clears up there too."""
+    program = (
+        "import time; from fivesafes.stores.workshop import opened_scratch\n"
+        "with opened_scratch() as scratch:\n"
+        "    (scratch / 'face.nii').write_bytes(b'x'); print('ready', flush=True); time.sleep(60)\n"
+    )
+    surroundings = {**os.environ, "TMPDIR": str(tmp_path)}
+    run = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=surroundings)
+    assert run.stdout is not None
+    assert run.stdout.readline() == "ready\n"
+    assert list(tmp_path.glob("fivesafes-scratch-*"))
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    run.stdout.close()
+    deadline = time.monotonic() + 10
+    while list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not list(tmp_path.iterdir())

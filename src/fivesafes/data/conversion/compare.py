@@ -12,12 +12,14 @@ from typing import Any, Final
 
 import nibabel as nib
 from attrs import field, frozen
+from numpy.typing import NDArray
 
 from fivesafes.data.conversion.fates import DESCRIPTION, Fate, Fates, Ruling
 from fivesafes.data.conversion.rounding import same_but_for_rounding
 from fivesafes.data.ports import Converted
 
 _CHUNK: Final = 1 << 20
+_SIZE_OF_NIFTI_2: Final = 540
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "grid": ("dim", "pixdim", "xyzt_units"),
     "type": ("datatype", "bitpix"),
@@ -67,14 +69,22 @@ class ImageComparison:
 
 def look_at(converted: Converted) -> Look:
     """Read what an image looks like; its voxels pass in pieces.  Raises OSError when it can't be read."""
-    image: Any = nib.load(converted.nifti)
-    header = image.header.structarr
+    header = _header(converted.nifti)
     parts = {part: _digest(b"".join(header[name].tobytes() for name in names)) for part, names in _PARTS.items()}
     parts[DESCRIPTION] = _digest(header["descrip"].tobytes())
-    parts["voxels"] = _digest_of_voxels(converted.nifti, image.dataobj.offset)
+    parts["voxels"] = _digest_of_voxels(converted.nifti, int(header["vox_offset"]))
     for ending, path in converted.companions.items():
         parts[ending.removeprefix(".")] = _digest(path.read_bytes())
     return Look(name=converted.nifti.stem, parts=parts, sidecar=converted.sidecar)
+
+
+def _header(path: Path) -> NDArray[Any]:
+    """Read the header as it lies in the file: an image that nibabel has loaded no longer tells offset and scaling."""
+    with path.open("rb") as file:
+        kind = nib.Nifti2Header if int.from_bytes(file.read(4), "little") == _SIZE_OF_NIFTI_2 else nib.Nifti1Header
+        file.seek(0)
+        fields: NDArray[Any] = kind.from_fileobj(file, check=False).structarr  # type: ignore[no-untyped-call]
+        return fields
 
 
 def compare_series(before: Sequence[Look], after: Sequence[Look], fates: Fates) -> tuple[ImageComparison, ...]:
@@ -132,7 +142,7 @@ def _compared(old: Look, fresh: Look, fates: Fates) -> ImageComparison:
         ruling = fates.get(key)
         if ruling is None and key not in old.parts and key not in fresh.parts:
             found["unexplained"].append(key)
-        elif _same(was.get(key), now.get(key), ruling):
+        elif _same(key, was, now, ruling):
             continue
         elif ruling is not None and ruling.fate is Fate.CHANGES:
             found["removed"].append(key)
@@ -148,9 +158,10 @@ def _compared(old: Look, fresh: Look, fates: Fates) -> ImageComparison:
     )
 
 
-def _same(old: object, fresh: object, ruling: Ruling | None) -> bool:
-    if ruling is not None and ruling.fate is Fate.ROUNDED and same_but_for_rounding(old, fresh):
-        return True
+def _same(key: str, was: Mapping[str, Any], now: Mapping[str, Any], ruling: Ruling | None) -> bool:
+    old, fresh = was.get(key), now.get(key)
+    if ruling is not None and ruling.fate is Fate.ROUNDED:
+        return old == fresh or same_but_for_rounding(old, fresh, maker=now.get("Manufacturer"))
     return _text(old) == _text(fresh)
 
 

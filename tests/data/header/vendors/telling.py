@@ -1,0 +1,61 @@
+"""Values as scanners write them, for private elements that the made-up scans leave out: (creator, element, VR, values).
+
+The forms are those of public scans and of converters' sources; the numbers are made up.
+"""
+
+from typing import Final
+
+Telling = tuple[str, str, str, tuple[object, ...]]
+
+TELLING: Final[tuple[Telling, ...]] = (
+    ("SIEMENS MR HEADER", "(0019,xx0B)", "DS", ("82.5", "63.33333333")),
+    ("SIEMENS MR HEADER", "(0019,xx0D)", "CS", ("NONE", "DIRECTIONAL", "ISOTROPIC")),
+    ("SIEMENS MR HEADER", "(0019,xx13)", "SL", ([0, 0, -1085],)),
+    ("SIEMENS MR HEADER", "(0019,xx15)", "FD", ([-117.5, -104.25, 66.125],)),
+    ("SIEMENS MR HEADER", "(0019,xx16)", "DS", ("0", "1.005")),
+    ("SIEMENS MR HEADER", "(0019,xx17)", "DS", ("1",)),
+    ("SIEMENS MR HEADER", "(0019,xx27)", "FD", ([997.1, -12.3, 44.5, 0.7, -3.1, 2.2],)),
+    ("SIEMENS MR HEADER", "(0051,xx0C)", "LO", ("FoV 256*256", "FoV 1536*1536")),
+    ("SIEMENS MR HEADER", "(0051,xx0E)", "LO", ("Tra", "Tra>Cor(-15.5)", "Sag>Cor(3.2)")),
+    ("SIEMENS MR HEADER", "(0051,xx13)", "SH", ("+LPH", "-RPH")),
+    ("SIEMENS MR SDS 01", "(0021,xx10)", "IS", ("51130001", "51280000")),
+    ("SIEMENS MR SDI 02", "(0021,xx03)", "DS", ("82.5",)),
+    ("SIEMENS MR SDI 02", "(0021,xx56)", "LO", ("p2", "p2 s4", "s4")),
+    ("SIEMENS MR SDI 02", "(0021,xx59)", "IS", (["0", "0", "-12"],)),
+    ("SIEMENS MR SDI 02", "(0021,xx5B)", "FD", ([-117.5, -104.25, 66.125],)),
+    ("SIEMENS MR SDI 02", "(0021,xx76)", "LO", ("DRB", "DRG", "DRS")),
+    ("SIEMENS MR SDI 02", "(0021,xx8E)", "ST", ("X_1_1_1_1_1_160_1_1_1_1_1_277_2_3_1",)),
+    ("GEMS_ACQU_01", "(0019,xx18)", "LO", ("I", "S")),
+    ("GEMS_ACQU_01", "(0019,xx19)", "DS", ("-42.3001",)),
+    ("GEMS_ACQU_01", "(0019,xx1A)", "LO", ("S",)),
+    ("GEMS_ACQU_01", "(0019,xxA2)", "SL", (3,)),
+    ("GEMS_ACQU_01", "(0019,xxA9)", "DS", ("2.000000",)),
+    ("GEMS_ACQU_01", "(0019,xxE2)", "DS", ("0.000000", "-12.5")),
+    ("GEMS_PARM_01", "(0043,xx7C)", "FL", (0.5,)),
+    ("GEMS_PARM_01", "(0043,xxA3)", "CS", ("PSEUDOCONTINUOUS", "CONTINUOUS", "PULSED")),
+    ("GEMS_PARM_01", "(0043,xxA4)", "LO", ("3D pulsed continuous ASL",)),
+    ("Philips Imaging DD 001", "(2001,xx04)", "CS", ("O", "I", "NONE")),
+    ("Philips Imaging DD 001", "(2001,xx10)", "CS", ("NO", "TRIGGERED", "GATE", "RETROSPECTIVE")),
+    ("Philips Imaging DD 001", "(2001,xx14)", "SL", (2,)),
+    ("Philips Imaging DD 001", "(2001,xx15)", "SS", (1,)),
+    ("Philips Imaging DD 001", "(2001,xx17)", "SL", (1,)),
+    ("Philips Imaging DD 001", "(2001,xx1B)", "FL", (1800.0,)),
+    ("Philips Imaging DD 001", "(2001,xx1C)", "CS", ("NO", "INV")),
+    ("Philips Imaging DD 001", "(2001,xx1F)", "CS", ("NO", "TRIGGERED")),
+    ("Philips Imaging DD 001", "(2001,xx33)", "CS", ("AP", "RL", "FH")),
+    ("Philips Imaging DD 001", "(2001,xx35)", "SS", (12,)),
+    ("Philips MR Imaging DD 001", "(2005,xx30)", "FL", (2000.0, [15.0, 75.0])),
+    ("Philips MR Imaging DD 001", "(2005,xx74)", "FL", (240.0,)),
+    ("Philips MR Imaging DD 001", "(2005,xx75)", "FL", (118.5,)),
+    ("Philips MR Imaging DD 001", "(2005,xx76)", "FL", (240.0,)),
+    ("Philips MR Imaging DD 001", "(2005,xx7E)", "FL", (3.3,)),
+    ("Philips MR Imaging DD 001", "(2005,xx81)", "CS", ("FH",)),
+    ("Philips MR Imaging DD 002", "(2005,xx10)", "CS", ("YES", "NO")),
+    ("Philips MR Imaging DD 005", "(2005,xx09)", "DS", ("0",)),
+    ("Philips MR Imaging DD 005", "(2005,xx0A)", "DS", ("2.66837606837606",)),
+    ("Philips MR Imaging DD 005", "(2005,xx29)", "CS", ("LABEL", "CONTROL", "LBL", "CTL")),
+    ("Philips MR Imaging DD 006", "(2005,xx96)", "IS", ("12",)),
+    ("TOSHIBA_MEC_MR3^10", "(700D,xx00)", "DS", ("1.25",)),
+    ("CANON_MEC_MR3", "(700D,xx00)", "DS", ("0.4882813",)),
+    ("CANON_MEC_MR3^10", "(700D,xx00)", "DS", ("1.25",)),
+)
