@@ -9,6 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import pytest
 from attrs import evolve
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from tests.data.header.vendors import others
 from tests.data.header.vendors.common import Scan, saved
 from tests.data.header.vendors.scans import SCANS
@@ -24,15 +25,17 @@ from fivesafes.flow.deidentify_folder import deidentify_folder
 
 CONVERTER = Dcm2niix(sidecars=Sidecars.WHOLE)
 PLANTED = (b"Qvist", b"Lisbeth", b"55512", b"QVIST", b"19480305", b"20260131")
-WITHOUT_PRIVATE = {"hitachi-diffusion", "bruker-animal", "canon-diffusion", "toshiba-diffusion"}
+WITHOUT_PRIVATE = {"hitachi-diffusion", "bruker-animal", "canon-diffusion", "toshiba-diffusion", "canon-enhanced"}
 """Made of standard attributes alone, as far as converters read them."""
 
 
-def compared(folder: Path, scan: Scan, profile: Profile, pseudonyms: Pseudonyms) -> ConversionComparison:
+def compared(
+    folder: Path, scan: Scan, profile: Profile, pseudonyms: Pseudonyms, *, syntax: str = ExplicitVRLittleEndian
+) -> ConversionComparison:
     """De-identify a made-up scan and compare its conversions."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "scratch").mkdir(parents=True)
-    saved(scan.files, folder / "in")
+    saved(scan.files, folder / "in", syntax=syntax)
     outcome = deidentify_folder(
         folder / "in",
         folder / "out",
@@ -65,6 +68,16 @@ def test_the_science_survives_and_the_person_does_not(
     for path in (tmp_path / "out").rglob("*.dcm"):
         content = path.read_bytes()
         assert not [planted for planted in PLANTED if planted in content]
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian], ids=["implicit", "big-endian"])
+@pytest.mark.parametrize("name", ["siemens-ve11-mosaics", "siemens-xa-enhanced", "ge-diffusion", "philips-enhanced"])
+def test_so_it_does_in_other_transfer_syntaxes(
+    tmp_path: Path, profile: Profile, pseudonyms: Pseudonyms, *, name: str, syntax: str
+) -> None:
+    """Archives write private data without a VR, and old ones the other way round."""
+    found = compared(tmp_path, SCANS[name](), profile, pseudonyms, syntax=syntax)
+    assert found.whole, found
 
 
 @pytest.mark.parametrize("name", SCANS)

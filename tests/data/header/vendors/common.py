@@ -8,7 +8,7 @@ import pydicom
 from attrs import field, frozen
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED = "1.2.840.10008.5.1.4.1.1.4.1"
@@ -149,14 +149,16 @@ def lay(dataset: Dataset, index: int) -> None:
     dataset.SliceLocation = f"{3.3 * index:.1f}"
 
 
-def saved(files: Sequence[Dataset], folder: Path) -> None:
+def saved(files: Sequence[Dataset], folder: Path, *, syntax: str = ExplicitVRLittleEndian) -> None:
     """Write the files of a series into a folder, in an order that tells nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, dataset in enumerate(files):
         meta = FileMetaDataset()
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        meta.TransferSyntaxUID = pydicom.uid.UID(syntax)
         meta.MediaStorageSOPClassUID = dataset.SOPClassUID
         meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         dataset.file_meta = meta
+        if syntax == ExplicitVRBigEndian:
+            dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
         name = f"{(number * 7919) % 10007:05}-{dataset.SeriesNumber}"
         pydicom.dcmwrite(folder / name, dataset, enforce_file_format=True)

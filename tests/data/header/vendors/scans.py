@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
-from tests.data.header.vendors import ge, others, philips, siemens
+from tests.data.header.vendors import enhanced, ge, others, philips, siemens
 from tests.data.header.vendors.common import Scan
 
 SCANS: Final[Mapping[str, Callable[[], Scan]]] = {
@@ -23,4 +23,7 @@ SCANS: Final[Mapping[str, Callable[[], Scan]]] = {
     "united-imaging-at-midnight": partial(others.united_imaging, series=13, began=86399.2),
     "hitachi-diffusion": partial(others.hitachi, series=14),
     "bruker-animal": partial(others.bruker, series=15),
+    "canon-enhanced": partial(enhanced.canon, series=16),
+    "united-imaging-enhanced": partial(enhanced.united_imaging, series=17),
+    "ge-enhanced": partial(enhanced.ge, series=18),
 }
