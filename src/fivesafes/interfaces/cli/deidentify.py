@@ -68,15 +68,11 @@ def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per optio
     from fivesafes.data.header.profile import load_profile  # noqa: PLC0415 - help stays quick
     from fivesafes.flow.deidentify_folder import deidentify_folder, preview_folder  # noqa: PLC0415 - help stays quick
 
-    if compare and dry_run:
-        message = "a dry run writes nothing that could be compared"
-        raise UsageMistake(message, fix="leave --dry-run or --compare-conversion out")
     profile = load_profile(profile_name)
     pseudonyms = _pseudonyms(project, key, dry_run=dry_run)
     executor = _executor(workers, source)
-    compared: ConversionComparison | None = None
     with shown_progress(quiet=as_json) as progress:
-        comparison = _comparing(source, into, executor, progress) if compare else None
+        comparison = _comparing(source, into, executor, progress, dry_run=dry_run) if compare else None
         if dry_run:
             outcome = preview_folder(
                 source, profile=profile, pseudonyms=pseudonyms, executor=executor, progress=progress
@@ -85,8 +81,7 @@ def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per optio
             outcome = deidentify_folder(
                 source, into, profile=profile, pseudonyms=pseudonyms, executor=executor, progress=progress, log=log
             )
-        if comparison is not None:
-            compared = comparison(outcome)
+        compared = comparison(outcome) if comparison else None
     _tell(outcome, compared, as_json=as_json, dry_run=dry_run)
     code = exit_code(outcome.counts)
     sys.exit(code if compared is None or compared.whole or code == EXIT_NOTHING else EXIT_REVIEW)
@@ -124,7 +119,11 @@ def _executor(workers: int | None, source: Path) -> "Executor":
     return made
 
 
-def _comparing(source: Path, into: Path, executor: "Executor", progress: "Progress") -> "Compare":
+def _comparing(source: Path, into: Path, executor: "Executor", progress: "Progress", *, dry_run: bool) -> "Compare":
+    """Give what compares afterwards.  Raises UsageMistake for a dry run, EngineMissing without a converter."""
+    if dry_run:
+        message = "a dry run writes nothing that could be compared"
+        raise UsageMistake(message, fix="leave --dry-run or --compare-conversion out")
     from fivesafes.wiring.compare_conversion import comparing  # noqa: PLC0415 - help stays quick
 
     return comparing(source, into, executor=executor, progress=progress)

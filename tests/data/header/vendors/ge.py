@@ -57,21 +57,9 @@ def _slice(*, series: int, volume: int, index: int) -> Dataset:
     dataset.EffectiveEchoTime = 30.0
     lay(dataset, index)
     private(dataset, 0x0025, "GEMS_SERS_01", (0x07, "SL", _SLICES * 3), (0x1B, "OB", _protocol()))
-    private(
-        dataset,
-        0x0021,
-        "GEMS_RELA_01",
-        (0x4F, "SS", _SLICES),
-        (0x5E, "DS", f"{(index % 2) * 1000 + index * 250}"),
-    )
-    private(
-        dataset,
-        0x0027,
-        "GEMS_IMAG_01",
-        (0x60, "FL", 16.0),
-        (0x61, "FL", 1.0),
-        (0x62, "FL", 1.0),
-    )
+    begun = f"{(index % 2) * 1000 + index * 250}"
+    private(dataset, 0x0021, "GEMS_RELA_01", (0x4F, "SS", _SLICES), (0x5E, "DS", begun))
+    private(dataset, 0x0027, "GEMS_IMAG_01", (0x60, "FL", 16.0), (0x61, "FL", 1.0), (0x62, "FL", 1.0))
     private(
         dataset,
         0x0043,

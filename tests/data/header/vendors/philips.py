@@ -156,6 +156,13 @@ def _frame(*, volume: int, index: int) -> Dataset:
         FrameType=["ORIGINAL", "PRIMARY", "DIFFUSION", "NONE"], ComplexImageComponent="MAGNITUDE"
     )
     frame.PixelValueTransformationSequence = group(RescaleIntercept="0", RescaleSlope="2.5", RescaleType="US")
+    inner = _private_frame(volume=volume, index=index)
+    private_at(frame, 0x20050014, "Philips MR Imaging DD 005", (0x0F, "SQ", Items([inner])))
+    return frame
+
+
+def _private_frame(*, volume: int, index: int) -> Dataset:
+    b_value, (x, y, z) = _DIRECTIONS[volume]
     inner = item(
         InstanceNumber=index * len(_DIRECTIONS) + volume + 1,
         RescaleIntercept="0",
@@ -163,7 +170,6 @@ def _frame(*, volume: int, index: int) -> Dataset:
         PatientComments="Lisbeth",
     )
     _add_imaging(inner, index=index, b_value=b_value)
-    x, y, z = direction
     private_at(
         inner,
         0x20050010,
@@ -180,8 +186,7 @@ def _frame(*, volume: int, index: int) -> Dataset:
         (0x12, "IS", "1" if not b_value else "2"),
         (0x13, "IS", str(max(volume, 1))),
     )
-    private_at(frame, 0x20050014, "Philips MR Imaging DD 005", (0x0F, "SQ", Items([inner])))
-    return frame
+    return inner
 
 
 _ENHANCED: dict[str, object] = {
