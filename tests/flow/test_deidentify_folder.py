@@ -1,6 +1,7 @@
 """A folder in, a folder out: every file told, nothing lost, nothing half-written, again and again the same."""
 
 import os
+import json
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -256,4 +257,13 @@ def test_the_log_tells_keywords_and_counts(scans: Path, tmp_path: Path) -> None:
     )
     logs = _content(tmp_path / "log")
     assert len(logs) == 3
-    assert all(b'"PatientName": 1' in text and b"Qvist" not in text for text in logs.values())
+    assert all(b"Qvist" not in text for text in logs.values())
+    for text in logs.values():
+        account = json.loads(text)
+        assert account["profile"] == "mri-research"
+        for header in account["headers"]:
+            lines = {line["attribute"]: line for line in header["attributes"]}
+            assert all((tmp_path / "out" / name).exists() for name in header["files"])
+            assert lines["PatientName"]["replaced"] == 1
+            assert lines["PatientName"]["row"].startswith("mri-research.csv:")
+            assert lines["PatientName"]["why"]

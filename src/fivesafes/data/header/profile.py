@@ -130,6 +130,11 @@ def load_profile(name: str = "mri-research", folder: Path | None = None) -> Prof
     return _load(name, root)
 
 
+def profile_names(folder: Path | None = None) -> list[str]:
+    """Name the profiles that can be loaded by name."""
+    return sorted(path.stem for path in ((POLICIES if folder is None else folder) / "allow").glob("*.toml"))
+
+
 @lru_cache(maxsize=8)
 def _load(spec: str, root: Path) -> Profile:
     allow = root / "allow"
@@ -350,4 +355,14 @@ def _fields(allow: Path, known: Vocabularies) -> dict[str, dict[str, Clean]]:
     return fields
 
 
-__all__ = ["BLOBS", "POLICIES", "Action", "PolicyInvalid", "Profile", "Rule", "SopClass", "load_profile"]
+__all__ = [
+    "BLOBS",
+    "POLICIES",
+    "Action",
+    "PolicyInvalid",
+    "Profile",
+    "Rule",
+    "SopClass",
+    "load_profile",
+    "profile_names",
+]
