@@ -1,7 +1,7 @@
 """A folder in, a folder out: every file told, nothing lost, nothing half-written, again and again the same."""
 
-import os
 import json
+import os
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path

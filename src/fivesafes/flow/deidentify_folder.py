@@ -105,8 +105,9 @@ def deidentify_folder(
     """De-identify every file below ``source`` into ``into``/sub-label/study/series/object.dcm.
 
     What is there already and equal is left alone.  ``log`` gets one file per series with what was done to each header
-    (attributes, counts, the row that decided; no values).  Raises UsageMistake when one folder lies in the other, and TryAgain
-    when the output can't be written (full, locked by another run, not permitted); nothing half-written is left.
+    (attributes, counts, the row that decided; no values).  Raises UsageMistake when one folder lies in the other, and
+    TryAgain when the output can't be written (full, locked by another run, not permitted); nothing half-written is
+    left.
     """
     check_places(source, into)
     with OutputFolder.locked(into):

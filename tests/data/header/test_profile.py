@@ -45,7 +45,11 @@ def test_no_text_is_kept_without_a_grammar(profile: Profile) -> None:
         ("mri-research.csv", "EchoTime,K,number,,why,source", "named twice"),
         ("mri-research.csv", "AcquisitionComments,Q,words,,why,source", "no action"),
         ("mri-research.csv", "AcquisitionComments,K,words,,why,source", "PS3.15 lists AcquisitionComments with X"),
-        ("mri-research.csv", "AcquisitionComments,C,words,113107,why,source", "needs one of its options (113105 for C)"),
+        (
+            "mri-research.csv",
+            "AcquisitionComments,C,words,113107,why,source",
+            "needs one of its options (113105 for C)",
+        ),
         ("mri-research.csv", "StationName,K,code,113105,why,source", "PS3.15 lists StationName"),
         ("mri-research.csv", "OtherPatientIDs,K,code,,why,source", "PS3.15 lists OtherPatientIDs"),
         ("mri-research.csv", "AcquisitionComments,C,re:[,113105,why,source", "does not compile"),

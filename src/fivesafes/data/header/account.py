@@ -1,7 +1,7 @@
 """An account of what was done to the headers of a series, for a person to audit: no value, and no input's name.
 
-For each file: each attribute, how often it was kept, replaced, blanked or removed, the action, and the row that decided.
-Files that fared alike, as the slices of a series do, stand together.
+For each file: each attribute, how often it was kept, replaced, blanked or removed, the action, and the row that
+decided.  Files that fared alike, as the slices of a series do, stand together.
 """
 
 import json

@@ -135,7 +135,9 @@ def _code(name: str, where: str) -> str:
     """Give the code of an option that a header can fulfil."""
     code = CODES.get(name, "")
     if code in OF_PIXELS:
-        what = f"{where}: no profile fulfils {name}: it is said of objects whose pixels were cleaned, by what cleaned them"
+        what = (
+            f"{where}: no profile fulfils {name}: it is said of objects whose pixels were cleaned, by what cleaned them"
+        )
         raise PolicyInvalid(what, fix=f"leave {name} out, and have the faces removed or the pixels cleaned")
     if code not in OF_HEADERS:
         what = f"{where}: there is no option {name}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from fivesafes.data.header.options import BASIC, MEANINGS
+from fivesafes.data.header.options import MEANINGS
 from fivesafes.data.header.profile import Action, Profile, Rule
 
 ACTIONS: Final = {

@@ -12,7 +12,7 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR
 
 from fivesafes.data.header.elements import NO_VR, Element, inner_encoding, read_items
 from fivesafes.data.header.malformed import Malformed
-from fivesafes.data.header.masks import masked, shown
+from fivesafes.data.header.masks import mask, masked, shown
 from fivesafes.data.header.part10 import DataSet, open_data_set
 from fivesafes.data.header.profile import Action, Profile, Rule
 from fivesafes.data.header.tally import name_of
@@ -138,6 +138,8 @@ def _what(old: _Level, new: _Level, first: Element | None, second: Element | Non
     element = first or second
     outcome = _outcome(old, new, first, second)
     if rule is not None:
+        if rule.action is Action.D and first and second:
+            outcome = Outcome.REPLACED.value
         why = rule.why + _UNFIT.get((outcome, rule.action in {Action.K, Action.C}), "")
         return {"action": rule.action.value, "outcome": outcome, "row": rule.place, "why": why}
     if element and second and element.tag >> 16 & 1:
@@ -174,4 +176,4 @@ def _count(level: _Level, element: Element | None) -> str:
     if element is None:
         return ""
     number = len(level.items(element, 0))
-    return f"‹{number} item{'' if number == 1 else 's'}›"
+    return mask(f"{number} item{'' if number == 1 else 's'}")

@@ -3,15 +3,21 @@
 from struct import iter_unpack
 from typing import Final
 
+
+def mask(kind: str) -> str:
+    """Put what is said in place of a value between angle quotation marks, which no value of DICOM's own has."""
+    return f"\u2039{kind}\u203a"
+
+
 _PADDING: Final = b" \0"
 _KINDS: Final = {
-    "DA": "‹date›",
-    "TM": "‹time›",
-    "DT": "‹date and time›",
-    "UI": "‹UID›",
-    "AS": "‹age›",
-    "DS": "‹number›",
-    "IS": "‹number›",
+    "DA": mask("date"),
+    "TM": mask("time"),
+    "DT": mask("date and time"),
+    "UI": mask("UID"),
+    "AS": mask("age"),
+    "DS": mask("number"),
+    "IS": mask("number"),
 }
 _NUMBERS: Final = {
     "US": "H",
@@ -26,7 +32,7 @@ _NUMBERS: Final = {
 _BYTES: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", "AT", "SQ"})
 _MOST_SHOWN: Final = 48
 _MOST_NUMBERS: Final = 4
-_EMPTY: Final = "‹empty›"
+_EMPTY: Final = mask("empty")
 
 
 def masked(value: bytes, vr: str) -> str:
@@ -37,7 +43,7 @@ def masked(value: bytes, vr: str) -> str:
     if vr in _KINDS:
         return _KINDS[vr]
     if vr in _NUMBERS or vr in _BYTES:
-        return f"‹{len(value)} bytes›"
+        return mask(f"{len(value)} bytes")
     if text.isdigit():
         return _counted(len(text), "digit")
     return _counted(len(text), "letter" if text.isalpha() else "character")
@@ -51,9 +57,9 @@ def shown(value: bytes, vr: str, order: str) -> str:
     if not text:
         return _EMPTY
     if vr in _BYTES or not text.isascii() or not text.decode("ascii").isprintable():
-        return f"‹{len(value)} bytes›"
+        return mask(f"{len(value)} bytes")
     said = text.decode("ascii")
-    return said if len(said) <= _MOST_SHOWN else f"{said[:_MOST_SHOWN]}… ‹{len(said)} characters›"
+    return said if len(said) <= _MOST_SHOWN else f"{said[:_MOST_SHOWN]}… {mask(f'{len(said)} characters')}"
 
 
 def _numbers(value: bytes, code: str) -> str:
@@ -61,12 +67,12 @@ def _numbers(value: bytes, code: str) -> str:
     if not value:
         return _EMPTY
     if len(value) % size:
-        return f"‹{len(value)} bytes›"
+        return mask(f"{len(value)} bytes")
     numbers = [f"{number:.6g}" if isinstance(number, float) else str(number) for (number,) in iter_unpack(code, value)]
     if len(numbers) > _MOST_NUMBERS:
-        return f"{', '.join(numbers[:_MOST_NUMBERS])}… ‹{len(numbers)} numbers›"
+        return f"{', '.join(numbers[:_MOST_NUMBERS])}… {mask(f'{len(numbers)} numbers')}"
     return ", ".join(numbers)
 
 
 def _counted(number: int, what: str) -> str:
-    return f"‹{number} {what}{'' if number == 1 else 's'}›"
+    return mask(f"{number} {what}{'' if number == 1 else 's'}")

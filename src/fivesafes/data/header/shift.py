@@ -16,13 +16,43 @@ _DATETIME: Final = re.compile(rb"(\d{8})(\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,9})?)?)?
 _ANY_DAY: Final = b"20000229"
 
 _STEMS: Final = (
-    "Study Series Acquisition Content InstanceCreation Overlay Curve Calibration ModifiedImage StudyVerified StudyRead "
-    "ScheduledStudyStart ScheduledStudyStop StudyArrival StudyCompletion ScheduledAdmission ScheduledDischarge Admitting "
-    "Discharge ScheduledProcedureStepStart ScheduledProcedureStepEnd PerformedProcedureStepStart "
-    "PerformedProcedureStepEnd PresentationCreation Creation StructureSet TreatmentControlPoint SafePositionExit "
-    "SafePositionReturn Treatment RTPlan SourceStrengthReference Review InterpretationRecorded "
-    "InterpretationTranscription InterpretationApproval"
-).split()
+    "Study",
+    "Series",
+    "Acquisition",
+    "Content",
+    "InstanceCreation",
+    "Overlay",
+    "Curve",
+    "Calibration",
+    "ModifiedImage",
+    "StudyVerified",
+    "StudyRead",
+    "ScheduledStudyStart",
+    "ScheduledStudyStop",
+    "StudyArrival",
+    "StudyCompletion",
+    "ScheduledAdmission",
+    "ScheduledDischarge",
+    "Admitting",
+    "Discharge",
+    "ScheduledProcedureStepStart",
+    "ScheduledProcedureStepEnd",
+    "PerformedProcedureStepStart",
+    "PerformedProcedureStepEnd",
+    "PresentationCreation",
+    "Creation",
+    "StructureSet",
+    "TreatmentControlPoint",
+    "SafePositionExit",
+    "SafePositionReturn",
+    "Treatment",
+    "RTPlan",
+    "SourceStrengthReference",
+    "Review",
+    "InterpretationRecorded",
+    "InterpretationTranscription",
+    "InterpretationApproval",
+)
 _PAIRS: Final = {
     **{f"{stem}Time": f"{stem}Date" for stem in _STEMS},
     "TimeOfSecondaryCapture": "DateOfSecondaryCapture",
@@ -34,10 +64,16 @@ _PAIRS: Final = {
     "Time": "Date",
 }
 _ALONE: Final = (
-    "InterventionDrugStopTime InterventionDrugStartTime ContrastBolusStartTime ContrastBolusStopTime "
-    "RadiopharmaceuticalStartTime RadiopharmaceuticalStopTime TimeOfDocumentCreationOrVerbalTransactionTrial "
-    "SelectorTMValue IntendedFractionStartTime"
-).split()
+    "InterventionDrugStopTime",
+    "InterventionDrugStartTime",
+    "ContrastBolusStartTime",
+    "ContrastBolusStopTime",
+    "RadiopharmaceuticalStartTime",
+    "RadiopharmaceuticalStopTime",
+    "TimeOfDocumentCreationOrVerbalTransactionTrial",
+    "SelectorTMValue",
+    "IntendedFractionStartTime",
+)
 _NO_DATE: Final = 0
 
 DATE_OF: Final = {tag_for_keyword(time) or 0: tag_for_keyword(date) or 0 for time, date in _PAIRS.items()} | {

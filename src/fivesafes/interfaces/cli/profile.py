@@ -17,7 +17,7 @@ _JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print one J
 
 @click.group()
 def command() -> None:
-    """What a header profile does, and why.
+    """Tell what a header profile does, and why; how two differ.
 
     A profile is named, or is the path of a .toml file; +OPTION adds an option of PS3.15 by code or name, as in
     basic+113107 or basic+retain-uids.
@@ -34,7 +34,9 @@ def list_(*, as_json: bool) -> None:
     profiles = {name: load_profile(name).title for name in profile_names()}
     if as_json:
         options = [{"code": code, "name": NAMES[code], "meaning": MEANINGS[code]} for code in OF_HEADERS]
-        emit_json({"profiles": [{"name": name, "title": title} for name, title in profiles.items()], "options": options})
+        emit_json(
+            {"profiles": [{"name": name, "title": title} for name, title in profiles.items()], "options": options}
+        )
         return
     _print(("profile", "what it is"), profiles.items())
     click.echo()
@@ -59,7 +61,9 @@ def show(name: str, *, as_json: bool) -> None:
     click.echo(f"{profile.name}: {profile.title or 'no title'}")
     click.echo(f"options: {', '.join(sorted(profile.options)) or 'none'}")
     click.echo(f"only where a row names them: {', '.join(sorted(profile.in_part)) or 'none'}")
-    rows = ((rule.keyword, rule.action.value, rule.grammar, rule.option, rule.place, rule.why) for rule in rules.values())
+    rows = (
+        (rule.keyword, rule.action.value, rule.grammar, rule.option, rule.place, rule.why) for rule in rules.values()
+    )
     _print(("attribute", "action", "grammar", "option", "row", "why"), rows)
 
 

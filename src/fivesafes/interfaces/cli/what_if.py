@@ -44,9 +44,7 @@ class _Fate:
     lines: Sequence[Line] = ()
 
 
-def show_fates(
-    files: Sequence[Path], profile: Profile, pseudonyms: Pseudonyms, *, as_json: bool
-) -> Mapping[str, int]:
+def show_fates(files: Sequence[Path], profile: Profile, pseudonyms: Pseudonyms, *, as_json: bool) -> Mapping[str, int]:
     """Show what would become of each file, and give the number of files by status."""
     deidentifier = Deidentifier(profile, pseudonyms)
     fates = [_fate(path, deidentifier, profile) for path in files]
