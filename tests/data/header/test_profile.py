@@ -4,12 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tools.profile_reference import pages
 
 from fivesafes.core.errors import PolicyInvalid
-from fivesafes.data.header.describe import describe_profile
 from fivesafes.data.header.profile import POLICIES, Action, Profile, load_profile
-
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "profile-mri-research.md"
 
 
 @pytest.fixture
@@ -113,6 +111,9 @@ def test_kinds_of_objects_that_no_row_names_are_refused(profile: Profile) -> Non
     assert not profile.accepts_modality("CT")
 
 
-def test_the_reference_page_says_what_the_profile_does(profile: Profile) -> None:
-    """Write the page anew with describe_profile when this fails."""
-    assert PAGE.read_text(encoding="utf-8") == describe_profile(profile)
+def test_the_reference_pages_say_what_the_profiles_do() -> None:
+    """Write them anew when this fails: python tools/profile_reference.py."""
+    told = list(pages())
+    assert [path.name for path, _ in told] == ["profile-basic.md", "profile-mri-research.md", "profiles.md"]
+    for path, text in told:
+        assert path.read_text(encoding="utf-8") == text, path.name

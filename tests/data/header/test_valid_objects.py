@@ -97,7 +97,7 @@ def _one_of_each(study: Planted) -> dict[str, bytes]:
     """Give a classic image, an enhanced one, and one that an archive converted (as PS3.3 A.70 has it)."""
     enhanced = study.files_of("dwi")[0].read_bytes()
     legacy = pydicom.dcmread(BytesIO(enhanced))
-    legacy.SOPClassUID = legacy.file_meta.MediaStorageSOPClassUID = LEGACY
+    legacy.SOPClassUID = legacy.file_meta.MediaStorageSOPClassUID = pydicom.uid.UID(LEGACY)
     file = BytesIO()
     pydicom.dcmwrite(file, legacy)
     return {MR: study.files_of("anat")[0].read_bytes(), ENHANCED: enhanced, LEGACY: file.getvalue()}
