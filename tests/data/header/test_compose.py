@@ -110,6 +110,10 @@ def test_profiles_that_ship_are_named() -> None:
         (None, "PatientComments,K,code,113105,why,source\n", "ours.csv, line 2: PS3.15 lists PatientComments with X"),
         (None, "OtherPatientIDs,U,uid,,why,source\n", "ours.csv, line 2: PS3.15 lists OtherPatientIDs with X"),
         (None, "EchoTime,X,,,w,s\nEchoTime,X,,,w,s\n", "ours.csv, line 3: EchoTime is named twice"),
+        (None, "EchoTime,K,items,,why,source\n", "ours.csv, line 2: items is the grammar of sequences"),
+        (None, "MRDiffusionSequence,K,number,,why,source\n", "ours.csv, line 2: items is the grammar of sequences"),
+        (None, "EchoTime,C,shift,,why,source\n", "ours.csv, line 2: DS is no date or time"),
+        (None, "DeviceSerialNumber,D,value:Zürich,,why,source\n", "ours.csv, line 2: a grammar is written in ASCII"),
         (None, "DeviceSerialNumber,D,,,why,source\n", "ours.csv, line 2: a stand-in needs a value"),
     ],
 )

@@ -84,10 +84,10 @@ def _matrix(profiles: Sequence[Profile], basic: Profile) -> Iterator[str]:
     heads = [_column(profile) for profile in profiles]
     yield from _table(("attribute", "table", "basic", *heads), _decided(profiles, basic))
     yield ""
-    yield "Curves (50xx), overlays (60xx) and graphic annotations are removed by every profile; private attributes too, but"
-    yield "for those that `private.csv` names where 113111 is an option.  File meta information is written anew; elements"
-    yield "of commands and directories are removed.  113101 and 113102 are no options of a profile: they are said of objects"
-    yield "whose pixels were cleaned, by what cleaned them."
+    yield "Curves (50xx), overlays (60xx) and graphic annotations are removed by every profile; private attributes too,"
+    yield "but for those that `private.csv` names where 113111 is an option.  File meta information is written anew;"
+    yield "elements of commands and directories are removed.  113101 and 113102 are no options of a profile: they are"
+    yield "said of objects whose pixels were cleaned, by what cleaned them."
 
 
 def _decided(profiles: Sequence[Profile], basic: Profile) -> Iterator[tuple[str, ...]]:

@@ -86,7 +86,7 @@ class Profile:
     """
 
     name: str
-    spec: str
+    spec: str = field(repr=False)
     title: str
     folder: Path
     digest: str
@@ -293,16 +293,29 @@ def _action(row: Row) -> Action:
 
 def _clean(row: Row, action: Action, vr: str, known: Vocabularies) -> Clean | None:
     grammar = row["grammar"]
+    _refuse_unfit(row, action, vr)
     if grammar in NO_GRAMMAR or (grammar in BLOBS and action is Action.C) or grammar.startswith("value:"):
         if not grammar and action in {Action.K, Action.C}:
             refuse_row(row, "a kept attribute needs a grammar", example="EchoTime,K,number,,why,source")
-        if action is Action.D and vr != "SQ" and not (grammar in _STAND_INS or grammar.startswith("value:")):
-            refuse_row(row, "a stand-in needs a value", example="DeviceSerialNumber,D,value:000000,,why,source")
         return None
     try:
         return compile_grammar(grammar, vr, known)
     except GrammarInvalid as invalid:
         return refuse_row(row, str(invalid), example="number, code, words, one-of:YES|NO, re:[A-Z]{2}")
+
+
+def _refuse_unfit(row: Row, action: Action, vr: str) -> None:
+    """Refuse a grammar that is none for this kind of value: the attribute would silently go, or stay empty."""
+    grammar = row["grammar"]
+    kept = action in {Action.K, Action.C, Action.U}
+    if kept and grammar and (vr == "SQ") is not (grammar == "items"):
+        refuse_row(row, "items is the grammar of sequences, and theirs alone", example="UDISequence,K,items,113109,…")
+    if grammar == "shift" and vr not in {"DA", "TM", "DT"}:
+        refuse_row(row, f"{vr} is no date or time that could be moved", example="StudyDate,C,shift,113107,why,source")
+    if action is Action.D and vr != "SQ" and not (grammar in _STAND_INS or grammar.startswith("value:")):
+        refuse_row(row, "a stand-in needs a value", example="DeviceSerialNumber,D,value:000000,,why,source")
+    if not grammar.isascii():
+        refuse_row(row, "a grammar is written in ASCII", example="DeviceSerialNumber,D,value:000000,,why,source")
 
 
 def _most_values(multiplicity: str) -> int:
