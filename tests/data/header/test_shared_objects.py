@@ -28,7 +28,7 @@ SETS = [
     "vendors/uih",
 ]
 PROFILES = ["basic", "mri-research", "basic+113105+113106+113108+113109+113110+113111+113112"]
-NO_TEXTS = {"SQ", "OB", "OW", "UN", "AT", "US", "SS", "UL", "SL", "FL", "FD"}
+NO_TEXTS = {"SQ", "DS", "IS", "OB", "OW", "UN", "AT", "US", "SS", "UL", "SL", "FL", "FD"}
 PSEUDONYMS = Pseudonyms(bytes(range(32)), "test")
 
 
