@@ -8,19 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from fivesafes.core.ids import Identifying
-from fivesafes.data.header.cleaner import Cleaner
 from fivesafes.data.header.deidentify import deidentify
 from fivesafes.data.header.elements import EXPLICIT_LITTLE
 from fivesafes.data.header.method import method_elements
 from fivesafes.data.header.options import BASIC, CLEAN_GRAPHICS, MEANINGS, NAMES
-from fivesafes.data.header.part10 import EXPLICIT, file_head, open_data_set
+from fivesafes.data.header.part10 import EXPLICIT, file_head
 from fivesafes.data.header.profile import load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
-from fivesafes.data.header.tally import Tally
-from fivesafes.data.header.values import Outcome, Stand, encode
+from fivesafes.data.header.values import encode
 
-from .conftest import KEY, MR, small_image, written
+from .conftest import KEY, MR, small_image
 
 PSEUDONYMS = Pseudonyms(KEY, "test")
 
@@ -102,27 +99,3 @@ def test_what_a_scanner_says_of_its_picture_is_kept_and_nothing_is_added(profile
     image.BurnedInAnnotation, image.RecognizableVisualFeatures = "NO", "YES"
     made, _, _ = deidentify(image, load_profile(profile), PSEUDONYMS)
     assert (made.BurnedInAnnotation, made.RecognizableVisualFeatures) == ("NO", "YES")
-
-
-def test_a_step_that_cleaned_pixels_tells_of_it_by_the_tally() -> None:
-    """What counts PixelData under 113101 or 113102 has both code and attribute written."""
-    profile = load_profile("basic")
-    data_set = open_data_set(written(small_image()))
-    elements = data_set.elements()
-    stand = Stand(
-        profile=profile,
-        pseudonyms=PSEUDONYMS,
-        label=PSEUDONYMS.subject(_patient()),
-        shift=PSEUDONYMS.shift(_patient()),
-    )
-    tally = Tally()
-    tally.count(Outcome.REPLACED, "PixelData", "113101")
-    found = {element.tag: element for element in elements}
-    data, _ = Cleaner(stand, data_set.encoding).data_set(data_set, elements, found, tally)
-    made = pydicom.dcmread(BytesIO(file_head(MR, "1.2.3", data_set.syntax) + data))
-    assert made.BurnedInAnnotation == "NO"
-    assert [code.CodeValue for code in made.DeidentificationMethodCodeSequence] == ["113100", "113101"]
-
-
-def _patient() -> Identifying[str]:
-    return Identifying("MRN-55512")

@@ -136,7 +136,8 @@ def _vr(tag: int, rule: Rule | None, element: Element | None) -> str:
 def _what(old: _Level, new: _Level, first: Element | None, second: Element | None, rule: Rule | None) -> dict[str, str]:
     """Say which action was taken, what came of it, and which row decided."""
     element = first or second
-    outcome = _outcome(old, new, first, second)
+    holds_items = element is not None and _is_sequence(element.tag, rule, element)
+    outcome = _outcome(old, new, first, second, holds_items=holds_items)
     if rule is not None:
         if rule.action is Action.D and first and second:
             outcome = Outcome.REPLACED.value
@@ -147,13 +148,13 @@ def _what(old: _Level, new: _Level, first: Element | None, second: Element | Non
     return {"action": "X", "outcome": outcome, "row": "", "why": _UNNAMED}
 
 
-def _outcome(old: _Level, new: _Level, first: Element | None, second: Element | None) -> str:
+def _outcome(old: _Level, new: _Level, first: Element | None, second: Element | None, *, holds_items: bool) -> str:
     if second is None:
         return Outcome.REMOVED.value
     if first is None:
         return _ADDED
     before, after = old.value(first).strip(_PADDING), new.value(second).strip(_PADDING)
-    if before == after or second.vr == b"SQ" or first.items is not None:
+    if before == after or holds_items:
         return Outcome.KEPT.value if after or not before else Outcome.BLANKED.value
     return Outcome.REPLACED.value if after else Outcome.BLANKED.value
 
