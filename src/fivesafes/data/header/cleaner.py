@@ -88,7 +88,7 @@ class Cleaner:
             rule = rules.get(tag)
             if rule is None:
                 tally.replay(dropped.get((b"", tag)) or self._drop(tag))
-            elif tag in _PAIRED:
+            elif tag in _PAIRED and rule.grammar == "shift":
                 moments[tag] = element
             else:
                 written, entries = self._made(b"", buffer, element, rule, source, depth)
@@ -184,8 +184,11 @@ class Cleaner:
 
     def _sequence(self, buffer: bytes, element: Element, rule: Rule, source: Encoding, depth: int) -> Made:
         """Clean each item by the same rules; an emptied item stays, as frames are counted by items."""
-        if element.vr not in _SEQUENCE_VRS or rule.action in {Action.X, Action.D}:
+        if element.vr not in _SEQUENCE_VRS or rule.action is Action.X:
             return None, ((Outcome.REMOVED, rule.keyword, ""),)
+        if rule.action is Action.D:  # one empty item stands in for what was there
+            stand_in = encode_items([b""], self._target)
+            return encode(element.tag, b"SQ", stand_in, self._target), ((Outcome.REPLACED, rule.keyword, ""),)
         if rule.action is Action.Z:
             outcome = Outcome.BLANKED if element.end > element.start else Outcome.KEPT
             return encode(element.tag, b"SQ", b"", self._target), ((outcome, rule.keyword, ""),)

@@ -21,7 +21,7 @@ from fivesafes.data.header.elements import Element
 from fivesafes.data.header.judge import LOOKED_AT, Telling, judge_instance
 from fivesafes.data.header.malformed import Malformed, no_identity
 from fivesafes.data.header.part10 import DataSet, file_head, open_data_set
-from fivesafes.data.header.profile import Profile
+from fivesafes.data.header.profile import Action, Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.header.texts import keywords_to_tags, patient_of, plain_text
 from fivesafes.data.header.values import Stand
@@ -72,8 +72,14 @@ class Deidentifier:
         cleaner = self._cleaner(data_set, patient_of(data_set, found))
         data, pixels = cleaner.data_set(data_set, elements, found, tally)
         sop_class = plain_text(data_set, found[_TAGS["SOPClassUID"]])
-        head = file_head(sop_class, self._pseudonyms.uid(instance), data_set.syntax)
+        head = file_head(sop_class, self._instance(instance), data_set.syntax)
         return Cleaned(pieces=(head, data, *pixels), tally=tally, verdict=verdict)
+
+    def _instance(self, uid: str) -> str:
+        """Give the UID that the object has in the result; file meta information repeats it (PS3.10 7.1)."""
+        rule = self._profile.rules.get(_INSTANCE)
+        retained = rule is not None and rule.action is Action.K
+        return uid if retained else self._pseudonyms.uid(uid)
 
     def _cleaner(self, data_set: DataSet, patient: Identifying[str]) -> Cleaner:
         """Give the cleaner for a participant and an encoding; a new one forgets nobody else's values into it."""

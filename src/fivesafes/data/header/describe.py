@@ -1,9 +1,9 @@
 """Describe a profile as a reference page: what the code does, from the data it does it by."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from fivesafes.data.header.method import MEANINGS
+from fivesafes.data.header.options import BASIC, MEANINGS, NAMES, OF_HEADERS
 from fivesafes.data.header.profile import Action, Profile, Rule
 
 ACTIONS: Final = {
@@ -24,6 +24,9 @@ def describe_profile(profile: Profile) -> str:
 def _lines(profile: Profile) -> Iterator[str]:
     yield f"# Profile {profile.name}"
     yield ""
+    if profile.title:
+        yield f"{profile.title}."
+        yield ""
     yield "Generated from `src/fivesafes/policies/allow/`; change the rules there, not here."
     yield ""
     yield "What no row names is removed, at every depth, in file meta information and in private groups."
@@ -35,7 +38,7 @@ def _lines(profile: Profile) -> Iterator[str]:
     yield ""
     yield "## Options of PS3.15 that are used"
     yield ""
-    yield from _table(("code", "meaning (PS3.16 CID 7050)"), MEANINGS.items())
+    yield from _table(("code", "meaning (PS3.16 CID 7050)", "kept of what the option lists"), _options(profile))
     yield ""
     yield "## Standard attributes"
     yield ""
@@ -57,6 +60,53 @@ def _lines(profile: Profile) -> Iterator[str]:
         for kind in profile.sop_classes.values()
     )
     yield from _table(("name", "SOP class", "outcome", "why"), classes)
+
+
+def describe_options(profiles: Sequence[Profile], *, basic: Profile) -> str:
+    """Write the page of every attribute of PS3.15 Table E.1-1: its action by the table, and in each profile.
+
+    Of profiles that add an option to ``basic``, only what the option changes is said.
+    """
+    return "\n".join(_matrix(profiles, basic)) + "\n"
+
+
+def _matrix(profiles: Sequence[Profile], basic: Profile) -> Iterator[str]:
+    yield "# Header profiles and the options of PS3.15"
+    yield ""
+    yield "Generated from `src/fivesafes/policies/allow/`; change the rules there, not here."
+    yield ""
+    yield "Each attribute of PS3.15 Table E.1-1 (edition 2026d), what the table says of it, and what is done with it."
+    yield "A column with an option's code stands for `basic+CODE`; an empty cell is as in `basic`.  X: removed."
+    yield "How to add options and to write a profile: [write a profile](../how-to/write-a-profile.md)."
+    yield ""
+    yield from _table(("code", "name", "option"), ((code, NAMES[code], MEANINGS[code]) for code in OF_HEADERS))
+    yield ""
+    heads = [_column(profile) for profile in profiles]
+    yield from _table(("attribute", "table", "basic", *heads), _decided(profiles, basic))
+    yield ""
+    yield "Curves (50xx), overlays (60xx) and graphic annotations are removed by every profile; private attributes too,"
+    yield "but for those that `private.csv` names where 113111 is an option.  File meta information is written anew;"
+    yield "elements of commands and directories are removed.  113101 and 113102 are no options of a profile: they are"
+    yield "said of objects whose pixels were cleaned, by what cleaned them."
+
+
+def _decided(profiles: Sequence[Profile], basic: Profile) -> Iterator[tuple[str, ...]]:
+    by_keyword = [{rule.keyword: rule for rule in profile.rules.values()} for profile in (basic, *profiles)]
+    for keyword, (action, _) in basic.basic.items():
+        if keyword == "MediaStorageSOPInstanceUID":
+            continue  # file meta information repeats SOPInstanceUID
+        first, *others = (rules[keyword].action.value if keyword in rules else "X" for rules in by_keyword)
+        yield keyword, action, first, *("" if other == first else other for other in others)
+
+
+def _column(profile: Profile) -> str:
+    return profile.name.removeprefix("basic+")
+
+
+def _options(profile: Profile) -> Iterator[tuple[str, str, str]]:
+    yield BASIC, MEANINGS[BASIC], ""
+    for code in sorted(profile.options | profile.in_part):
+        yield code, MEANINGS[code], "everything" if code in profile.options else "what a row names"
 
 
 _HEAD: Final = ("attribute", "action", "grammar", "option", "why", "source")

@@ -17,10 +17,16 @@ class Row:
     cells: dict[str, str] = field(repr=False)
     path: Path
     line: int
+    file: str
 
     def __getitem__(self, column: str) -> str:
         """Give the cell of a column."""
         return self.cells[column]
+
+    @property
+    def place(self) -> str:
+        """Say where the row stands: file and line.  No folder but that of options, as others may bear a name."""
+        return f"{self.file}:{self.line}"
 
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> list[Row]:
@@ -32,18 +38,19 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> list[Row]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         what = f"{path.name}: can't be read ({type(error).__name__})"
-        raise PolicyInvalid(what, fix="name a profile that lies in policies/allow, such as mri-research") from None
+        raise PolicyInvalid(what, fix="check that the file is there, or install the package anew") from None
     remarks = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
     reader = csv.reader(lines[remarks:])
     head = tuple(next(reader, []))
-    where = Row({}, path, remarks + 1)
+    file = f"options/{path.name}" if path.parent.name == "options" else path.name
+    where = Row({}, path, remarks + 1, file)
     if head != columns:
         unknown = [name for name in head if name not in columns]
         said = f"unknown column {', '.join(unknown)}" if unknown else f"columns {', '.join(head)}"
         refuse_row(where, said, example=",".join(columns))
     rows = []
     for cells in reader:
-        row = Row(dict(zip(columns, cells, strict=False)), path, remarks + reader.line_num)
+        row = Row(dict(zip(columns, cells, strict=False)), path, remarks + reader.line_num, file)
         if len(cells) != len(columns):
             refuse_row(row, f"{len(cells)} cells where {len(columns)} columns are", example=",".join(columns))
         rows.append(row)
@@ -52,7 +59,7 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> list[Row]:
 
 def refuse_row(row: Row, reason: str, *, example: str) -> NoReturn:
     """Refuse one row of a policy file."""
-    what = f"{row.path.name}, line {row.line}: {reason}"
+    what = f"{row.file}, line {row.line}: {reason}"
     raise PolicyInvalid(what, fix=f"for example: {example}")
 
 

@@ -1,8 +1,10 @@
 """The de-identification profile: which attributes stay, how, why, and what PS3.15 says of it.  All of it is data.
 
-``policies/allow/`` holds one CSV file per question.  Loading refuses what can't be meant: see ``load_profile``.
+``policies/allow/`` holds one CSV file per question; ``compose`` says which rows make a profile.  Loading refuses what
+can't be meant: see ``load_profile``.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,18 +17,21 @@ from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
 import fivesafes
 from fivesafes.core.errors import PolicyInvalid
+from fivesafes.data.header.compose import Composed, compose, head_of
 from fivesafes.data.header.grammar import Clean, GrammarInvalid, Vocabularies, compile_grammar
+from fivesafes.data.header.options import SAFE_PRIVATE
 from fivesafes.data.header.policy_files import Row, digest_of, read_rows, refuse_row, refuse_twice
 from fivesafes.data.header.words import Vocabulary
 
 POLICIES: Final = Path(fivesafes.__file__).parent / "policies"
 NO_GRAMMAR: Final = frozenset({"", "items", "uid", "shift", "pixels", "pseudonym", "method"})
 BLOBS: Final = frozenset({"csa-image", "csa-series", "protocol", "ge-protocol", "ge-user-data"})
-_COLUMNS: Final = ("keyword", "action", "grammar", "option", "why", "source")
 _PRIVATE_COLUMNS: Final = ("creator", "element", "vr", "action", "grammar", "why", "source")
 _FIELD_COLUMNS: Final = ("field", "grammar", "why", "source")
 _SOP_COLUMNS: Final = ("uid", "name", "modality", "outcome", "why")
-_TABLE_COLUMNS: Final = ("tag", "keyword", "name", "action", "options", "edition", "options_edition")
+_TABLE_COLUMNS: Final = ("tag", "keyword", "name", "action", "options", "edition")
+_NEWER_COLUMNS: Final = ("tag", "keyword", "vr", "vm", "source")
+_STAND_INS: Final = frozenset({"pseudonym", "method"})
 
 
 class Action(StrEnum):
@@ -42,7 +47,10 @@ class Action(StrEnum):
 
 @frozen(kw_only=True)
 class Rule:
-    """What happens to one attribute.  ``clean`` judges a single value; None where the action alone decides."""
+    """What happens to one attribute.  ``clean`` judges a single value; None where the action alone decides.
+
+    ``place`` says where the row stands: file and line, for a person who reads a report.
+    """
 
     keyword: str
     tag: int
@@ -54,6 +62,7 @@ class Rule:
     option: str = ""
     why: str = ""
     source: str = ""
+    place: str = field(default="", eq=False)
 
 
 @frozen(kw_only=True)
@@ -73,11 +82,16 @@ class Profile:
 
     ``fields`` holds, for the vendor's own headers (csa-image, protocol, ge-protocol), what stays of each named field.
     ``basic`` is PS3.15's table: keyword to (basic action, options); ``words`` the inclusion vocabulary of texts.
+    ``options`` are those of PS3.15 that it fulfils, ``in_part`` those of which only named attributes are kept.
     """
 
     name: str
+    spec: str = field(repr=False)
+    title: str
     folder: Path
     digest: str
+    options: frozenset[str]
+    in_part: frozenset[str]
     rules: Mapping[int, Rule] = field(repr=False)
     private: Mapping[bytes, Mapping[int, Rule]] = field(repr=False)
     creators: Mapping[bytes, bytes] = field(repr=False)
@@ -88,7 +102,7 @@ class Profile:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Cross a process border as a name: the other side loads the same files, and checks that they are the same."""
-        return _loaded_again, (self.name, self.folder, self.digest)
+        return _loaded_again, (self.spec, self.folder, self.digest)
 
     def sop_class(self, uid: str) -> SopClass:
         """Say whether a SOP class may pass; one that no row names may not."""
@@ -103,25 +117,42 @@ class Profile:
 def load_profile(name: str = "mri-research", folder: Path | None = None) -> Profile:
     """Load a profile from ``folder`` (this package's ``policies`` when None); once per process.
 
+    ``name`` is a profile's name or the path of its ``.toml`` file; ``+`` and an option's code or name add an option.
+
     Raises PolicyInvalid, naming file, line, reason and an example, for unknown columns, actions and keywords, rows that
     say a thing twice, an attribute that is kept although PS3.15 lists it and no named option allows it, and a grammar
     that does not compile.
     """
-    return _load(name, POLICIES if folder is None else folder)
+    root = POLICIES if folder is None else folder
+    head, *added = re.split(r"(?<=\.toml)(?=\+|$)", name)
+    if added:  # another process may work in another folder
+        name = str(head_of(head, Path.cwd(), root / "allow").resolve()) + added[0]
+    return _load(name, root)
+
+
+def profile_names(folder: Path | None = None) -> list[str]:
+    """Name the profiles that can be loaded by name."""
+    return sorted(path.stem for path in ((POLICIES if folder is None else folder) / "allow").glob("*.toml"))
 
 
 @lru_cache(maxsize=8)
-def _load(name: str, root: Path) -> Profile:
+def _load(spec: str, root: Path) -> Profile:
     allow = root / "allow"
-    creators = {row["creator"].strip().upper().encode(): row["creator"].strip().encode() for row in _private(allow)}
+    private = _private(allow)
+    creators = {row["creator"].strip().upper().encode(): row["creator"].strip().encode() for row in private}
     known = _vocabularies(allow, frozenset(creators))
     basic = _basic_actions(allow / "ps3.15-e1-1.csv")
+    composed = compose(spec, allow, basic)
     return Profile(
-        name=name,
+        name=composed.name,
+        spec=spec,
+        title=composed.title,
         folder=root,
-        digest=digest_of(root),
-        rules=_rules(allow / f"{name}.csv", basic, known),
-        private=_private_rules(allow, known),
+        digest=_digest(root, composed.files),
+        options=composed.options,
+        in_part=composed.in_part,
+        rules=_rules(composed, allow, basic, known),
+        private=_private_rules(private, known) if SAFE_PRIVATE in composed.options else {},
         creators=creators,
         sop_classes=_sop_classes(allow / "sop-classes.csv"),
         fields=_fields(allow, known),
@@ -130,8 +161,17 @@ def _load(name: str, root: Path) -> Profile:
     )
 
 
-def _loaded_again(name: str, folder: Path, digest: str) -> Profile:
-    profile = load_profile(name, folder)
+def _digest(root: Path, outside: tuple[Path, ...]) -> str:
+    """Give the digest of the policies, and of a profile's own files where they lie elsewhere."""
+    digest = digest_of(root)
+    if outside:
+        contents = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in outside)
+        digest = hashlib.sha256(digest.encode() + contents).hexdigest()
+    return digest
+
+
+def _loaded_again(spec: str, folder: Path, digest: str) -> Profile:
+    profile = load_profile(spec, folder)
     if profile.digest != digest:
         what = "the policy files were changed while the program was running"
         raise PolicyInvalid(what, fix="run the same command again")
@@ -143,39 +183,65 @@ def _vocabularies(allow: Path, creators: frozenset[bytes]) -> Vocabularies:
     return Vocabularies(words=words, devices=(words | devices).for_devices(), creators=creators)
 
 
-def _rules(path: Path, basic: Mapping[str, tuple[str, Mapping[str, str]]], known: Vocabularies) -> dict[int, Rule]:
+def _rules(
+    composed: Composed, allow: Path, basic: Mapping[str, tuple[str, Mapping[str, str]]], known: Vocabularies
+) -> dict[int, Rule]:
     rules: dict[int, Rule] = {}
-    for row in read_rows(path, _COLUMNS):
-        keyword = row["keyword"]
-        number = tag_for_keyword(keyword)
-        if number is None:
-            refuse_row(row, f"{keyword} is no keyword of the DICOM dictionary", example="EchoTime,K,number,,why,source")
-        refuse_twice(row, number in rules, keyword)
+    newer = _newer_attributes(allow)
+    for keyword, row in composed.rows.items():
+        number, vrs, most_values = newer.get(keyword) or _of_dictionary(row)
         action = _action(row)
         _refuse_unlicensed(row, action, basic.get(keyword, ("", {})))
-        vrs = dictionary_VR(number).split(" or ")
         rules[number] = Rule(
             keyword=keyword,
             tag=number,
-            vrs=tuple(vr.encode() for vr in vrs),
-            most_values=_most_values(dictionary_VM(number)),
+            vrs=vrs,
+            most_values=most_values,
             action=action,
             grammar=row["grammar"],
-            clean=_clean(row, action, vrs[0], known),
+            clean=_clean(row, action, vrs[0].decode("ascii"), known),
             option=row["option"],
             why=row["why"],
             source=row["source"],
+            place=row.place,
         )
     return rules
 
 
+def _of_dictionary(row: Row) -> tuple[int, tuple[bytes, ...], int]:
+    """Look an attribute up: tag, value representations, the most values."""
+    keyword = row["keyword"]
+    number = tag_for_keyword(keyword)
+    if number is None:
+        refuse_row(row, f"{keyword} is no keyword of the DICOM dictionary", example="EchoTime,K,number,,why,source")
+    vrs = tuple(vr.encode() for vr in dictionary_VR(number).split(" or "))
+    return number, vrs, _most_values(dictionary_VM(number))
+
+
+def _newer_attributes(allow: Path) -> dict[str, tuple[int, tuple[bytes, ...], int]]:
+    """Read what pydicom's dictionary does not have yet, by keyword."""
+    return {
+        row["keyword"]: (
+            int(row["tag"][1:5] + row["tag"][6:10], 16),
+            (row["vr"].encode("ascii"),),
+            _most_values(row["vm"]),
+        )
+        for row in read_rows(allow / "attributes.csv", _NEWER_COLUMNS)
+    }
+
+
 def _refuse_unlicensed(row: Row, action: Action, listed: tuple[str, Mapping[str, str]]) -> None:
-    """Refuse to keep or clean what PS3.15 removes, unless the row names an option that PS3.15 offers for it."""
+    """Refuse to keep or clean what PS3.15 lists, unless the row names an option that PS3.15 offers for it.
+
+    Where the option says clean (C), keeping (K) is refused too; to clean where it says keep protects more.
+    """
     basic, options = listed
-    if not basic or action not in {Action.K, Action.C} or action.value in basic.split("/"):
+    offers = {Action.K: "K", Action.C: "KC", Action.U: "KU"}.get(action, "")
+    stands_in = action is Action.U and basic != "X"  # a keyed UID is as good a stand-in as any
+    if not basic or not offers or stands_in or action.value in basic.split("/"):
         return
-    if options.get(row["option"]) not in {"K", "C"}:
-        offered = ", ".join(sorted(options)) or "none"
+    if options.get(row["option"], "-") not in offers:
+        offered = ", ".join(f"{code} for {said}" for code, said in sorted(options.items())) or "none"
         reason = f"PS3.15 lists {row['keyword']} with {basic}; action {action} needs one of its options ({offered})"
         refuse_row(row, reason, example="SeriesDescription,C,words,113105,why,source")
 
@@ -184,10 +250,10 @@ def _private(allow: Path) -> list[Row]:
     return read_rows(allow / "private.csv", _PRIVATE_COLUMNS)
 
 
-def _private_rules(allow: Path, known: Vocabularies) -> dict[bytes, dict[int, Rule]]:
+def _private_rules(rows: list[Row], known: Vocabularies) -> dict[bytes, dict[int, Rule]]:
     """Index by creator, then by group << 8 | low byte of the element."""
-    rules: dict[bytes, dict[int, Rule]] = {}
-    for row in _private(allow):
+    named: dict[bytes, dict[int, Rule]] = {}
+    for row in rows:
         creator, element = row["creator"].strip(), row["element"]
         spelled = element[1:5] + element[8:10]
         try:
@@ -196,7 +262,7 @@ def _private_rules(allow: Path, known: Vocabularies) -> dict[bytes, dict[int, Ru
             place = 0
         if place >> 8 & 1 == 0 or element != f"({spelled[:4]},xx{spelled[4:]})":
             refuse_row(row, f"{element} is no private element", example='SIEMENS MR HEADER,"(0019,xx0C)",IS,K,number,…')
-        of_creator = rules.setdefault(creator.upper().encode(), {})
+        of_creator = named.setdefault(creator.upper().encode(), {})
         refuse_twice(row, place in of_creator, f"{creator} {element}")
         action = _action(row)
         if action not in {Action.K, Action.C}:
@@ -210,11 +276,12 @@ def _private_rules(allow: Path, known: Vocabularies) -> dict[bytes, dict[int, Ru
             action=action,
             grammar=row["grammar"],
             clean=_clean(row, action, vrs[0], known),
-            option="113111",
+            option=SAFE_PRIVATE,
             why=row["why"],
             source=row["source"],
+            place=row.place,
         )
-    return rules
+    return named
 
 
 def _action(row: Row) -> Action:
@@ -226,6 +293,7 @@ def _action(row: Row) -> Action:
 
 def _clean(row: Row, action: Action, vr: str, known: Vocabularies) -> Clean | None:
     grammar = row["grammar"]
+    _refuse_unfit(row, action, vr)
     if grammar in NO_GRAMMAR or (grammar in BLOBS and action is Action.C) or grammar.startswith("value:"):
         if not grammar and action in {Action.K, Action.C}:
             refuse_row(row, "a kept attribute needs a grammar", example="EchoTime,K,number,,why,source")
@@ -234,6 +302,20 @@ def _clean(row: Row, action: Action, vr: str, known: Vocabularies) -> Clean | No
         return compile_grammar(grammar, vr, known)
     except GrammarInvalid as invalid:
         return refuse_row(row, str(invalid), example="number, code, words, one-of:YES|NO, re:[A-Z]{2}")
+
+
+def _refuse_unfit(row: Row, action: Action, vr: str) -> None:
+    """Refuse a grammar that is none for this kind of value: the attribute would silently go, or stay empty."""
+    grammar = row["grammar"]
+    kept = action in {Action.K, Action.C, Action.U}
+    if kept and grammar and (vr == "SQ") is not (grammar == "items"):
+        refuse_row(row, "items is the grammar of sequences, and theirs alone", example="UDISequence,K,items,113109,…")
+    if grammar == "shift" and vr not in {"DA", "TM", "DT"}:
+        refuse_row(row, f"{vr} is no date or time that could be moved", example="StudyDate,C,shift,113107,why,source")
+    if action is Action.D and vr != "SQ" and not (grammar in _STAND_INS or grammar.startswith("value:")):
+        refuse_row(row, "a stand-in needs a value", example="DeviceSerialNumber,D,value:000000,,why,source")
+    if not grammar.isascii():
+        refuse_row(row, "a grammar is written in ASCII", example="DeviceSerialNumber,D,value:000000,,why,source")
 
 
 def _most_values(multiplicity: str) -> int:
@@ -286,4 +368,14 @@ def _fields(allow: Path, known: Vocabularies) -> dict[str, dict[str, Clean]]:
     return fields
 
 
-__all__ = ["BLOBS", "POLICIES", "Action", "PolicyInvalid", "Profile", "Rule", "SopClass", "load_profile"]
+__all__ = [
+    "BLOBS",
+    "POLICIES",
+    "Action",
+    "PolicyInvalid",
+    "Profile",
+    "Rule",
+    "SopClass",
+    "load_profile",
+    "profile_names",
+]

@@ -8,14 +8,79 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
+from pydicom.datadict import tag_for_keyword
+
 _DATE: Final = re.compile(rb"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
 _TIME: Final = re.compile(rb"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,9})?)?)?")
 _DATETIME: Final = re.compile(rb"(\d{8})(\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,9})?)?)?)?(?:[+-]\d{4})?")
 _ANY_DAY: Final = b"20000229"
 
-DATE_OF: Final = {0x00080030: 0x00080020, 0x00080031: 0x00080021, 0x00080032: 0x00080022, 0x00080033: 0x00080023}
-"""The tag of the date that belongs to a time: StudyTime to StudyDate, SeriesTime, AcquisitionTime, ContentTime."""
-TIME_OF: Final = {date: time for time, date in DATE_OF.items()}
+_STEMS: Final = (
+    "Study",
+    "Series",
+    "Acquisition",
+    "Content",
+    "InstanceCreation",
+    "Overlay",
+    "Curve",
+    "Calibration",
+    "ModifiedImage",
+    "StudyVerified",
+    "StudyRead",
+    "ScheduledStudyStart",
+    "ScheduledStudyStop",
+    "StudyArrival",
+    "StudyCompletion",
+    "ScheduledAdmission",
+    "ScheduledDischarge",
+    "Admitting",
+    "Discharge",
+    "ScheduledProcedureStepStart",
+    "ScheduledProcedureStepEnd",
+    "PerformedProcedureStepStart",
+    "PerformedProcedureStepEnd",
+    "PresentationCreation",
+    "Creation",
+    "StructureSet",
+    "TreatmentControlPoint",
+    "SafePositionExit",
+    "SafePositionReturn",
+    "Treatment",
+    "RTPlan",
+    "SourceStrengthReference",
+    "Review",
+    "InterpretationRecorded",
+    "InterpretationTranscription",
+    "InterpretationApproval",
+)
+_PAIRS: Final = {
+    **{f"{stem}Time": f"{stem}Date" for stem in _STEMS},
+    "TimeOfSecondaryCapture": "DateOfSecondaryCapture",
+    "TimeOfLastCalibration": "DateOfLastCalibration",
+    "TimeOfLastDetectorCalibration": "DateOfLastDetectorCalibration",
+    "IssueTimeOfImagingServiceRequest": "IssueDateOfImagingServiceRequest",
+    "FindingsGroupRecordingTimeTrial": "FindingsGroupRecordingDateTrial",
+    "ObservationTimeTrial": "ObservationDateTrial",
+    "Time": "Date",
+}
+_ALONE: Final = (
+    "InterventionDrugStopTime",
+    "InterventionDrugStartTime",
+    "ContrastBolusStartTime",
+    "ContrastBolusStopTime",
+    "RadiopharmaceuticalStartTime",
+    "RadiopharmaceuticalStopTime",
+    "TimeOfDocumentCreationOrVerbalTransactionTrial",
+    "SelectorTMValue",
+    "IntendedFractionStartTime",
+)
+_NO_DATE: Final = 0
+
+DATE_OF: Final = {tag_for_keyword(time) or 0: tag_for_keyword(date) or 0 for time, date in _PAIRS.items()} | {
+    tag_for_keyword(time) or 0: _NO_DATE for time in _ALONE
+}
+"""The tag of the date that belongs to a time: StudyTime to StudyDate, and so on; 0 for a time that has none."""
+TIME_OF: Final = {date: time for time, date in DATE_OF.items() if date}
 
 
 def shift_date_and_time(date: bytes, time: bytes, by: timedelta) -> tuple[bytes, bytes]:

@@ -33,6 +33,7 @@ VERBS: Final = {
     "setting": "Audit the place against the controls of its tier.",
     "backup": "Copy a haven, or its sealed keys, to another place; bring it back.",
     "deidentify": "Stand-alone: a DICOM folder to a de-identified DICOM folder.",
+    "profile": "What a header profile does, and why; how two differ.",
     "deface": "Stand-alone: remove the face from images.",
     "check": "Stand-alone: what in this data set could identify someone.",
     "doctor": "Is everything here that the journey needs?",

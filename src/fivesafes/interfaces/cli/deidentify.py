@@ -27,9 +27,14 @@ EXIT_REFUSED, EXIT_NOTHING, EXIT_PARTLY, EXIT_REVIEW = 3, 4, 5, 6
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("into", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--profile", "profile_name", default="mri-research", show_default=True, help="Rules to follow.")
+@click.argument("paths", metavar="IN OUT", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--profile",
+    "profile_name",
+    default="mri-research",
+    show_default=True,
+    help="Rules to follow: a name, or the path of a .toml file; +OPTION adds an option of PS3.15.",
+)
 @click.option("--project", default="default", show_default=True, help="Projects never share a pseudonym.")
 @click.option(
     "--key",
@@ -45,9 +50,11 @@ EXIT_REFUSED, EXIT_NOTHING, EXIT_PARTLY, EXIT_REVIEW = 3, 4, 5, 6
 @click.option(
     "--compare-conversion", "compare", is_flag=True, help="Convert IN and OUT with dcm2niix and tell what was lost."
 )
+@click.option(
+    "--what-if", is_flag=True, help="Take files in place of IN OUT; show each attribute's fate; write nothing."
+)
 def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per option
-    source: Path,
-    into: Path,
+    paths: tuple[Path, ...],
     profile_name: str,
     project: str,
     key: Path | None,
@@ -56,11 +63,15 @@ def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per optio
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     dry_run: bool,  # noqa: FBT001 - a flag of the command line
     compare: bool,  # noqa: FBT001 - a flag of the command line
+    what_if: bool,  # noqa: FBT001 - a flag of the command line
 ) -> None:
     """De-identify every DICOM file below IN into OUT; IN is never changed.
 
     Only attributes that the profile names are kept; objects that no rule knows (screen saves, reports, raw data) are
     refused with the reason.  Run it again to go on after an interruption.
+
+    With --what-if, name one file or several: for each attribute, nested and private ones too, it shows the action, the
+    row that decided and the value before and after, masked unless it leaves as it is.
 
     Exit codes: 0 all done, 3 all refused, 4 no DICOM found, 5 some refused or set aside, 6 some need a person's look,
     or the comparison of conversions found a loss.
@@ -69,7 +80,12 @@ def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per optio
     from fivesafes.flow.deidentify_folder import deidentify_folder, preview_folder  # noqa: PLC0415 - help stays quick
 
     profile = load_profile(profile_name)
-    pseudonyms = _pseudonyms(project, key, dry_run=dry_run)
+    pseudonyms = _pseudonyms(project, key, dry_run=dry_run or what_if)
+    if what_if:
+        from fivesafes.interfaces.cli.what_if import show_fates  # noqa: PLC0415 - help stays quick
+
+        sys.exit(exit_code(show_fates(_files(paths), profile, pseudonyms, as_json=as_json)))
+    source, into = _folders(paths)
     executor = _executor(workers, source)
     with shown_progress(quiet=as_json) as progress:
         comparison = _comparing(source, into, executor, progress, dry_run=dry_run) if compare else None
@@ -85,6 +101,28 @@ def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per optio
     _tell(outcome, compared, as_json=as_json, dry_run=dry_run)
     code = exit_code(outcome.counts)
     sys.exit(code if compared is None or compared.whole or code == EXIT_NOTHING else EXIT_REVIEW)
+
+
+def _folders(paths: tuple[Path, ...]) -> tuple[Path, Path]:
+    """Take the words as IN and OUT."""
+    if len(paths) != 2:  # noqa: PLR2004 - IN and OUT
+        what = "name two folders: IN, which is read, and OUT, which is written"
+        raise click.UsageError(what)
+    if not paths[0].is_dir():
+        what = "IN is no folder that is there"
+        raise click.UsageError(what)
+    if paths[1].is_file():
+        what = "OUT is a file"
+        raise click.UsageError(what)
+    return paths[0], paths[1]
+
+
+def _files(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Take the words as files to look at."""
+    if not paths or not all(path.is_file() for path in paths):
+        what = "with --what-if, name one file or several that are there"
+        raise click.UsageError(what)
+    return paths
 
 
 def exit_code(counts: Mapping[str, int]) -> int:
