@@ -28,6 +28,9 @@ _SIZES: Final = {vr.encode(): size for vr, size in BINARY_SIZES.items()}
 _PADDING: Final = b" \0"
 _REGISTERED: Final = frozenset(uid.encode("ascii") for uid in UID_dictionary)
 _ESCAPE: Final = b"\x1b"
+_DAY: Final = rb"(?:0?[1-9]|[12]\d|3[01])"
+_YEAR: Final = rb"(?:1[89]|20)\d\d"
+_DATE: Final = re.compile(rb"%s\\%s\\%s|%s\\%s\\%s" % (_DAY, _DAY, _YEAR, _YEAR, _DAY, _DAY))
 _FEWEST_LETTERS: Final = 8
 _TYPED: Final = re.compile(rb"[A-Za-z^=.,' -]+\0*")
 _MOST_SHORT: Final = 0xFFFE
@@ -169,7 +172,7 @@ def _text(rule: Rule, vr: bytes, value: bytes) -> Result:
     parts = [value] if vr in _SINGLE else value.split(b"\\")
     old = [part.strip(_PADDING) for part in parts]
     new = [clean(part) if part else b"" for part in old]
-    if isinstance(clean, Number) and not _all_numbers(rule, old, new):
+    if _is_date(old) or (isinstance(clean, Number) and not _all_numbers(rule, old, new)):
         return Result(b"", Outcome.BLANKED)
     if new == old:
         return Result(b"\\".join(new) if b"\0" in value else value, Outcome.KEPT)
@@ -182,6 +185,11 @@ def _all_numbers(rule: Rule, old: list[bytes], new: list[bytes]) -> bool:
     if rule.most_values and len(old) > rule.most_values:
         return False
     return all(kept or not part for part, kept in zip(old, new, strict=True))
+
+
+def _is_date(parts: list[bytes]) -> bool:
+    """Tell whether three numbers are day, month and year, in either order: no place lies at 5, 3, 1948."""
+    return len(parts) == 3 and _DATE.fullmatch(b"\\".join(parts)) is not None  # noqa: PLR2004 - see above
 
 
 def _outcome(old: bytes, new: bytes, *, replaced: bool) -> Outcome:
