@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-
 from tests.planted.corpus import WHOLE, make_corpus, manifest, write_corpus
 
 

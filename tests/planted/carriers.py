@@ -3,7 +3,6 @@
 from typing import Final
 
 from pydicom.datadict import tag_for_keyword
-
 from tests.planted.values import Values
 from tests.planted.writing import Level, Simple
 
@@ -108,12 +107,12 @@ def _whole(values: Values, sop_class: str, *, frames: int = 1, samples: int = 1)
     level.put("Rows", SIDE)
     level.put("Columns", SIDE)
     level.put("SamplesPerPixel", samples)
-    level.put("PhotometricInterpretation", "RGB" if samples == 3 else "MONOCHROME2")  # noqa: PLR2004 - three colours
-    bits = 8 if samples == 3 else 16  # noqa: PLR2004 - see above
+    level.put("PhotometricInterpretation", "RGB" if samples == 3 else "MONOCHROME2")
+    bits = 8 if samples == 3 else 16
     for keyword, number in (("BitsAllocated", bits), ("BitsStored", bits), ("HighBit", bits - 1)):
         level.put(keyword, number)
     level.put("PixelRepresentation", 0)
-    if samples == 3:  # noqa: PLR2004 - see above
+    if samples == 3:
         level.put("PlanarConfiguration", 0)
     size = SIDE * SIDE * samples * bits // 8 * frames
     level.put("PixelData", bytes(number * 7 % 251 for number in range(size)), "OW")

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from attrs import evolve
-
-from fivesafes.data.header.profile import Profile, load_profile
 from tests.planted.files import PlantedFile
 from tests.planted.hidden import hidden_files
 from tests.planted.kept import binary_files, kept_files
@@ -19,6 +17,8 @@ from tests.planted.scripts import script_files
 from tests.planted.standard import standard_files
 from tests.planted.values import Values
 from tests.planted.vendors import vendor_files
+
+from fivesafes.data.header.profile import Profile, load_profile
 
 WHOLE: Final = 1.0
 SMALL: Final = 0.2

@@ -73,6 +73,7 @@ SCRIPTS: Final = {
     "ISO 2022 IR 149": "김이박최정강조윤장임한오서신권황안송류전홍고문양손배백허유남",
     "ISO 2022 IR 58": _HANZI,
 }
+_FEWEST_PACKED: Final = 8
 FEWEST: Final = 5
 """Bytes a needle must have: shorter ones turn up by chance."""
 
@@ -94,7 +95,8 @@ def bare(raw: bytes) -> bytes:
 
 def spelt(text: str) -> Iterator[tuple[str, bytes]]:
     """Yield the encodings of a text: (name, bytes).  Letters are compared without regard to ASCII capitals."""
-    forms = {text, text.lower(), text.upper(), unicodedata.normalize("NFD", text), _undotted(text)}
+    beyond = {text.upper(), text.lower(), unicodedata.normalize("NFD", text), _undotted(text)}
+    forms = {text} if text.isascii() else {text, *beyond}
     for form in sorted(forms):
         for codec in ("utf-8", "utf-16-le", "utf-16-be", "latin-1"):
             try:
@@ -104,10 +106,14 @@ def spelt(text: str) -> Iterator[tuple[str, bytes]]:
             yield codec, made
     plain = text.encode("utf-8")
     yield "hexadecimal", plain.hex().encode("ascii")
-    yield "pairs of bytes swapped", swapped(plain, 2)
-    yield "pairs of bytes swapped", swapped(b" " + plain, 2)[2:]
+    if not plain.isdigit():  # digits in another order are another number, which may be anywhere
+        yield "pairs of bytes swapped", swapped(plain, 2)
+        if len(plain) > _FEWEST_PACKED + 1:
+            yield "pairs of bytes swapped", swapped(b" " + plain, 2)[2:]
     for shift in range(3):
-        yield "base64", base64.b64encode(bytes(shift) + plain)[4 if shift else 0 : -4]
+        packed = base64.b64encode(bytes(shift) + plain)[4 if shift else 0 : -4]
+        if len(packed) >= _FEWEST_PACKED:
+            yield "base64", packed
 
 
 def swapped(content: bytes, width: int) -> bytes:

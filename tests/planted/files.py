@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from attrs import field, frozen
-
 from tests.planted.carriers import science_tags
 from tests.planted.plants import Plant
 from tests.planted.writing import EXPLICIT, Level, part10

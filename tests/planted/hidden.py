@@ -5,14 +5,20 @@ from struct import pack
 from typing import Final
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-
 from tests.planted.carriers import classic
 from tests.planted.files import PlantedFile, Sheet
 from tests.planted.plants import plant_bytes, plant_day, plant_number, plant_text
 from tests.planted.values import Values
 from tests.planted.writing import DEFLATED, EXPLICIT, Level, Written, part10
 
-_META: Final = {0x00020013: "SH", 0x00020016: "AE", 0x00020017: "AE", 0x00020018: "AE", 0x00020102: "OB", 0x00020026: "UR"}
+_META: Final = {
+    0x00020013: "SH",
+    0x00020016: "AE",
+    0x00020017: "AE",
+    0x00020018: "AE",
+    0x00020102: "OB",
+    0x00020026: "UR",
+}
 _RETIRED: Final = {
     0x50000022: "LO",
     0x50002500: "LO",
@@ -138,7 +144,13 @@ def _sequences(values: Values) -> PlantedFile:
 
 def _unknown_vrs(values: Values) -> PlantedFile:
     sheet = Sheet(classic(values))
-    for keyword in ("PatientName", "PatientBirthDate", "RequestedProcedureDescription", "SeriesDescription", "ScanOptions"):
+    for keyword in (
+        "PatientName",
+        "PatientBirthDate",
+        "RequestedProcedureDescription",
+        "SeriesDescription",
+        "ScanOptions",
+    ):
         tag = tag_for_keyword(keyword)
         assert tag is not None
         word = values.word()
@@ -157,7 +169,15 @@ def _unknown_vrs(values: Values) -> PlantedFile:
 def _false_vr(values: Values, vr: str, number: int) -> PlantedFile:
     """Write names under the tags of kept attributes with a VR that is not theirs."""
     sheet = Sheet(classic(values))
-    keywords = ("SeriesDescription", "ScanOptions", "EchoTime", "InstanceNumber", "StudyDate", "StudyTime", "Laterality")
+    keywords = (
+        "SeriesDescription",
+        "ScanOptions",
+        "EchoTime",
+        "InstanceNumber",
+        "StudyDate",
+        "StudyTime",
+        "Laterality",
+    )
     for keyword in (*keywords, "SequenceName", "DiffusionBValue", "AcquisitionDateTime", "ImageOrientationPatient"):
         tag = tag_for_keyword(keyword)
         assert tag is not None

@@ -4,20 +4,30 @@ from collections.abc import Callable, Iterator
 from struct import pack
 from typing import Final
 
-from fivesafes.data.header.profile import Action, Profile, Rule
 from tests.planted.carriers import classic
 from tests.planted.files import PlantedFile, Sheet
 from tests.planted.plants import Plant, plant_bytes, plant_day, plant_number, plant_text
 from tests.planted.values import Values
+
+from fivesafes.data.header.profile import Action, Profile, Rule
 
 Made = tuple[str, Callable[[str, str], Plant]]
 """The value as it is written, and the plant for a category and a place."""
 Variant = Callable[[Values, str], Made]
 
 BINARY: Final = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "OB": 1, "OW": 2}
-_GATES: Final = frozenset({"SOPClassUID", "Modality", "BurnedInAnnotation", "SamplesPerPixel", "PhotometricInterpretation"})
+_GATES: Final = frozenset(
+    {"SOPClassUID", "Modality", "BurnedInAnnotation", "SamplesPerPixel", "PhotometricInterpretation"}
+)
 _PIXELS: Final = frozenset({"Rows", "Columns", "BitsAllocated", "NumberOfFrames"})
-_REAL: Final = {"code": "NONE", "words": "T1w", "coil": "Head", "maker": "SIEMENS", "model": "Prisma", "software": "E11"}
+_REAL: Final = {
+    "code": "NONE",
+    "words": "T1w",
+    "coil": "Head",
+    "maker": "SIEMENS",
+    "model": "Prisma",
+    "software": "E11",
+}
 
 
 def _text(form: str) -> Variant:
@@ -104,7 +114,9 @@ def kept_files(values: Values, profile: Profile, share: float) -> Iterator[Plant
         for index in values.sample(round(len(rules) * share), len(rules)):
             rule = rules[index]
             written, plant = variant(values, _REAL.get(rule.grammar, _first(rule)))
-            sheet.at(rule.tag, rule.vrs[0].decode(), written.encode("ascii"), [plant("kept", f"{rule.keyword}: {said}")])
+            sheet.at(
+                rule.tag, rule.vrs[0].decode(), written.encode("ascii"), [plant("kept", f"{rule.keyword}: {said}")]
+            )
         yield sheet.file(f"kept/{number:02}.dcm")
 
 
@@ -116,12 +128,14 @@ def binary_files(values: Values, profile: Profile) -> Iterator[PlantedFile]:
         for rule in rules:
             vr = rule.vrs[0].decode()
             place = f"{rule.keyword} ({vr}): {said}"
+            if said == "a date as a number" and BINARY[vr] < 4:
+                continue  # a number of two bytes is no date
             if said == "a date as a number":
                 raw, plant = _as_number(values, vr, place)
             else:
-                word = values.word() if number else f"{values.word()}^{values.word()}"
-                raw = word.encode().ljust(-(-len(word) // 8) * 8)
-                raw = raw if number == 0 else raw[: max(rule.most_values, 2) * BINARY[vr]]
+                room = 16 if number == 0 else max(rule.most_values, 2) * BINARY[vr]
+                word = values.rare() if room < 8 else values.word() if number else f"{values.word()}^{values.word()}"
+                raw = word.encode().ljust(-(-len(word) // 4) * 4)
                 plant = plant_bytes("binary", place, word, raw)
             sheet.at(rule.tag, vr, raw, [plant])
         yield sheet.file(f"binary/{number}.dcm")
@@ -129,10 +143,7 @@ def binary_files(values: Values, profile: Profile) -> Iterator[PlantedFile]:
 
 def _as_number(values: Values, vr: str, place: str) -> tuple[bytes, Plant]:
     day = values.day().strftime("%Y%m%d")
-    if vr in {"FL", "FD"}:
-        raw = pack("<f" if vr == "FL" else "<d", float(day))
-    else:
-        raw = pack("<L", int(day))
+    raw = pack("<f" if vr == "FL" else "<d", float(day)) if vr in {"FL", "FD"} else pack("<L", int(day))
     return raw, plant_number("binary", place, day, [raw, raw[::-1]])
 
 

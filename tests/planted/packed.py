@@ -9,7 +9,6 @@ from struct import pack
 from typing import Final
 
 from attrs import frozen
-
 from tests.planted.carriers import SIDE, classic
 from tests.planted.files import PlantedFile, Sheet
 from tests.planted.plants import Plant, plant_text
@@ -28,33 +27,33 @@ SYNTAXES: Final = {
 }
 _ENCODED: Final = {
     "jpeg-baseline": (
-        '|JeWF01!$>Nk#wx0RR9200961|JwjV00IF40RaI50RaI50s;a81OoyB0s;jD1Oo&H1qKEN1qKEN2MGuU2MGrT1_%oX2?`1d3JL}Y3k(Yi3<(Mf'
-        '3je?W3kU!Z01yEI5di<h03QGV0R;g80RaI400000000000RjUA1qKHQ2?`7U!~nGr00IF60|EpC1qB2I0004f0RjU61Q7)iAu&M)6H#FYB5@Ql'
-        'fsvsIBSNvk6;jdgBr{@if(Z&17Z@2DB_<~*DJnEIHa9pqIzvQ7Mn_0VN>fx-'
-        'R##YAT4Q8oW@l(=YIAgTc6WGrdV_?8hKGoWijtF*m6n&7nVO=bq@|{(sHv*5v$VCgx45~w!o$SH#>dFX%F@%+)z;V8+1laa<K*S$=jiF`@$&QZ'
-        '_4fDp`TGCb00;pA002J#{KNg0{t|!3xB4%qYW*Pnmi`id$G7?~r)v5C0QOt>N&f&I-{`)btMr5RTlh);03P4yzMZT8*#'
+        "|JeWF01!$>Nk#wx0RR9200961|JwjV00IF40RaI50RaI50s;a81OoyB0s;jD1Oo&H1qKEN1qKEN2MGuU2MGrT1_%oX2?`1d3JL}Y3k(Yi3<(Mf"
+        "3je?W3kU!Z01yEI5di<h03QGV0R;g80RaI400000000000RjUA1qKHQ2?`7U!~nGr00IF60|EpC1qB2I0004f0RjU61Q7)iAu&M)6H#FYB5@Ql"
+        "fsvsIBSNvk6;jdgBr{@if(Z&17Z@2DB_<~*DJnEIHa9pqIzvQ7Mn_0VN>fx-"
+        "R##YAT4Q8oW@l(=YIAgTc6WGrdV_?8hKGoWijtF*m6n&7nVO=bq@|{(sHv*5v$VCgx45~w!o$SH#>dFX%F@%+)z;V8+1laa<K*S$=jiF`@$&QZ"
+        "_4fDp`TGCb00;pA002J#{KNg0{t|!3xB4%qYW*Pnmi`id$G7?~r)v5C0QOt>N&f&I-{`)btMr5RTlh);03P4yzMZT8*#"
     ),
     "jpeg-lossless": (
-        '|JeV;02TlN0RaF20000000000000062Mhnh01FHN5C9MX01*KH+5iXv000I60LRTLRH;&>N|h>9sZym&TU@zv<;#~YT)A@P%a>NyE?l{C<;#~Y'
-        'T)A@P)wRo)E?l{C<;#~YT)A~^a^=gHE?l{C<;#~YU0Ynaa^=gHE?l{C<;#~=*DhSSa^=gHE?l{C<<+&zmo8kna^=gHE?l{FZF1$ymo8kna^=gH'
-        'E?rw(xpL*pmo8kna^=gHR@W|ExpL*pmo8kna^=;v%a<-(xpL*pmo8knb!~Fx%a<-(xpL*pmo8mfT)A@P%a<-(xpL*pmsZy<T)A@P%a<-'
-        '(xpL*zwab?-T)A@P%a<-(xp4p4'
+        "|JeV;02TlN0RaF20000000000000062Mhnh01FHN5C9MX01*KH+5iXv000I60LRTLRH;&>N|h>9sZym&TU@zv<;#~YT)A@P%a>NyE?l{C<;#~Y"
+        "T)A@P)wRo)E?l{C<;#~YT)A~^a^=gHE?l{C<;#~YU0Ynaa^=gHE?l{C<;#~=*DhSSa^=gHE?l{C<<+&zmo8kna^=gHE?l{FZF1$ymo8kna^=gH"
+        "E?rw(xpL*pmo8kna^=gHR@W|ExpL*pmo8kna^=;v%a<-(xpL*pmo8knb!~Fx%a<-(xpL*pmo8mfT)A@P%a<-(xpL*pmsZy<T)A@P%a<-"
+        "(xpL*zwab?-T)A@P%a<-(xp4p4"
     ),
     "jpeg-ls": (
-        '|JeWN03cIPNk&Eh0ssI30000G0000G3J?YX0003j0003j|L6b+00001|JeWc01FTR5C9MX0TBTI_y7$7|Nj6I07C&306_oR00;pA00000et44+'
-        '<XH}bKc3F#GkaS*8v5C75~4(nB2cIk>E!BhZE0m;5~a0uWmQErB^3np^yRBoB1E*YVzp|ODpaLPl`0e@YRZKQ6Q@p{I&{gCCQOkl36myFs;a80'
-        's;Z)j6<tLXQAHF@G}BEq)D2|QO*GR@G}1{Vl25f%r722Ml%**tPc;&hr722Ml%*+7w9=HNDN3rUs;3%Cs)&e)h=_}A6huTsL_|cEnh7M5NhFfX'
-        'JtUGzB$8NXB&w>auK(E'
+        "|JeWN03cIPNk&Eh0ssI30000G0000G3J?YX0003j0003j|L6b+00001|JeWc01FTR5C9MX0TBTI_y7$7|Nj6I07C&306_oR00;pA00000et44+"
+        "<XH}bKc3F#GkaS*8v5C75~4(nB2cIk>E!BhZE0m;5~a0uWmQErB^3np^yRBoB1E*YVzp|ODpaLPl`0e@YRZKQ6Q@p{I&{gCCQOkl36myFs;a80"
+        "s;Z)j6<tLXQAHF@G}BEq)D2|QO*GR@G}1{Vl25f%r722Ml%**tPc;&hr722Ml%*+7w9=HNDN3rUs;3%Cs)&e)h=_}A6huTsL_|cEnh7M5NhFfX"
+        "JtUGzB$8NXB&w>auK(E"
     ),
     "jpeg-2000": (
-        '|4;u>04V?f0000G0000G00000000000000G0000G0000000000009pH0sm3}3;+NC0RRC61ONg5TmT0^fQX2Y|6~9q00BdCWnpw>WFTUBAWv{*'
-        'Zc0!^M<8}(a&u{KZXhx)H7+#&kN^q*00000ivR)tlh6Dygb`3wuY}dqROO`8s|%3|#?gZ%0;`xLBMZaz>vvT|kko5?J!?V5Rf}6$lP&Lzo!<;3'
-        '|8X=mGRSDbiU>GG9Z{ibQra&)HOOY26AbVi(Q2`&ucXydi%iv133^4`m-fH|>Ii@jv>-O2nXY4_M~gkCG&C}#1@-^g'
+        "|4;u>04V?f0000G0000G00000000000000G0000G0000000000009pH0sm3}3;+NC0RRC61ONg5TmT0^fQX2Y|6~9q00BdCWnpw>WFTUBAWv{*"
+        "Zc0!^M<8}(a&u{KZXhx)H7+#&kN^q*00000ivR)tlh6Dygb`3wuY}dqROO`8s|%3|#?gZ%0;`xLBMZaz>vvT|kko5?J!?V5Rf}6$lP&Lzo!<;3"
+        "|8X=mGRSDbiU>GG9Z{ibQra&)HOOY26AbVi(Q2`&ucXydi%iv133^4`m-fH|>Ii@jv>-O2nXY4_M~gkCG&C}#1@-^g"
     ),
     "htj2k": (
-        '|4;u>04YEK0000G0000G00000000000000G0000G0000000000009pH0sl|{2mk^A000XAQUDA90ssL31q1{@0smY86Cj9?kdTm&kdTm&kdTmw'
-        'h=~7W02crOPjF>!N>E53R%LP^FfKASE;BCwkN^q*00000fB*silfVEbh4%#qbN~Rr024p}69A(A0ta*ee*OZ7bO68r6F>kHfKX5Yf^+~p^ZWpV'
-        'Q~<yL6)*q=P$UwG^r~?JbpV(#F)_d~f$X*bzyK?t02Yu4f*=TjAm_?@dT@ex0JJn3jYgx<{{4tRd-fp#?79H|*#'
+        "|4;u>04YEK0000G0000G00000000000000G0000G0000000000009pH0sl|{2mk^A000XAQUDA90ssL31q1{@0smY86Cj9?kdTm&kdTm&kdTmw"
+        "h=~7W02crOPjF>!N>E53R%LP^FfKASE;BCwkN^q*00000fB*silfVEbh4%#qbN~Rr024p}69A(A0ta*ee*OZ7bO68r6F>kHfKX5Yf^+~p^ZWpV"
+        "Q~<yL6)*q=P$UwG^r~?JbpV(#F)_d~f$X*bzyK?t02Yu4f*=TjAm_?@dT@ex0JJn3jYgx<{{4tRd-fp#?79H|*#"
     ),
 }
 
@@ -80,7 +79,7 @@ def marked(name: str, values: Values) -> Marked:
 
 
 def rle(behind: bytes = b"", spare: bytes = b"") -> bytes:
-    """Write a frame of two segments in runs of literals; ``behind`` follows the first segment, ``spare`` its offsets."""
+    """Write a frame of two segments in runs of literals; ``behind`` follows the first, ``spare`` the offsets."""
     pixels = bytes(number * 3 % 256 for number in range(SIDE * SIDE))
     runs = b"".join(b"\x7f" + pixels[place : place + 128] for place in range(0, len(pixels), 128))
     second = b"\x81\0" * (SIDE * SIDE // 128)
@@ -137,14 +136,21 @@ def packed_files(values: Values) -> Iterator[PlantedFile]:
         table = (word * 2).encode()[:12]
         yield _file(values, name, f"{name}-table.dcm", [codestream(name)], (("offset table", word),), table=table)
         yield _file(
-            values, name, f"{name}-more.dcm", [codestream(name), word.encode()], (("a fragment too many", word),), accepted=False
+            values,
+            name,
+            f"{name}-more.dcm",
+            [codestream(name), word.encode()],
+            (("a fragment too many", word),),
+            accepted=False,
         )
         if name != "rle":
             cut = len(one.content) // 2 & ~1
             pieces = [one.content[:cut], one.content[cut:]]
             yield _file(values, name, f"{name}-cut.dcm", pieces, one.texts)
     word = values.word()
-    yield _file(values, "jpeg-ls", "no-codestream.dcm", [b"JUNK" + word.encode()], (("no codestream", word),), accepted=False)
+    yield _file(
+        values, "jpeg-ls", "no-codestream.dcm", [b"JUNK" + word.encode()], (("no codestream", word),), accepted=False
+    )
     yield _video(values)
 
 

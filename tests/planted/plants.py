@@ -6,16 +6,17 @@ from datetime import date
 from typing import Final
 
 from attrs import evolve, field, frozen
-
-from fivesafes.data.residue.spellings import date_spellings
 from tests.planted.encodings import FEWEST, bare, spelt, swapped
+
+from fivesafes.data.residue.needles import FOLD
+from fivesafes.data.residue.spellings import date_spellings
 
 _PARTS: Final = re.compile(r"[\^=\\\s_,]+")
 
 
 @frozen(kw_only=True)
 class Plant:
-    """One planted value; ``needles`` are (encoding, bytes)."""
+    """One planted value; ``needles`` are (encoding, bytes), to be compared without regard to ASCII capitals."""
 
     number: int = 0
     category: str
@@ -45,7 +46,11 @@ def plant_day(category: str, place: str, day: date, spelling: str) -> Plant:
 
 def plant_number(category: str, place: str, text: str, raws: Iterable[bytes] = ()) -> Plant:
     """Plant digits; ``raws`` are other ways in which they lie in the file."""
-    found = [("digits", text.encode()), ("digits", re.sub(r"\D", "", text).encode()), ("utf-16-le", text.encode("utf-16-le"))]
+    found = [
+        ("digits", text.encode()),
+        ("digits", re.sub(r"\D", "", text).encode()),
+        ("utf-16-le", text.encode("utf-16-le")),
+    ]
     found += [("as planted", raw) for raw in raws]
     return Plant(category=category, place=place, value=text, needles=_fit(found, fewest=4))
 
@@ -53,13 +58,13 @@ def plant_number(category: str, place: str, text: str, raws: Iterable[bytes] = (
 def plant_bytes(category: str, place: str, text: str, raw: bytes) -> Plant:
     """Plant a text under a binary VR; it is looked for in each byte order."""
     found = [*spelt(text), ("as planted", raw), *(("reversed", swapped(raw, width)) for width in (2, 4, 8))]
-    return Plant(category=category, place=place, value=text, needles=_fit(found))
+    return Plant(category=category, place=place, value=text, needles=_fit(found, fewest=4))
 
 
 def _fit(found: Iterable[tuple[str, bytes]], fewest: int = FEWEST) -> tuple[tuple[str, bytes], ...]:
-    """Leave out what is too short to be told from chance, and what is the same."""
-    kept: dict[bytes, str] = {}
+    """Leave out what is too short to be told from chance, and what is the same but for capitals."""
+    kept: dict[bytes, tuple[str, bytes]] = {}
     for encoding, needle in found:
         if len(needle) >= fewest and needle.strip(b" \0"):
-            kept.setdefault(needle, encoding)
-    return tuple((encoding, needle) for needle, encoding in kept.items())
+            kept.setdefault(needle.translate(FOLD), (encoding, needle))
+    return tuple(kept.values())

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-from fivesafes.data.header.profile import BLOBS, Profile, Rule
 from tests.planted.carriers import classic
 from tests.planted.files import PlantedFile, Sheet
 from tests.planted.kept import BINARY, VARIANTS
@@ -11,6 +10,8 @@ from tests.planted.plants import Plant, plant_bytes, plant_text
 from tests.planted.standard import plant_at
 from tests.planted.values import Values
 from tests.planted.writing import IMPLICIT, Level
+
+from fivesafes.data.header.profile import BLOBS, Profile, Rule
 
 _CATEGORY: Final = "private"
 

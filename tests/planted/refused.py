@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Final
 
-from fivesafes.data.header.profile import Profile
 from tests.planted.carriers import classic
 from tests.planted.files import PlantedFile, Sheet
 from tests.planted.plants import plant_text
 from tests.planted.values import Values
 from tests.planted.writing import Level, part10
+
+from fivesafes.data.header.profile import Profile
 
 _PDF: Final = b"%PDF-1.4\n1 0 obj <</Title (Report of "
 _CATEGORY: Final = "refused objects"
@@ -27,7 +28,11 @@ def refused_files(values: Values, profile: Profile) -> Iterator[PlantedFile]:
         sheet.level.put("Modality", modality or "OT")
         _report(values, sheet, uid)
         yield sheet.file(f"refused/{uid}.dcm", accepted=False)
-    for keyword, value in (("BurnedInAnnotation", "YES"), ("ImageType", "DERIVED\\SECONDARY\\SCREEN SAVE"), ("Modality", "")):
+    for keyword, value in (
+        ("BurnedInAnnotation", "YES"),
+        ("ImageType", "DERIVED\\SECONDARY\\SCREEN SAVE"),
+        ("Modality", ""),
+    ):
         sheet = Sheet(classic(values))
         sheet.level.put(keyword, value or values.word())
         _report(values, sheet, keyword)
@@ -54,7 +59,7 @@ def _no_dicom(values: Values) -> Iterator[PlantedFile]:
     words = [values.word() for _ in range(5)]
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("a.txt", words[1])
+        archive.writestr(zipfile.ZipInfo("a.txt"), words[1])
     whole = part10(classic(values))
     contents = {
         "notes.txt": f"Scan of {words[0]}\n".encode(),

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-
 from tests.planted.carriers import classic
 from tests.planted.encodings import CODECS, ESCAPES, written
 from tests.planted.files import PlantedFile, Sheet
@@ -113,7 +112,18 @@ def _false(values: Values) -> PlantedFile:
         plant_text("character sets", "SpecificCharacterSet in an item", word),
         plant_text("character sets", "a text in a set that nobody named", text, written(text, "ISO_IR 144")),
     ]
-    for charset, keyword in (("ISO_IR 126", "SeriesDescription"), ("GB18030", "ProtocolName"), ("ISO_IR 13", "ImageComments")):
+    for charset, keyword in (
+        ("ISO_IR 126", "SeriesDescription"),
+        ("GB18030", "ProtocolName"),
+        ("ISO_IR 13", "ImageComments"),
+    ):
         text = values.written_in(charset, _MANY)
-        _put(sheet, keyword, written(text, charset), text, written(text, charset), f"{keyword}: {charset} said to be Latin")
+        _put(
+            sheet,
+            keyword,
+            written(text, charset),
+            text,
+            written(text, charset),
+            f"{keyword}: {charset} said to be Latin",
+        )
     return sheet.file("scripts/false-set.dcm")

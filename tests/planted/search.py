@@ -1,14 +1,16 @@
 """Search bytes for every planted value in every encoding; blobs that are deflated are looked into."""
 
+import contextlib
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final
+
+from tests.planted.plants import Plant
 
 from fivesafes.data.header.malformed import Malformed
 from fivesafes.data.header.part10 import open_data_set
 from fivesafes.data.residue.index import Index, Pattern
 from fivesafes.data.residue.needles import FOLD
-from tests.planted.plants import Plant
 
 _GZIP: Final = b"\x1f\x8b\x08"
 _MOST: Final = 1 << 24
@@ -73,8 +75,6 @@ def _layers(content: bytes) -> Iterator[bytes]:
         place = layer.find(_GZIP)
         while place >= 0:
             stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
-            try:
+            with contextlib.suppress(zlib.error):
                 yield stream.decompress(layer[place:], _MOST)
-            except zlib.error:
-                pass
             place = layer.find(_GZIP, place + 1)

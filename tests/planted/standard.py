@@ -4,17 +4,28 @@ from collections.abc import Iterator
 from typing import Final
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-
-from fivesafes.data.header.profile import Profile
 from tests.planted.carriers import CLASSIC, COLOUR, CONVERTED, ENHANCED, classic, enhanced
 from tests.planted.files import PlantedFile, Sheet
 from tests.planted.plants import Plant, plant_bytes, plant_day, plant_number, plant_text
 from tests.planted.values import Values
 from tests.planted.writing import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Level, Written
 
+from fivesafes.data.header.profile import Profile
+
 SYNTAXES: Final = {"explicit": EXPLICIT, "implicit": IMPLICIT, "big-endian": BIG_ENDIAN, "deflated": DEFLATED}
-_DEEP: Final = ("SourceImageSequence", "ReferencedImageSequence", "SharedFunctionalGroupsSequence", "DerivationImageSequence")
-_UNKNOWN: Final = ("RequestAttributesSequence", "ReferencedPatientSequence", "ContentSequence", "PerformedProtocolCodeSequence")
+_DEEP: Final = (
+    "SourceImageSequence",
+    "ReferencedImageSequence",
+    "SharedFunctionalGroupsSequence",
+    "DerivationImageSequence",
+)
+_UNKNOWN: Final = (
+    "RequestAttributesSequence",
+    "ReferencedPatientSequence",
+    "ContentSequence",
+    "PerformedProtocolCodeSequence",
+)
+_BYTES: Final = frozenset({"OB", "OW", "UN", "US", "UL", "FL", "FD", "OF", "OD", "SS", "SL"})
 _LONGEST: Final = {"AE": 16, "CS": 16, "SH": 16}
 
 
@@ -35,25 +46,25 @@ def plant_at(values: Values, vr: str, category: str, place: str) -> tuple[bytes,
         day = values.day()
         said = day.strftime("%Y%m%d") + ("101530.5" if vr == "DT" else "")
         return said.encode(), plant_day(category, place, day, said)
-    if vr == "TM":
-        digits = values.digits(6)
-        said = f"1{digits[1] if digits[1] < '6' else '2'}2307.{digits}"
+    if vr in {"TM", "DS", "IS", "UI"}:
+        said = _numeric(values, vr)
         return said.encode(), plant_number(category, place, said)
-    if vr in {"DS", "IS"}:
-        digits = values.digits(10 if vr == "DS" else 9)
-        return digits.encode(), plant_number(category, place, digits)
-    if vr == "AS":
-        word = values.word()
-        return word.encode(), plant_text(category, place, word)
-    if vr == "UI":
-        uid = values.uid()
-        return uid.encode(), plant_number(category, place, uid)
-    word = f"{values.name()}" if vr == "PN" else f"{values.word().title()} {values.digits(7)}"
-    if vr in {"OB", "OW", "UN", "US", "UL", "FL", "FD", "OF", "OD", "SS", "SL"}:
+    if vr in _BYTES:
         word = values.word()
         return word.encode(), plant_bytes(category, place, word, word.encode())
-    said = word[: _LONGEST.get(vr, 64)]
+    name_or_text = values.name() if vr == "PN" else f"{values.word().title()} {values.digits(7)}"
+    said = values.word() if vr == "AS" else name_or_text[: _LONGEST.get(vr, 64)]
     return said.encode(), plant_text(category, place, said)
+
+
+def _numeric(values: Values, vr: str) -> str:
+    """Make a time, a number or a UID."""
+    if vr == "UI":
+        return values.uid()
+    if vr == "TM":
+        digits = values.digits(6)
+        return f"1{digits[1] if digits[1] < '6' else '2'}2307.{digits}"
+    return values.digits(10 if vr == "DS" else 9)
 
 
 def _sheet(values: Values, profile: Profile, level: Level) -> Sheet:
@@ -84,7 +95,15 @@ def _listed(profile: Profile) -> list[tuple[int, str, str]]:
 def _item(values: Values, category: str, place: str) -> tuple[Level, list[Plant]]:
     """Make an item with names, texts, dates and numbers."""
     item, plants = Level(), []
-    for keyword in ("PatientName", "CodeMeaning", "StudyDate", "PatientID", "SeriesDescription", "TextValue", "NumericValue"):
+    for keyword in (
+        "PatientName",
+        "CodeMeaning",
+        "StudyDate",
+        "PatientID",
+        "SeriesDescription",
+        "TextValue",
+        "NumericValue",
+    ):
         tag = tag_for_keyword(keyword)
         assert tag is not None
         vr = dictionary_VR(tag)
@@ -102,7 +121,7 @@ def _nested(values: Values, profile: Profile, name: str, chain: tuple[str, ...])
         item, plants = _item(values, "nested", f"{name}, {depth} deep in {keyword}")
         sheet.plants.extend(plants)
         for tag, vr, inner in _listed(profile):
-            if depth == 5 and vr != "SQ" and tag not in item and tag != 0x7FE00010:  # noqa: PLR2004 - the deepest, pixels
+            if depth == 5 and vr != "SQ" and tag not in item and tag != 0x7FE00010:
                 value, plant = plant_at(values, vr, "nested", f"{name}, 5 deep: {inner}")
                 item[tag] = Written(vr, value)
                 sheet.plants.append(plant)

@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
-
 from tests.planted.encodings import SCRIPTS
 
 _CONSONANTS: Final = "bdfgjklmnpqrvxz"
@@ -26,6 +25,10 @@ class Values:
         """Give a word of consonants and vowels in turn, which no language has: Zoravixe."""
         return self._fresh(lambda: "".join(self._pick(_CONSONANTS) + self._pick(_VOWELS) for _ in range(syllables)))
 
+    def rare(self) -> str:
+        """Give four letters that no word has in a row."""
+        return self._fresh(lambda: "".join(self._pick("jqvxz") for _ in range(4)))
+
     def name(self) -> str:
         """Give a person's name as DICOM writes it."""
         return f"{self.word().title()}^{self.word(3).title()}"
@@ -34,7 +37,7 @@ class Values:
         """Give a day of the last century or this one, with two digits for day and month."""
         while True:
             day = _FIRST_DAY + timedelta(days=int(self._random.integers(_DAYS)))
-            if day.day > 9 and day.isoformat() not in self._given:  # noqa: PLR2004 - 05 and 5 are spelt alike above it
+            if day.day > 9 and day.isoformat() not in self._given:
                 self._given.add(day.isoformat())
                 return day
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from struct import pack
 from typing import Final
 
-from fivesafes.data.header.profile import Profile
 from tests.planted.carriers import classic
 from tests.planted.files import PlantedFile, Sheet
 from tests.planted.kept import VARIANTS
 from tests.planted.plants import Plant, plant_number, plant_text
 from tests.planted.values import Values
+
+from fivesafes.data.header.profile import Profile
 
 _MARK: Final = 77
 _CSA: Final = "Siemens CSA"

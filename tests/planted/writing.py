@@ -106,7 +106,9 @@ def _element(tag: int, written: Written, *, explicit: bool, order: str) -> bytes
 
 def turned(vr: str, value: bytes) -> bytes:
     """Turn binary values round for big endian."""
-    width = {"US": 2, "SS": 2, "OW": 2, "AT": 2, "UL": 4, "SL": 4, "FL": 4, "OF": 4, "OL": 4, "FD": 8, "OD": 8}.get(vr, 1)
+    width = {"US": 2, "SS": 2, "OW": 2, "AT": 2, "UL": 4, "SL": 4, "FL": 4, "OF": 4, "OL": 4, "FD": 8, "OD": 8}.get(
+        vr, 1
+    )
     whole = len(value) - len(value) % width
     return b"".join(value[place : place + width][::-1] for place in range(0, whole, width)) + value[whole:]
 
