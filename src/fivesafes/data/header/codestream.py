@@ -1,9 +1,9 @@
 """Compressed pixels carry texts of their own: comments, application data, bytes behind the picture.  They become zero.
 
 Each codestream is read marker by marker, and what only a person or a program wrote there is overwritten with zeros
-where it stands: no length changes, so that no offset table, tile length or fragment has to be written anew, and every byte
-that a decoder needs stays as it was.  What can't be read to its end, or has a marker that no rule knows, is refused.
-Not seen are bytes that a decoder would skip inside entropy-coded data: only decoding tells them apart.
+where it stands: no length changes, so that no offset table, tile length or fragment has to be written anew, and every
+byte that a decoder needs stays as it was.  What can't be read to its end, or has a marker that no rule knows, is
+refused.  Not seen are bytes that a decoder would skip inside entropy-coded data: only decoding tells them apart.
 
 Sources: ITU-T T.81 annex B (JPEG), T.87 annex C (JPEG-LS), T.800 annex A (JPEG 2000), T.814 (HTJ2K), PS3.5 A.4 and
 annex G (RLE), ITU-T T.871 (JFIF), T.872 6.5.3 (Adobe's APP14).

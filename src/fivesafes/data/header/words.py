@@ -137,7 +137,7 @@ class Vocabulary:
         if all(alone) and not (self.versions and _is_version(text.strip())):
             return b""
         for token, number in zip(tokens, alone, strict=True):
-            if not (_is_short_number(token.decode("ascii")) if number else self._knows(token)):
+            if not (_is_short_number(token.decode("ascii"), self.digits_after_word) if number else self._knows(token)):
                 return b""
         return text
 
@@ -184,10 +184,10 @@ def _is_version(text: bytes) -> bool:
     return _is_short_number(plain) and ("." in plain or len(plain) <= 2)  # noqa: PLR2004 - 27 is GE's
 
 
-def _is_short_number(text: str) -> bool:
-    """Tell whether it is a number of up to four digits or a version such as 5.7.1.2, and no date."""
+def _is_short_number(text: str, most: int = 4) -> bool:
+    """Tell whether it is a number of up to ``most`` digits or a version such as 5.7.1.2, and no date."""
     numbers = text.split(".")
-    return all(0 < len(number) <= 4 for number in numbers) and not _DATE.fullmatch(text)  # noqa: PLR2004 - see above
+    return all(0 < len(number) <= most for number in numbers) and not _DATE.fullmatch(text)
 
 
 def _is_lone_number(token: bytes) -> bool:
