@@ -225,7 +225,8 @@ def test_encapsulated_pixels_are_copied_as_they_are(
     write: Write, image: Dataset, profile: Profile, pseudonyms: Pseudonyms
 ) -> None:
     """Compressed frames keep their fragments, offsets and transfer syntax."""
-    image.PixelData = encapsulate([b"\1\2\3\4", b"\5\6"])
+    runs = struct.pack("<16L", 2, 64, 70, *[0] * 13) + b"\3\1\2\3\4\0" + b"\xfd\0"
+    image.PixelData = encapsulate([runs, runs])
     image["PixelData"].VR, image["PixelData"].is_undefined_length = "OB", True
     image.NumberOfFrames = 2
     made = _read(_clean(write(image, syntax=RLELossless) + b"QVIST", profile, pseudonyms))

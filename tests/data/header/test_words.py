@@ -90,3 +90,28 @@ def test_names_of_devices_pass_whole(text: str) -> None:
 def test_a_code_with_one_unlisted_word_goes_whole(text: str) -> None:
     """A code is all or nothing."""
     assert DEVICES.keep_code(text.encode()) == b""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["03-05-1948", "1948.03.05", "0412 345 678", "5 3", "12", "1948", "s a r a", "T1w 1948 05", "day05 1948 head"],
+)
+def test_numbers_and_letters_of_people_are_no_code(text: str) -> None:
+    """Dates, telephones and names spelt letter by letter are made of short pieces, and go all the same."""
+    assert WORDS.keep_code(text.encode()) == b""
+
+
+@pytest.mark.parametrize(
+    ("text", "left"), [("run1948", ""), ("run100", "run100"), ("TI2500", "TI2500"), ("A-P", "A-P"), ("a n n a", "")]
+)
+def test_years_and_rows_of_letters_go(text: str, left: str) -> None:
+    """A word takes three digits unless it is one that counts milliseconds; up to two letters stand by themselves."""
+    assert WORDS.keep_words(text.encode()) == left.encode()
+
+
+def test_each_kind_of_device_has_words_of_its_own() -> None:
+    """A model is no coil: Amira and Max are names of people where no scanner is named."""
+    sections = Vocabulary.sections(POLICIES / "allow" / "devices.txt")
+    assert sections.keys() == {"makers", "models", "software", "coils"}
+    assert sections["models"].keep_code(b"Amira") == b"Amira"
+    assert sections["coils"].keep_code(b"Amira") == b""

@@ -161,7 +161,7 @@ class Cleaner:
         if vr is None or element.undefined or rule.grammar == "pixels" or (element.vr == b"UN" and not source.little):
             return removed
         value = buffer[element.start : element.end]
-        result = apply_rule(rule, vr, value, self._stand)
+        result = apply_rule(rule, vr, value, self._stand, self._target.order)
         if result.value is None:
             return removed
         written = encode(element.tag, vr, result.value, self._target)

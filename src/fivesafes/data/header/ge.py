@@ -58,8 +58,8 @@ def clean_user_data(value: bytes) -> bytes | None:
     if len(value) < head + _LEAST:
         return None
     (version,) = _FLOAT.unpack_from(value, head)
-    if not _OLDEST <= version <= _NEWEST:
-        return None
+    if not _OLDEST <= version <= _NEWEST or value[head : head + _FLOAT.size] != _FLOAT.pack(round(version, 3)):
+        return None  # versions have three decimals; other bits are no version
     rearranged = version >= _REARRANGED
     base = head + (_SHIFT if rearranged else 0)
     order_at = base + _ORDER - (_ORDER_SHIFT if rearranged else 0)

@@ -3,8 +3,10 @@
 A grammar takes the bytes of one value and gives back what may stay: all of it, its known words, or nothing.  The column
 ``grammar`` of the policy files names one:
 
-``number``      digits, or binary numbers of the right size and count
+``number``      a number of up to five digits, or binary numbers of that size and the right count
+``number:0..9|50..60``  a number in one of these ranges (see numbers.py: a date and a telephone are numbers too)
 ``code``        every word is in words.txt          ``words``   the words that are in words.txt
+``maker``, ``model``, ``software``, ``coil``  every word is in that section of devices.txt
 ``device``      every word is in words.txt or devices.txt
 ``one-of:A|B``  one of these                        ``re:…``    a regular expression, matched whole, ASCII
 ``step:0.5``    a number, rounded                   ``age``     an age; over 89 becomes 090Y
@@ -21,6 +23,7 @@ from typing import Final, cast
 from attrs import field, frozen
 from pydicom._uid_dict import UID_dictionary
 
+from fivesafes.data.header.numbers import Number
 from fivesafes.data.header.words import Vocabulary
 
 Clean = Callable[[bytes], bytes]
@@ -30,8 +33,8 @@ BINARY_SIZES: Final = {"US": 2, "SS": 2, "AT": 4, "UL": 4, "SL": 4, "FL": 4, "FD
 MOST_BINARY: Final = 1 << 12
 """How many bytes an attribute may have whose dictionary entry sets no limit to its values (1-n)."""
 
-_NUMBER: Final = re.compile(rb"[+-]?(?:\d{1,12}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?")
-_INTEGER: Final = re.compile(rb"[+-]?\d{1,10}")
+_MOST_STEPPED: Final = 500
+"""Nobody weighs more kilograms or stands taller in metres."""
 _AGE: Final = re.compile(rb"(\d{3})([DWMY])")
 _SEQUENCE_FILE: Final = re.compile(rb"(%(?:Siemens|Customer|User)Seq%\\{1,2})(\w{1,60})")
 _SCHEMES: Final = frozenset(b"DCM SRT SCT SNM3 SNOMED UCUM LN FMA NCIt UMLS RADLEX NEU BI MA UBERON".split())
@@ -47,19 +50,28 @@ class Vocabularies:
 
     words: Vocabulary = field(repr=False)
     devices: Vocabulary = field(repr=False)
+    makers: Vocabulary = field(repr=False, default=Vocabulary(frozenset()))
+    models: Vocabulary = field(repr=False, default=Vocabulary(frozenset()))
+    software: Vocabulary = field(repr=False, default=Vocabulary(frozenset()))
+    coils: Vocabulary = field(repr=False, default=Vocabulary(frozenset()))
     creators: frozenset[bytes] = field(repr=False, default=frozenset())
 
 
 def compile_grammar(text: str, vr: str, known: Vocabularies) -> Clean:
     """Make the function that a grammar names.  Raises GrammarInvalid, saying what is allowed."""
     name, colon, rest = text.partition(":")
+    if name == "number":
+        return _ranges(rest, whole=vr == "IS") if colon else Number(whole=vr == "IS")
     if colon and name in _MADE:
         return _MADE[name](rest)
     named: dict[str, Clean] = {
-        "number": _integer if vr == "IS" else _number,
         "code": known.words.keep_code,
         "words": known.words.keep_words,
         "device": known.devices.keep_code,
+        "maker": known.makers.keep_code,
+        "model": known.models.keep_code,
+        "software": known.software.keep_code,
+        "coil": known.coils.keep_code,
         "age": _age,
         "coded": _coded,
         "meaning": lambda value: _meaning(value) or known.words.keep_code(value),
@@ -69,11 +81,18 @@ def compile_grammar(text: str, vr: str, known: Vocabularies) -> Clean:
         "private-creator": lambda value: value if value.upper() in known.creators else b"",
     }
     if text not in named:
-        message = (
-            f"no grammar called {text!r}; there are {', '.join(sorted([*named, *(f'{made}:…' for made in _MADE)]))}"
-        )
+        there = ", ".join(sorted([*named, "number", "number:…", *(f"{made}:…" for made in _MADE)]))
+        message = f"no grammar called {text!r}; there are {there}"
         raise GrammarInvalid(message)
     return named[text]
+
+
+def _ranges(text: str, *, whole: bool) -> Number:
+    try:
+        return Number.parse(text, whole=whole)
+    except ValueError:
+        message = f"number:{text} needs ranges, such as number:0..1000|60000000..65000000"
+        raise GrammarInvalid(message) from None
 
 
 def _expression(pattern: str) -> Clean:
@@ -97,8 +116,10 @@ def _rounding(step: str) -> Clean:
         message = f"step:{step} needs a number, such as step:5"
         raise GrammarInvalid(message) from None
 
+    number = Number(((0, _MOST_STEPPED),))
+
     def rounded(value: bytes) -> bytes:
-        if not _NUMBER.fullmatch(value):
+        if not number(value):
             return b""
         return f"{round(float(value) / size) * size:.6g}".encode()
 
@@ -106,14 +127,6 @@ def _rounding(step: str) -> Clean:
 
 
 _MADE: Final = {"re": _expression, "one-of": _choice, "step": _rounding}
-
-
-def _number(value: bytes) -> bytes:
-    return value if _NUMBER.fullmatch(value) else b""
-
-
-def _integer(value: bytes) -> bytes:
-    return value if _INTEGER.fullmatch(value) else b""
 
 
 def _age(value: bytes) -> bytes:

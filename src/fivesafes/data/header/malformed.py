@@ -74,3 +74,21 @@ def no_identity() -> Malformed:
 def unreadable_file() -> Malformed:
     """Say that the system does not let the file be read."""
     return Malformed(FileStatus.UNREADABLE, "data.file.permission", "the system does not let this file be read")
+
+
+def broken_codestream() -> Malformed:
+    """Say that compressed pixels break the rules of their own format."""
+    why = "the compressed pixels can't be read to their end; decompress them with the archive's own tools first"
+    return Malformed(FileStatus.UNREADABLE, "data.file.codestream", why)
+
+
+def unknown_packing() -> Malformed:
+    """Say that pixels are compressed in a way in which texts could hide that nobody finds here."""
+    why = "the pixels are compressed in a way that is not examined here; decompress them first"
+    return Malformed(FileStatus.REFUSED, "data.file.packing", why)
+
+
+def uncounted_pixels() -> Malformed:
+    """Say that nobody knows where the pixels end, so that anything may lie behind them."""
+    why = "the header does not say how many pixels there are, so their end is unknown"
+    return Malformed(FileStatus.UNREADABLE, "data.file.uncounted", why)

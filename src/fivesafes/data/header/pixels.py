@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from struct import pack
 from typing import Final
 
+from fivesafes.data.header.codestream import Shape, clean_fragments
 from fivesafes.data.header.elements import PIXEL_DATA, Element
-from fivesafes.data.header.malformed import Malformed, truncated
+from fivesafes.data.header.malformed import Malformed, truncated, uncounted_pixels
 from fivesafes.data.header.part10 import NATIVE, DataSet
 from fivesafes.data.header.tally import Tally
 from fivesafes.data.header.values import Outcome
@@ -22,16 +23,28 @@ def expected_length(data_set: DataSet, found: Mapping[int, Element]) -> int | No
     order: Final = "little" if data_set.encoding.little else "big"
     numbers = {name: int.from_bytes(_value(data_set, found.get(tag))[:2], order) for tag, name in _COUNTS.items()}
     frames = _value(data_set, found.get(_FRAMES)).strip(b" \0") or b"1"
-    if not frames.isdigit() or not all(numbers.values()) or b"422" in _value(data_set, found.get(_PHOTOMETRIC)):
+    if not frames.isdigit() or not all(numbers.values()):
         return None
     pixels = numbers["rows"] * numbers["columns"] * numbers["samples"] * int(frames)
+    if b"422" in _value(data_set, found.get(_PHOTOMETRIC)):
+        pixels = pixels * 2 // 3  # two pixels share their colours (PS3.3 C.7.6.3.1.2)
     return -(-pixels * numbers["bits"] // 8)
+
+
+def _shape(data_set: DataSet, found: Mapping[int, Element]) -> Shape:
+    """Read how many pixels there are.  Raises Malformed when the header does not say."""
+    if expected_length(data_set, found) is None:
+        raise uncounted_pixels()
+    order: Final = "little" if data_set.encoding.little else "big"
+    numbers = {name: int.from_bytes(_value(data_set, found.get(tag))[:2], order) for tag, name in _COUNTS.items()}
+    return Shape(**numbers, frames=int(_value(data_set, found.get(_FRAMES)).strip(b" \0") or b"1"))
 
 
 def pixel_pieces(data_set: DataSet, found: Mapping[int, Element], tally: Tally) -> tuple[bytes | memoryview, ...]:
     """Give the PixelData element as pieces of the new file.
 
-    Raises Malformed when there are fewer pixels than the header says, or when they are packed in an unsaid way.
+    Raises Malformed when there are fewer pixels than the header says or when it does not say how many, and when they
+    are packed in an unsaid way.
     """
     element = found[PIXEL_DATA]
     content = memoryview(data_set.buffer)[element.start : element.end]
@@ -39,15 +52,20 @@ def pixel_pieces(data_set: DataSet, found: Mapping[int, Element], tally: Tally) 
     if element.undefined:
         if data_set.syntax in NATIVE:
             raise Malformed.unreadable()
-        end = _END[data_set.encoding.order]
-        return _head(element, data_set, _UNDEFINED), content, end
+        pieces, cleared = clean_fragments(content, data_set.syntax, _shape(data_set, found))
+        if cleared:
+            tally.count(Outcome.BLANKED, "texts in the compressed pixels")
+        return _head(element, data_set, _UNDEFINED), *pieces, _END[data_set.encoding.order]
+    if data_set.syntax not in NATIVE:
+        raise Malformed.unreadable()  # compressed pixels have no length (PS3.5 A.4)
     expected = expected_length(data_set, found)
-    if expected is not None and data_set.syntax in NATIVE:
-        if len(content) < expected:
-            raise truncated()
-        if len(content) > expected + 1:
-            tally.count(Outcome.REMOVED, "bytes after the last pixel")
-            content = content[:expected]
+    if expected is None:
+        raise uncounted_pixels()
+    if len(content) < expected:
+        raise truncated()
+    if len(content) > expected + 1:
+        tally.count(Outcome.REMOVED, "bytes after the last pixel")
+    content = content[:expected]  # what pads them to an even length is written anew
     odd = len(content) % 2
     return _head(element, data_set, len(content) + odd), content, bytes(odd)
 

@@ -180,7 +180,18 @@ def _loaded_again(spec: str, folder: Path, digest: str) -> Profile:
 
 def _vocabularies(allow: Path, creators: frozenset[bytes]) -> Vocabularies:
     words, devices = Vocabulary.read(allow / "words.txt"), Vocabulary.read(allow / "devices.txt")
-    return Vocabularies(words=words, devices=(words | devices).for_devices(), creators=creators)
+    of = Vocabulary.sections(allow / "devices.txt")
+    makers = of["makers"]
+    models = makers | of["models"]
+    return Vocabularies(
+        words=words,
+        devices=(words | devices).for_devices(),
+        makers=makers,
+        models=models.for_devices(),
+        software=(models | of["software"]).for_devices(),
+        coils=makers | of["coils"],
+        creators=creators,
+    )
 
 
 def _rules(

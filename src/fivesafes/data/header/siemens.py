@@ -19,11 +19,12 @@ _ITEM: Final = Struct("<LLLL")
 _MARK: Final = 77
 _MOST_TAGS: Final = 1024
 _MOST_ITEMS: Final = 4096
+_VRS: Final = frozenset(b"AS CS DA DS DT FD FL IS LO LT SH SL SS ST TM UI UL UN US UT".split())
 _PROTOCOLS: Final = frozenset({"MrPhoenixProtocol", "MrProtocol"})
 _BEGIN: Final = re.compile(rb"### ASCCONV BEGIN[^\n]*\n")
 _END: Final = b"### ASCCONV END"
 _LINE: Final = re.compile(rb'^([A-Za-z][\w.\[\]]*)[ \t]*=[ \t]*("{0,2})([^"\n]*?)"{0,2}[ \t\r]*$', re.MULTILINE)
-_INDEX: Final = re.compile(r"\[\d{1,4}\]")
+_INDEX: Final = re.compile(r"\[\d{1,3}\]")
 _HEXADECIMAL: Final = re.compile(rb"0x[0-9a-fA-F]{1,8}")
 
 Tag = tuple[str, int, bytes, int, list[bytes]]
@@ -66,7 +67,7 @@ def clean_protocol(value: bytes, fields: Mapping[str, Clean]) -> bytes | None:
         clean = fields.get(_INDEX.sub("[#]", key.decode("ascii")))
         if clean is None:
             continue
-        kept = text if _HEXADECIMAL.fullmatch(text) and clean(b"0") == b"0" else clean(text.strip())
+        kept = text if _HEXADECIMAL.fullmatch(text) and clean(b"%d" % int(text, 16)) else clean(text.strip())
         if kept:
             lines.append(b"%s\t = \t%s%s%s\n" % (key, quote, kept, quote))
     if not lines:
@@ -110,7 +111,7 @@ def _composed(tags: list[Tag]) -> bytes:
     """Write tags as a header; every unused byte is zero."""
     pieces = [_MAGIC, _COUNT.pack(len(tags), _MARK)]
     for name, multiplicity, vr, kind, items in tags:
-        letters = vr[:2] if vr[:2].isalpha() else b"UN"
+        letters = vr[:2] if vr[:2] in _VRS else b"UN"
         pieces.append(
             _TAG.pack(name.encode("ascii"), min(multiplicity, _MOST_ITEMS), letters, min(kind, 255), len(items), _MARK)
         )

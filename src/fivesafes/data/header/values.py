@@ -1,16 +1,19 @@
 """What a rule makes of one value, and how the value is written back (PS3.5 sections 6 and 7)."""
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from struct import pack
 from typing import Final, NamedTuple
 
 from attrs import frozen
+from pydicom._uid_dict import UID_dictionary
 
 from fivesafes.core.ids import SubjectLabel
 from fivesafes.data.header.elements import Encoding
 from fivesafes.data.header.ge import clean_protocol_block, clean_user_data
 from fivesafes.data.header.grammar import BINARY_SIZES, MOST_BINARY
+from fivesafes.data.header.numbers import Number
 from fivesafes.data.header.profile import BLOBS, Action, Profile, Rule
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.header.shift import shift_datetime
@@ -23,7 +26,13 @@ TEXTS: Final = frozenset(
 _SINGLE: Final = frozenset({b"LT", b"ST", b"UT", b"UR"})
 _SIZES: Final = {vr.encode(): size for vr, size in BINARY_SIZES.items()}
 _PADDING: Final = b" \0"
-_REGISTERED: Final = b"1.2.840.10008."
+_REGISTERED: Final = frozenset(uid.encode("ascii") for uid in UID_dictionary)
+_ESCAPE: Final = b"\x1b"
+_DAY: Final = rb"(?:0?[1-9]|[12]\d|3[01])"
+_YEAR: Final = rb"(?:1[89]|20)\d\d"
+_DATE: Final = re.compile(rb"%s\\%s\\%s|%s\\%s\\%s" % (_DAY, _DAY, _YEAR, _YEAR, _DAY, _DAY))
+_FEWEST_LETTERS: Final = 8
+_TYPED: Final = re.compile(rb"[A-Za-z^=.,' -]+\0*")
 _MOST_SHORT: Final = 0xFFFE
 
 
@@ -53,18 +62,21 @@ class Stand:
     shift: timedelta
 
 
-def apply_rule(rule: Rule, vr: bytes, value: bytes, stand: Stand) -> Result:
-    """Give what the rule leaves of a value.  Dates with a time, sequences and pixels are not its business."""
+def apply_rule(rule: Rule, vr: bytes, value: bytes, stand: Stand, order: str = "<") -> Result:
+    """Give what the rule leaves of a value.  Dates with a time, sequences and pixels are not its business.
+
+    ``order`` is the byte order of binary numbers, as struct spells it.
+    """
     if rule.action is Action.Z:
         return Result(b"", Outcome.BLANKED if value.strip(_PADDING) else Outcome.KEPT)
     if rule.action is Action.D:
         return Result(_dummy(rule, stand), Outcome.REPLACED)
     if rule.action is Action.U:
         return _mapped(value, stand.pseudonyms)
-    return _checked(rule, vr, value, stand)
+    return _checked(rule, vr, value, stand, order)
 
 
-def _checked(rule: Rule, vr: bytes, value: bytes, stand: Stand) -> Result:
+def _checked(rule: Rule, vr: bytes, value: bytes, stand: Stand, order: str) -> Result:
     """Give what a K or C rule leaves: its grammar decides."""
     if rule.grammar in BLOBS:
         return _rewritten(rule.grammar, value, stand.profile)
@@ -72,7 +84,7 @@ def _checked(rule: Rule, vr: bytes, value: bytes, stand: Stand) -> Result:
         moved = shift_datetime(value, stand.shift)
         return Result(moved, _outcome(value.strip(_PADDING), moved, replaced=True))
     if vr in _SIZES:
-        return _binary(rule, vr, value)
+        return _binary(rule, vr, value, order)
     return _text(rule, vr, value)
 
 
@@ -109,11 +121,11 @@ def _mapped(value: bytes, pseudonyms: Pseudonyms) -> Result:
     """Map each UID; those that DICOM registers (well-known frames of reference) name no instance and stay."""
     old = value.strip(_PADDING).split(b"\\")
     new = [
-        uid if uid.startswith(_REGISTERED) or not uid else pseudonyms.uid(uid.decode("latin-1")).encode()
+        uid if uid in _REGISTERED or not uid else pseudonyms.uid(uid.decode("latin-1")).encode()
         for uid in (part.strip(_PADDING) for part in old)
     ]
     joined = b"\\".join(new)
-    return Result(joined, Outcome.KEPT if not joined or joined.startswith(_REGISTERED) else Outcome.REPLACED)
+    return Result(joined, Outcome.KEPT if new == [part.strip(_PADDING) for part in old] else Outcome.REPLACED)
 
 
 def _rewritten(grammar: str, value: bytes, profile: Profile) -> Result:
@@ -130,34 +142,54 @@ def _rewritten(grammar: str, value: bytes, profile: Profile) -> Result:
     return Result(kept, Outcome.REMOVED if kept is None else Outcome.REPLACED)
 
 
-def _binary(rule: Rule, vr: bytes, value: bytes) -> Result:
-    """Keep binary numbers if their size and count are what the dictionary says."""
+def _binary(rule: Rule, vr: bytes, value: bytes, order: str) -> Result:
+    """Keep binary numbers if their size, count and range are what the rule says."""
     size = _SIZES[vr]
     most = rule.most_values * size or MOST_BINARY
-    if len(value) % size or len(value) > most or _reads_as_text(vr, value):
-        return Result(b"", Outcome.BLANKED)
+    fits = len(value) % size == 0 and len(value) <= most and not _reads_as_text(value)
+    number = rule.clean
+    if not fits or not isinstance(number, Number) or not number.holds_all(vr, value, order):
+        return Result(b"", Outcome.BLANKED if value else Outcome.KEPT)
     return Result(value, Outcome.KEPT)
 
 
-def _reads_as_text(vr: bytes, value: bytes) -> bool:
-    """Tell whether binary numbers are letters put there by somebody: no row of small numbers is all printable."""
-    return len(value) >= (16 if vr in {b"FL", b"FD"} else 8) and value.isascii() and value.decode("ascii").isprintable()
+def _reads_as_text(value: bytes) -> bool:
+    """Tell whether binary numbers are words put there by somebody: no row of measured numbers is all letters."""
+    return len(value) >= _FEWEST_LETTERS and _TYPED.fullmatch(value) is not None
 
 
 def _text(rule: Rule, vr: bytes, value: bytes) -> Result:
-    """Clean each value of a text; of numbers, either all stay or none."""
+    """Clean each value of a text; of numbers, either all stay or none.
+
+    A text with an escape sequence goes whole: what lies between two backslashes may be half of a character of another
+    set (PS3.5 6.1.2.5.3).
+    """
     clean = rule.clean
     if clean is None:
         return Result(None, Outcome.REMOVED)
+    if _ESCAPE in value:
+        return Result(b"", Outcome.BLANKED)
     parts = [value] if vr in _SINGLE else value.split(b"\\")
     old = [part.strip(_PADDING) for part in parts]
     new = [clean(part) if part else b"" for part in old]
-    if rule.grammar == "number" and any(part and not kept for part, kept in zip(old, new, strict=True)):
+    if _is_date(old) or (isinstance(clean, Number) and not _all_numbers(rule, old, new)):
         return Result(b"", Outcome.BLANKED)
     if new == old:
-        return Result(value.rstrip(_PADDING) if b"\0" in value else value, Outcome.KEPT)
+        return Result(b"\\".join(new) if b"\0" in value else value, Outcome.KEPT)
     joined = b"\\".join(new) if any(new) else b""
     return Result(joined, _outcome(b"\\".join(old), joined, replaced=rule.grammar == "age" or "step:" in rule.grammar))
+
+
+def _all_numbers(rule: Rule, old: list[bytes], new: list[bytes]) -> bool:
+    """Tell whether every value is a number that may stay, and no more are there than the dictionary allows."""
+    if rule.most_values and len(old) > rule.most_values:
+        return False
+    return all(kept or not part for part, kept in zip(old, new, strict=True))
+
+
+def _is_date(parts: list[bytes]) -> bool:
+    """Tell whether three numbers are day, month and year, in either order: no place lies at 5, 3, 1948."""
+    return len(parts) == 3 and _DATE.fullmatch(b"\\".join(parts)) is not None  # noqa: PLR2004 - see above
 
 
 def _outcome(old: bytes, new: bytes, *, replaced: bool) -> Outcome:

@@ -7,6 +7,7 @@ Texts are bytes as they lie in the file: only ASCII can be listed, so other scri
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +18,14 @@ _NUMBER: Final = re.compile(r"\d+(?:\.\d+)*(?:(?<=\d)p\d+)?")
 _PART: Final = re.compile(r"(?:[A-Z]+(?![a-z])|[A-Z]?[a-z]+)\d*|\d+[a-z]*")
 _SHORT_NUMBER: Final = re.compile(rb"\d{1,3}(?:\.\d{1,2})?")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
-_DATE: Final = re.compile(r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|[12]\d|3[01])\.(?:[2-9]\d|\d{4})")
+_DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
+_DATE: Final = re.compile(rf"{_DAY}\.{_DAY}\.(?:[2-9]\d|\d{{4}})|(?:1[89]|20)\d\d\.{_DAY}(?:\.{_DAY})?")
 _SEPARATORS: Final = b"-_/+,.:;=>*()[] "
-_LONG_NUMBERS_AFTER: Final = "b"
-"""The single letter that a number of four digits may always follow (b1000); after others it may be a code."""
+_LONG_NUMBERS_AFTER: Final = frozenset({"b", "te", "ti", "tr", "pld", "ld", "td", "tm", "venc", "mb"})
+_LONG_NUMBERS_BEFORE: Final = frozenset({"ms", "hz", "mm", "s", "d"})
+"""What a number of four digits may follow (b1000, TI2500) or stand before (1500ms); elsewhere it may be a year."""
+_MOST_ALONE: Final = 2
+"""So many letters in a row may stand by themselves (A-P); more of them spell."""
 
 
 @frozen
@@ -28,10 +33,14 @@ class Vocabulary:
     """Lower-case words in which ``#`` stands for a number.
 
     ``digits_after_letter`` is how many digits may follow a single letter: p12 accelerates, p1234 is a person.
+    ``digits_after_word`` is how many may follow a word: run100 is a run, run1948 a year.  ``versions`` lets a text pass
+    that is a version and nothing else.
     """
 
     words: frozenset[str] = field(repr=False)
     digits_after_letter: int = 2
+    digits_after_word: int = 3
+    versions: bool = False
 
     @classmethod
     def of(cls, entries: Iterable[str]) -> "Vocabulary":
@@ -40,21 +49,35 @@ class Vocabulary:
 
     @classmethod
     def read(cls, path: Path) -> "Vocabulary":
-        """Read a file with one or more words a line; lines that start with ``;`` are remarks."""
+        """Read a file with one or more words a line; lines that start with ``;`` are remarks, with ``[`` sections."""
         lines = path.read_text(encoding="ascii").splitlines()
-        return cls.of(word for line in lines if not line.startswith(";") for word in line.split())
+        return cls.of(word for line in lines if not line.startswith((";", "[")) for word in line.split())
+
+    @classmethod
+    def sections(cls, path: Path) -> dict[str, "Vocabulary"]:
+        """Read a file section by section; a section begins with a line such as ``[coils]``."""
+        words: dict[str, list[str]] = {}
+        section = ""
+        for line in path.read_text(encoding="ascii").splitlines():
+            if line.startswith("["):
+                section = line.strip("[] ")
+            elif not line.startswith(";"):
+                words.setdefault(section, []).extend(line.split())
+        return {name: cls.of(listed) for name, listed in words.items() if name}
 
     def for_devices(self) -> "Vocabulary":
         """Give the same words with room for the long numbers of versions (R002, V5000)."""
-        return Vocabulary(self.words, 4)
+        return Vocabulary(self.words, 4, 4, versions=True)
 
     def __or__(self, other: "Vocabulary") -> "Vocabulary":
         """Join two vocabularies."""
-        return Vocabulary(self.words | other.words, self.digits_after_letter)
+        return Vocabulary(
+            self.words | other.words, self.digits_after_letter, self.digits_after_word, versions=self.versions
+        )
 
     def knows(self, token: str) -> bool:
         """Tell whether a token is listed, as a whole or as parts set off by capitals (``SpinEchoFieldMap``)."""
-        if not _numbers_are_small(token, self.digits_after_letter):
+        if not self._numbers_are_small(token):
             return False
         if _shape(token.lower()) in self.words:
             return True
@@ -81,9 +104,10 @@ class Vocabulary:
     def _once(self, text: bytes) -> bytes:
         found = list(_TOKEN.finditer(text))
         survives = [False] * (len(found) + 1)
+        spelt = _spelt([match.group() for match in found])
         for index, match in enumerate(found):
             if not _is_lone_number(match.group()):
-                survives[index] = self._knows(match.group())
+                survives[index] = index not in spelt and self._knows(match.group())
         for index, match in enumerate(found):
             if _is_lone_number(match.group()):
                 survives[index] = self._number_stays(found, survives, index)
@@ -100,15 +124,36 @@ class Vocabulary:
         return any(survives[place] for place in places)
 
     def keep_code(self, text: bytes) -> bytes:
-        """Keep the text if each of its words is listed, or lose it whole; short numbers and versions pass."""
+        """Keep the text if each of its words is listed, or lose it whole; short numbers and versions pass.
+
+        Numbers never stand beside each other, as dates and telephones do, nor alone unless they are a version.
+        """
         if _CONTROL.search(text) or any(byte not in _SEPARATORS for byte in _TOKEN.sub(b"", text)):
             return b""
-        for token in _TOKEN.findall(text):
-            plain = token.decode("latin-1")
-            numeric = plain.replace(".", "").isdigit()
-            if not (_is_short_number(plain) if numeric else self._knows(token)):
+        tokens = _TOKEN.findall(text)
+        alone = [_is_lone_number(token) for token in tokens]
+        if _spelt(tokens) or any(one and other for one, other in pairwise(alone)):
+            return b""
+        if all(alone) and not (self.versions and _is_version(text.strip())):
+            return b""
+        for token, number in zip(tokens, alone, strict=True):
+            if not (_is_short_number(token.decode("ascii"), self.digits_after_word) if number else self._knows(token)):
                 return b""
         return text
+
+    def _numbers_are_small(self, token: str) -> bool:
+        """Tell whether no number in it is long enough to be a date, a telephone number or somebody's code."""
+        for match in _NUMBER.finditer(token):
+            whole = match.group().split(".")[0].split("p")[0]
+            before, after = token[: match.start()].lower(), token[match.end() :].lower()
+            most = self.digits_after_word
+            if before in _LONG_NUMBERS_AFTER or (not before and after in _LONG_NUMBERS_BEFORE):
+                most = 4
+            elif len(before) == 1:
+                most = self.digits_after_letter
+            if len(whole) > most:
+                return False
+        return True
 
     def _knows(self, token: bytes) -> bool:
         return token.isascii() and self.knows(token.decode("ascii"))
@@ -119,21 +164,30 @@ def _shape(token: str) -> str:
     return _NUMBER.sub("#", token)
 
 
-def _numbers_are_small(token: str, after_letter: int) -> bool:
-    """Tell whether no number in it is long enough to be a date, a telephone number or somebody's code."""
-    for match in _NUMBER.finditer(token):
-        whole = match.group().split(".")[0].split("p")[0]
-        letters = token[: match.start()].lower()
-        lone = len(letters) == 1 and letters != _LONG_NUMBERS_AFTER
-        if len(whole) > (after_letter if lone else 4):
-            return False
-    return True
+def _spelt(tokens: list[bytes]) -> frozenset[int]:
+    """Tell which tokens are letters that stand by themselves beside so many others that they may spell a name."""
+    spelt: set[int] = set()
+    row: list[int] = []
+    for index, token in enumerate([*tokens, b""]):
+        if len(token) == 1 and token.isalpha():
+            row.append(index)
+            continue
+        if len(row) > _MOST_ALONE:
+            spelt.update(row)
+        row = []
+    return frozenset(spelt)
 
 
-def _is_short_number(text: str) -> bool:
-    """Tell whether it is a number of up to four digits or a version such as 5.7.1.2, and no date."""
+def _is_version(text: bytes) -> bool:
+    """Tell whether it is a version: numbers with points between them, or a number of up to two digits."""
+    plain = text.decode("latin-1")
+    return _is_short_number(plain) and ("." in plain or len(plain) <= 2)  # noqa: PLR2004 - 27 is GE's
+
+
+def _is_short_number(text: str, most: int = 4) -> bool:
+    """Tell whether it is a number of up to ``most`` digits or a version such as 5.7.1.2, and no date."""
     numbers = text.split(".")
-    return all(0 < len(number) <= 4 for number in numbers) and not _DATE.fullmatch(text)  # noqa: PLR2004 - see above
+    return all(0 < len(number) <= most for number in numbers) and not _DATE.fullmatch(text)
 
 
 def _is_lone_number(token: bytes) -> bool:
