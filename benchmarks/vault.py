@@ -30,7 +30,7 @@ from fivesafes.setting.vault.keys import add_identity, participant_key
 from fivesafes.setting.vault.seal import Identity, SealBroken, seal, seal_in_parts, unseal
 from fivesafes.setting.vault.vault import Vault, object_name
 from fivesafes.stores.blobs import FolderBlobs
-from fivesafes.stores.keyring_files import read_identity
+from fivesafes.stores.identity_files import read_identity
 from fivesafes.wiring.found import Founding, found_haven
 from fivesafes.wiring.haven import opened_haven
 from fivesafes.wiring.vault import holding_of, keeper_of

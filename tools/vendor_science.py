@@ -35,6 +35,9 @@ depth, so in the functional groups of enhanced images too, where the creator sta
 How it is tried: `fivesafes deidentify --compare-conversion` ([how-to](../how-to/deidentify.md)), on made-up scans of
 each maker and generation in `tests/data/header/vendors`. Elements of sources that converters read by their number
 alone, without a creator, are lost where an archive has taken the creators away: nobody can tell then whose they are.
+
+Siemens CSA headers of before VB (without `SV10` at their beginning) and the XML form of GE's protocol block go:
+dcm2niix reads neither.
 """
 _TITLES: Final = {
     "element": "",

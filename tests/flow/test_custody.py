@@ -26,7 +26,8 @@ from fivesafes.flow.custody import (
 )
 from fivesafes.setting.vault.keys import not_opened_by
 from fivesafes.setting.vault.seal import Identity
-from fivesafes.stores.keyring_files import FileKeyRing, next_worker, publish_worker, read_identity
+from fivesafes.stores.identity_files import next_worker, publish_worker, read_identity
+from fivesafes.stores.keyring_files import FileKeyRing
 from fivesafes.wiring import custodians
 from fivesafes.wiring.haven import OpenHaven, opened_haven
 

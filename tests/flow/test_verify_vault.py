@@ -17,7 +17,7 @@ from fivesafes.flow.verify_vault import Checked, clean, move_damaged, verify_vau
 from fivesafes.setting.vault.keys import participant_key
 from fivesafes.setting.vault.seal import seal
 from fivesafes.setting.vault.vault import object_name
-from fivesafes.stores.keyring_files import read_identity
+from fivesafes.stores.identity_files import read_identity
 from fivesafes.stores.models import Instance
 from fivesafes.wiring.haven import OpenHaven, opened_haven
 from fivesafes.wiring.vault import holding_of

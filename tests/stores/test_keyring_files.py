@@ -17,16 +17,10 @@ from fivesafes.core.errors import InvalidInput, PolicyInvalid, TryAgain
 from fivesafes.setting.vault.keys import KeyGone, Openers, add_identity, not_opened_by, participant_key, rewrap
 from fivesafes.setting.vault.seal import AGE_MAGIC, Identity, seal
 from fivesafes.stores import key_bytes, key_places
+from fivesafes.stores.identity_files import WORKER, next_worker, publish_worker, read_identity, write_identity
 from fivesafes.stores.key_mark import KeyMissing, KeyRingAway, make_keyring, recorded
 from fivesafes.stores.key_places import PlaceAway
-from fivesafes.stores.keyring_files import (
-    WORKER,
-    FileKeyRing,
-    next_worker,
-    publish_worker,
-    read_identity,
-    write_identity,
-)
+from fivesafes.stores.keyring_files import FileKeyRing
 
 ADA, BEN, CLEO = (Identity.made() for _ in range(3))
 OPENERS = Openers(custodians=(ADA.recipient, BEN.recipient))
@@ -543,7 +537,8 @@ REWRAPPER = """
 import sys
 from pathlib import Path
 from fivesafes.setting.vault.keys import Openers, rewrap
-from fivesafes.stores.keyring_files import FileKeyRing, read_identity
+from fivesafes.stores.identity_files import read_identity
+from fivesafes.stores.keyring_files import FileKeyRing
 print("begun", flush=True)
 while True:
     rewrap(FileKeyRing(Path(sys.argv[1]), haven="0123456789abcdef"), by=(read_identity(Path(sys.argv[2])),),

@@ -22,7 +22,7 @@ from fivesafes.interfaces.forms.consent import read_consent_table
 from fivesafes.setting.trail.checkpoint import Checkpoint, signed
 from fivesafes.setting.vault.seal import Identity
 from fivesafes.stores import trail
-from fivesafes.stores.keyring_files import write_identity
+from fivesafes.stores.identity_files import write_identity
 from fivesafes.wiring.backup import (
     back_up_data,
     back_up_keyring,

@@ -13,7 +13,7 @@ from fivesafes.core.progress import Silent
 from fivesafes.flow.custody import carry_out, exchanging
 from fivesafes.flow.haven.model import ProjectState
 from fivesafes.setting.vault.seal import Identity
-from fivesafes.stores.keyring_files import read_identity, write_identity
+from fivesafes.stores.identity_files import read_identity, write_identity
 from fivesafes.wiring.custodians import custody_of
 from fivesafes.wiring.disposal import dispose_project, set_retention
 from fivesafes.wiring.haven import OpenHaven, opened_haven

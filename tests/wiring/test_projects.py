@@ -15,7 +15,7 @@ from fivesafes.interfaces.forms.study import read_form
 from fivesafes.output.airlock import Review
 from fivesafes.people.model import Reviewer
 from fivesafes.setting.vault.keys import add_secret, open_secret, pseudonym_key
-from fivesafes.stores.keyring_files import WORKER, read_identity
+from fivesafes.stores.identity_files import WORKER, read_identity
 from fivesafes.wiring.custodians import clean_vault, verify
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.projects import Registration, add_project

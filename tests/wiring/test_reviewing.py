@@ -13,7 +13,7 @@ from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Silent
 from fivesafes.interfaces.forms.study import read_form
 from fivesafes.setting.vault.seal import Identity, SealBroken, seal
-from fivesafes.stores.keyring_files import write_identity
+from fivesafes.stores.identity_files import write_identity
 from fivesafes.stores.models import Membership
 from fivesafes.stores.trail import last_of
 from fivesafes.wiring.haven import OpenHaven

@@ -12,7 +12,7 @@ from fivesafes.flow.haven.model import KeptAside
 from fivesafes.flow.sealed import Sealed, sealed_aside, sealed_in
 from fivesafes.setting.vault.keys import open_identity
 from fivesafes.setting.vault.vault import object_name
-from fivesafes.stores.keyring_files import read_identity
+from fivesafes.stores.identity_files import read_identity
 from fivesafes.wiring.custodians import checked_target, handing_back, whose_key, write_out
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.standing import check_access

@@ -45,8 +45,9 @@ from fivesafes.stores.backup import (
 from fivesafes.stores.blobs import make_private
 from fivesafes.stores.books import DjangoBooks
 from fivesafes.stores.haven_file import HavenFile
+from fivesafes.stores.identity_files import read_identity
 from fivesafes.stores.key_mark import recorded
-from fivesafes.stores.keyring_files import FileKeyRing, read_identity
+from fivesafes.stores.keyring_files import FileKeyRing
 from fivesafes.stores.trail import head, rows
 from fivesafes.wiring.consent import carry_on, means_of
 from fivesafes.wiring.found import TRAIL_KEY

@@ -23,7 +23,7 @@ from fivesafes.setting.vault.seal import Identity
 from fivesafes.setting.vault.vault import Stats, object_name, stats
 from fivesafes.stores.blobs import refused_by_disk
 from fivesafes.stores.custody import DjangoCustody
-from fivesafes.stores.keyring_files import WORKER, next_worker, publish_worker, read_identity
+from fivesafes.stores.identity_files import WORKER, next_worker, publish_worker, read_identity
 from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.standing import check_access

@@ -11,7 +11,7 @@ from fivesafes.flow.haven.foretold import Foretold, foretell_disposal
 from fivesafes.flow.haven.retention import Disposal, Force, dispose, judge_disposal
 from fivesafes.setting.vault.keys import ADDRESS_KEY, open_secret
 from fivesafes.setting.vault.seal import Identity, SealBroken
-from fivesafes.stores.keyring_files import read_identity
+from fivesafes.stores.identity_files import read_identity
 from fivesafes.wiring.consent import carry_on, means_of
 from fivesafes.wiring.custodians import custodians
 from fivesafes.wiring.haven import OpenHaven

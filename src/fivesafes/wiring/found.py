@@ -28,8 +28,9 @@ from fivesafes.stores.haven_file import (
     read_haven_file,
     write_haven_file,
 )
+from fivesafes.stores.identity_files import write_identity
 from fivesafes.stores.key_mark import make_keyring
-from fivesafes.stores.keyring_files import FileKeyRing, write_identity
+from fivesafes.stores.keyring_files import FileKeyRing
 from fivesafes.stores.workshop import for_us_alone
 
 TRAIL_KEY: Final = "haven.trail.age"

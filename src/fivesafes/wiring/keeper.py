@@ -11,7 +11,7 @@ from fivesafes.core.errors import FiveSafesError
 from fivesafes.engines.keepers import wire
 from fivesafes.engines.keepers.server import guard_memory, serve
 from fivesafes.stores.haven_file import read_haven_file
-from fivesafes.stores.keyring_files import WORKER, read_identity
+from fivesafes.stores.identity_files import WORKER, read_identity
 from fivesafes.wiring.vault import holding_of
 
 

@@ -13,7 +13,7 @@ from fivesafes.flow.plan import make_plan
 from fivesafes.output.airlock import Review
 from fivesafes.setting.vault.keys import open_identity, participant_key
 from fivesafes.setting.vault.seal import Identity, unseal
-from fivesafes.stores.keyring_files import read_identity
+from fivesafes.stores.identity_files import read_identity
 from fivesafes.stores.workspaces import load_report
 from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.custodians import holder_of, write_out

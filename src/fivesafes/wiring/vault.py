@@ -21,7 +21,8 @@ from fivesafes.setting.vault.vault import Vault
 from fivesafes.stores.blobs import Bucket, FolderBlobs, S3Blobs
 from fivesafes.stores.custody import DjangoCustody
 from fivesafes.stores.haven_file import HavenFile
-from fivesafes.stores.keyring_files import WORKER, FileKeyRing
+from fivesafes.stores.identity_files import WORKER
+from fivesafes.stores.keyring_files import FileKeyRing
 
 ADDRESS: Final = "address.key"
 BUCKET_KEY: Final = "s3.toml"

@@ -12,7 +12,7 @@ from fivesafes.core.errors import UsageMistake
 from fivesafes.flow.haven.appointed import begin_appointed
 from fivesafes.flow.haven.model import KeptConsent, KeptParticipant, ParticipantState, ProjectState, WithdrawalKind
 from fivesafes.flow.haven.withdraw import withdraw
-from fivesafes.stores.keyring_files import write_identity
+from fivesafes.stores.identity_files import write_identity
 from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.reviewing import reidentify
 

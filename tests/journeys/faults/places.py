@@ -23,7 +23,7 @@ from tests.databases import Cluster
 from tests.journeys.faults.scans import PROJECT, Study
 
 from fivesafes.setting.vault.seal import Identity
-from fivesafes.stores.keyring_files import write_identity
+from fivesafes.stores.identity_files import write_identity
 from fivesafes.wiring.haven import OpenHaven, opened_haven
 
 INJECTED: Final = Path(__file__).parent / "inject"

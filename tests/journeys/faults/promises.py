@@ -21,7 +21,7 @@ from fivesafes.flow.sign_off import EVIDENCE, MANIFEST, RECORD
 from fivesafes.output.manifest import digest_of, files_below, judge_manifest
 from fivesafes.setting.vault.keys import not_opened_by, open_identity, participant_key
 from fivesafes.stores.custody import DjangoCustody
-from fivesafes.stores.keyring_files import read_identity
+from fivesafes.stores.identity_files import read_identity
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.trail import make_checkpoint, verify_haven
 from fivesafes.wiring.vault import holding_of

@@ -27,7 +27,7 @@ from fivesafes.setting.keyring import keys_folder
 from fivesafes.setting.vault.address import series_digest
 from fivesafes.setting.vault.keys import add_identity, add_secret, pseudonym_key, quarantine_key
 from fivesafes.setting.vault.seal import Identity
-from fivesafes.stores.keyring_files import write_identity
+from fivesafes.stores.identity_files import write_identity
 from fivesafes.wiring.found import Founding, found_haven
 from fivesafes.wiring.haven import OpenHaven, opened_haven
 

@@ -97,7 +97,7 @@ def bruker(*, series: int) -> Scan:
     """Make an anatomical series of an animal scanner."""
     files = []
     for index in range(_SLICES):
-        look = {"Manufacturer": "Bruker BioSpin MRI GmbH", "ManufacturerModelName": "Biospec 70/30"}
+        look = {"Manufacturer": "Bruker BioSpin MRI GmbH", "ManufacturerModelName": "PharmaScan"}
         dataset = classic(look, series=series, number=index + 1)
         dataset.SoftwareVersions = "ParaVision 6.0.1"
         dataset.RescaleIntercept, dataset.RescaleSlope = "0", "0.73"

@@ -1,0 +1,71 @@
+"""Identities in clear, each in a file that its owner alone may read: custodians' and the worker's."""
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from fivesafes.core.errors import InvalidInput, PolicyInvalid
+from fivesafes.setting.vault.seal import Identity
+from fivesafes.stores.blobs import make_private, refused_by_disk, sync_folder
+from fivesafes.stores.key_bytes import overwrite, write_synced
+
+WORKER: Final = "worker.agekey"
+_NEXT: Final = "worker.agekey.next"
+
+
+def read_identity(path: Path) -> Identity:
+    """Read an age identity from a file that its owner alone may read, as ``age-keygen -o`` writes it.
+
+    Raises PolicyInvalid when others may read it, InvalidInput when it holds none.
+    """
+    try:
+        mode = path.stat().st_mode
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError as error:
+        message = f"the identity file can't be read: {error.strerror}"
+        raise InvalidInput(message, fix="give the file that age-keygen wrote") from None
+    if stat.S_IMODE(mode) & 0o077:
+        message = "the identity file can be read or changed by others"
+        raise PolicyInvalid(message, fix="chmod 600 the identity file")
+    secrets_ = [line for line in lines if line.strip() and not line.startswith("#")]
+    return Identity(secrets_[0] if secrets_ else "")
+
+
+def write_identity(identity: Identity, path: Path) -> None:
+    """Write an identity into a new file that its owner alone may read.  Raises TryAgain; no file is overwritten."""
+    try:
+        make_private(path.parent)
+        write_synced(path, f"# public key: {identity.recipient}\n{identity.reveal()}\n".encode())
+        sync_folder(path.parent)
+    except OSError as error:
+        raise refused_by_disk(error, "the identity can't be written") from None
+
+
+def next_worker(keys: Path) -> Identity:
+    """Give the worker's next identity: made once, so that a rotation that was interrupted goes on with it."""
+    if not (keys / _NEXT).exists():
+        aside = keys / f".{_NEXT}.{secrets.token_hex(4)}"
+        write_identity(Identity.made(), aside)
+        aside.replace(keys / _NEXT)
+        sync_folder(keys)
+    return read_identity(keys / _NEXT)
+
+
+def publish_worker(keys: Path) -> None:
+    """Let the next identity take the place of the worker's; nothing to do when it has."""
+    try:
+        former = os.open(keys / WORKER, os.O_RDWR)
+    except FileNotFoundError:
+        former = -1
+    try:
+        with suppress(FileNotFoundError):
+            (keys / _NEXT).replace(keys / WORKER)
+            sync_folder(keys)
+            if former >= 0:
+                overwrite(former)
+    finally:
+        if former >= 0:
+            os.close(former)
