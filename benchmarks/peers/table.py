@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import click
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 from benchmarks.peers.page import write_page
 from benchmarks.peers.tools import TOOLS, Cost, Tool, python_of, run, version_of
 from fivesafes.data.conversion.compare import Look, compare_series, look_at
@@ -25,6 +25,7 @@ from tests.planted.corpus import WHOLE, make_corpus, write_corpus
 from tests.planted.search import Search
 
 from fivesafes.core.errors import FiveSafesError
+from fivesafes.data.header.inspect import SetAside, inspect
 from fivesafes.engines.converters.dcm2niix import Dcm2niix
 
 SETS: Final = (
@@ -39,9 +40,13 @@ SETS: Final = (
 )
 
 
+DIGITS: Final = 6
+"""Of the numbers by which runners call outputs."""
+
+
 @frozen(kw_only=True)
 class Science:
-    """What of a set's conversion is left: sidecar keys and image parts that must stay, and images with all of theirs."""
+    """What is left of a set's conversion: keys and parts that must stay, and images that have all of theirs."""
 
     keys: int
     kept: int
@@ -127,24 +132,49 @@ def _on_set(
     source: Path, place: Path, tools: Sequence[tuple[Tool, Path]]
 ) -> tuple[dict[str, Science], dict[str, Cost]]:
     science, costs = {}, {}
-    before = _looks(source, place)
+    originals = dict(enumerate(_files(source)))
+    series = _series(originals)
+    before = _looks(originals, series, place)
     for tool, python in tools:
         into = place.with_name("out")
         costs[tool.name] = run(tool, python, source, into)
-        science[tool.name] = _compared(before, _looks(into, place))
+        written = {int(path.relative_to(into).as_posix()[:DIGITS]): path for path in _files(into)}
+        science[tool.name] = _compared(before, _looks(written, series, place))
         click.echo(f"{source.name}, {tool.name}: {science[tool.name]}", err=True)
         shutil.rmtree(into)
     return science, costs
 
 
-def _looks(source: Path, place: Path) -> tuple[Look, ...]:
-    place.mkdir()
-    try:
-        return tuple(look_at(image) for image in Dcm2niix().convert(source, into=place))
-    except FiveSafesError:
-        return ()
-    finally:
-        shutil.rmtree(place)
+def _series(originals: Mapping[int, Path]) -> list[list[int]]:
+    """Group whole images by their series; files that are none take part in no conversion."""
+    series: dict[str, list[int]] = {}
+    for number, path in originals.items():
+        seen = inspect(path)
+        if not isinstance(seen, SetAside):
+            series.setdefault(seen.series_uid, []).append(number)
+    return list(series.values())
+
+
+def _looks(files: Mapping[int, Path], series: Sequence[Sequence[int]], place: Path) -> tuple[Look, ...]:
+    """Convert series by series, whatever a tool made of their UIDs; one that can't be converted gives nothing."""
+    looks: list[Look] = []
+    for number, ones in enumerate(series):
+        links, out = place / "in", place / "out"
+        for folder in (links, out):
+            folder.mkdir(parents=True)
+        for one in ones:
+            if one in files:
+                (links / f"{one:0{DIGITS}}.dcm").symlink_to(files[one].resolve())
+        try:
+            looks += [
+                evolve(look_at(image), name=f"{number} {image.nifti.stem}")
+                for image in Dcm2niix().convert(links, into=out)
+            ]
+        except FiveSafesError:
+            pass
+        finally:
+            shutil.rmtree(place)
+    return tuple(looks)
 
 
 def _compared(before: Sequence[Look], after: Sequence[Look]) -> Science:
@@ -157,7 +187,7 @@ def _compared(before: Sequence[Look], after: Sequence[Look]) -> Science:
     for image in compare_series(before, after, fates):
         if image.new:
             continue
-        lost = len(must[image.name]) if image.lost else len({*image.missing, *image.different} & set(must[image.name]))
+        lost = len(must[image.name] if image.lost else must[image.name] & {*image.missing, *image.different})
         gone += lost
         whole += lost == 0
     keys = sum(map(len, must.values()))

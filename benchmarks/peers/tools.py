@@ -101,7 +101,6 @@ def run(tool: Tool, python: Path, source: Path, into: Path) -> Cost:
 def _listed() -> list[str]:
     """Give the tags that PS3.15 Table E.1-1 removes or empties, for the tool that has no list of its own."""
     with _TABLE.open(encoding="utf-8") as file:
-        rows = [row for row in csv.reader(line for line in file if not line.startswith("#"))][1:]
-    return [
-        row[0] for row in rows if "x" not in row[0].lower() and row[3] != "U" and row[0][:5] not in _NOT_IN_DATA_SETS
-    ]
+        rows = list(csv.reader(line for line in file if not line.startswith("#")))[1:]
+    erased = [row[0] for row in rows if row[3] != "U" and "x" not in row[0].lower()]
+    return [tag for tag in erased if tag[:5] not in _NOT_IN_DATA_SETS]
