@@ -6,14 +6,20 @@ from typing import Any
 
 _HEAD = """# Beside the de-identifiers of today
 
-Made by `python -m benchmarks.peers.table --data FOLDER --page PAGE` (seed {seed}); no figure was entered by hand. Each tool ran
-in an environment of its own, with its own defaults, one file at a time. They differ in purpose, and defaults can be changed: the
-rows say what somebody gets who installs a tool and runs it. Our corpus has the places that we thought of; its generator is
-`tests/planted`.
+Made by `python -m benchmarks.peers.table --data FOLDER --page PAGE` (seed {seed}); no figure was entered by hand. Each
+tool ran in an environment of its own, with its own defaults, one file at a time. They differ in purpose, and defaults can
+be changed: the rows say what somebody gets who installs a tool and runs it. The corpus has the places that we thought
+of; its generator is `tests/planted`.
 
 | tool | version and settings |
 | --- | --- |
 {versions}
+"""
+_SCIENCE = """What dcm2niix tells of an image: voxels, grid, scaling, orientation, b-values and vectors, every sidecar key of
+physics. The share that is the same after as before; in brackets, images that have all of theirs.
+"""
+_DONE = """Written, of the files given. Ours refuses what is no image of a kind that it knows, and says so; the corpus and
+some sets have such files.
 """
 
 
@@ -27,13 +33,10 @@ def write_page(page: Path, answer: Mapping[str, Any], *, seed: int) -> None:
         "Values found in the outputs, in any encoding, of those planted.\n",
         _leaks(answer["leaks"], tools),
         "## Science kept\n",
-        "What dcm2niix tells of an image (voxels, grid, scaling, orientation, b-values, every sidecar key of physics): the share that",
-        "is the same after as before, and in brackets images that have all of theirs.\n",
-        _table(
-            tools, answer["science"], lambda one: f"{_share(one['kept'], one['keys'])} ({one['whole']}/{one['images']})"
-        ),
+        _SCIENCE,
+        _table(tools, answer["science"], _kept),
         "## Files done\n",
-        "Written of given. Ours refuses what is no image of a profile that it knows, and says so; the corpus has such files.\n",
+        _DONE,
         _table(tools, answer["costs"], lambda one: f"{one['written']}/{one['files']}"),
         "## Speed\n",
         "Files per CPU second, reading and writing, from the page cache; in brackets peak memory in MiB.\n",
@@ -42,12 +45,16 @@ def write_page(page: Path, answer: Mapping[str, Any], *, seed: int) -> None:
     page.write_text("\n".join(parts) + "\n", encoding="utf-8")
 
 
+def _kept(one: Mapping[str, int]) -> str:
+    return f"{_share(one['kept'], one['keys'])} ({one['whole']}/{one['images']})"
+
+
 def _leaks(leaks: Mapping[str, Any], tools: Sequence[str]) -> str:
     planted: Mapping[str, int] = next(iter(leaks.values()))["planted"]
-    rows = [
-        f"| {category} | {number} | " + " | ".join(str(leaks[tool]["left"].get(category, 0)) for tool in tools) + " |"
-        for category, number in sorted(planted.items())
-    ]
+    rows = []
+    for category, number in sorted(planted.items()):
+        left = " | ".join(str(leaks[tool]["left"].get(category, 0)) for tool in tools)
+        rows.append(f"| {category} | {number} | {left} |")
     total = " | ".join(f"**{sum(leaks[tool]['left'].values())}**" for tool in tools)
     rows.append(f"| all | {sum(planted.values())} | {total} |")
     return _lines(("category", "planted", *tools), rows)
