@@ -7,19 +7,19 @@ from typing import Any
 _HEAD = """# Beside the de-identifiers of today
 
 Made by `python -m benchmarks.peers.table --data FOLDER --page PAGE` (seed {seed}); no figure was entered by hand. Each
-tool ran in an environment of its own, with its own defaults, one file at a time. They differ in purpose, and defaults can
-be changed: the rows say what somebody gets who installs a tool and runs it. The corpus has the places that we thought
+tool ran in an environment of its own, with its own defaults, one file at a time. They differ in purpose, and defaults
+can be changed: the rows say what somebody gets who installs a tool and runs it. The corpus has the places that we thought
 of; its generator is `tests/planted`.
 
 | tool | version and settings |
 | --- | --- |
 {versions}
 """
-_SCIENCE = """What dcm2niix tells of an image: voxels, grid, scaling, orientation, b-values and vectors, every sidecar key of
-physics. The share that is the same after as before; in brackets, images that have all of theirs.
+_SCIENCE = """What dcm2niix tells of an image: voxels, grid, scaling, orientation, b-values and vectors, every sidecar
+key of physics. The share that is the same after as before; in brackets, images that have all of theirs.
 """
-_DONE = """Written, of the files given. Ours refuses what is no image of a kind that it knows, and says so; the corpus and
-some sets have such files.
+_DONE = """Written, of the files given. Ours refuses what is no image of a kind that it knows, and says so; the corpus
+and some sets have such files.
 """
 
 
