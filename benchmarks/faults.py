@@ -171,7 +171,7 @@ def both(said: argparse.Namespace) -> int:
     running: list[subprocess.Popen[str]] = []
     told: list[str] = []
     for command in commands:
-        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))  # noqa: S603 - this very script
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         if said.at_once == 1:
             told.append(running[-1].communicate()[0])
     told += [process.communicate()[0] for process in running[len(told) :]]

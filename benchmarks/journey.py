@@ -76,7 +76,7 @@ def journey(folder: Path, slices: int | None) -> None:
     files = [path for path in scans.rglob("*") if path.is_file()]
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     begun = time.perf_counter()
-    subprocess.run(["cp", "-r", scans, folder / "copy"], check=True)  # noqa: S603, S607 - the peer
+    subprocess.run(["cp", "-r", scans, folder / "copy"], check=True)
     copied = time.perf_counter() - begun
     named = FORM.replace("DESCRIPTION", planted.series[0].description)
     (folder / "STUDY.toml").write_text(named if slices else FORM.split("[[series]]", maxsplit=1)[0])
