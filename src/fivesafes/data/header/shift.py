@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 _DATE: Final = re.compile(rb"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
-_TIME: Final = re.compile(rb"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,9})?)?)?")
+_TIME: Final = re.compile(rb"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,6})?\d{0,3})?)?")
 _DATETIME: Final = re.compile(rb"(\d{8})(\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,9})?)?)?)?(?:[+-]\d{4})?")
 _ANY_DAY: Final = b"20000229"
 
