@@ -13,6 +13,8 @@ from fivesafes.data.header.values import Outcome
 
 _COUNTS: Final = {0x00280002: "samples", 0x00280010: "rows", 0x00280011: "columns", 0x00280100: "bits"}
 _FRAMES: Final = 0x00280008
+_MOST_DIGITS: Final = 10
+"""Of a NumberOfFrames; thousands of digits would make Python itself refuse."""
 _PHOTOMETRIC: Final = 0x00280004
 _END: Final = {"<": b"\xfe\xff\xdd\xe0\0\0\0\0", ">": b"\xff\xfe\xe0\xdd\0\0\0\0"}
 _UNDEFINED: Final = 0xFFFFFFFF
@@ -23,7 +25,7 @@ def expected_length(data_set: DataSet, found: Mapping[int, Element]) -> int | No
     order: Final = "little" if data_set.encoding.little else "big"
     numbers = {name: int.from_bytes(_value(data_set, found.get(tag))[:2], order) for tag, name in _COUNTS.items()}
     frames = _value(data_set, found.get(_FRAMES)).strip(b" \0") or b"1"
-    if not frames.isdigit() or not all(numbers.values()):
+    if not frames.isdigit() or len(frames) > _MOST_DIGITS or not all(numbers.values()):
         return None
     pixels = numbers["rows"] * numbers["columns"] * numbers["samples"] * int(frames)
     if b"422" in _value(data_set, found.get(_PHOTOMETRIC)):

@@ -11,7 +11,7 @@ from typing import Final
 from pydicom.datadict import tag_for_keyword
 
 _DATE: Final = re.compile(rb"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
-_TIME: Final = re.compile(rb"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,9})?)?)?")
+_TIME: Final = re.compile(rb"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,6})?\d{0,3})?)?")
 _DATETIME: Final = re.compile(rb"(\d{8})(\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,9})?)?)?)?(?:[+-]\d{4})?")
 _ANY_DAY: Final = b"20000229"
 

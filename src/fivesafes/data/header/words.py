@@ -22,7 +22,7 @@ _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
 _DATE: Final = re.compile(rf"{_DAY}\.{_DAY}\.(?:[2-9]\d|\d{{4}})|(?:1[89]|20)\d\d\.{_DAY}(?:\.{_DAY})?")
 _SEPARATORS: Final = b"-_/+,.:;=>*()[] "
 _LONG_NUMBERS_AFTER: Final = frozenset({"b", "te", "ti", "tr", "pld", "ld", "td", "tm", "venc", "mb"})
-_LONG_NUMBERS_BEFORE: Final = frozenset({"ms", "hz", "mm", "s", "d"})
+_LONG_NUMBERS_BEFORE: Final = frozenset({"ms", "hz"})
 """What a number of four digits may follow (b1000, TI2500) or stand before (1500ms); elsewhere it may be a year."""
 _MOST_ALONE: Final = 2
 """So many letters in a row may stand by themselves (A-P); more of them spell."""
