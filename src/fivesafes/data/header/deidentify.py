@@ -134,7 +134,7 @@ def _telling(data_set: DataSet, found: Mapping[int, Element]) -> Telling:
     samples = found.get(_SAMPLES)
     if samples is not None:
         order: Final = "little" if data_set.encoding.little else "big"
-        texts["SamplesPerPixel"] = str(int.from_bytes(_value(data_set, samples), order))
+        texts["SamplesPerPixel"] = str(int.from_bytes(_value(data_set, samples)[:8], order))
     overlays = [found[tag] for tag in found if tag >> 16 in _OVERLAYS]
     overlay = any(_shares_bits(element, _value(data_set, element)) for element in overlays)
     return Telling(texts=texts, overlay_in_pixels=overlay)

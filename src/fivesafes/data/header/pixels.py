@@ -14,6 +14,8 @@ _COUNTS: Final = {0x00280002: "samples", 0x00280010: "rows", 0x00280011: "column
 _FRAMES: Final = 0x00280008
 _PHOTOMETRIC: Final = 0x00280004
 _END: Final = {"<": b"\xfe\xff\xdd\xe0\0\0\0\0", ">": b"\xff\xfe\xe0\xdd\0\0\0\0"}
+_MOST_DIGITS: Final = 12
+"""Of an IS (PS3.5 6.2); Python refuses to read numbers of thousands of digits."""
 _UNDEFINED: Final = 0xFFFFFFFF
 
 
@@ -22,7 +24,12 @@ def expected_length(data_set: DataSet, found: Mapping[int, Element]) -> int | No
     order: Final = "little" if data_set.encoding.little else "big"
     numbers = {name: int.from_bytes(_value(data_set, found.get(tag))[:2], order) for tag, name in _COUNTS.items()}
     frames = _value(data_set, found.get(_FRAMES)).strip(b" \0") or b"1"
-    if not frames.isdigit() or not all(numbers.values()) or b"422" in _value(data_set, found.get(_PHOTOMETRIC)):
+    if (
+        not frames.isdigit()
+        or len(frames) > _MOST_DIGITS
+        or not all(numbers.values())
+        or b"422" in _value(data_set, found.get(_PHOTOMETRIC))
+    ):
         return None
     pixels = numbers["rows"] * numbers["columns"] * numbers["samples"] * int(frames)
     return -(-pixels * numbers["bits"] // 8)

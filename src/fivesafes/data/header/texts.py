@@ -14,6 +14,8 @@ from fivesafes.data.header.part10 import DataSet
 _PADDING: Final = b" \0"
 _DELIMITERS: Final = set(b"\\^=")
 _LONGEST: Final = 1 << 16
+_MOST_SETS: Final = 16
+"""ISO 2022 has four places for character sets; each one named is tried on each piece of a text."""
 CHARACTER_SET: Final = 0x00080005
 PATIENT_ID: Final = 0x00100020
 STUDY: Final = 0x0020000D
@@ -48,7 +50,7 @@ def decoded_text(data_set: DataSet, element: Element | None, character_set: Elem
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's warnings quote values
         try:
-            return decode_bytes(value, convert_encodings(named.split("\\")), _DELIMITERS)
+            return decode_bytes(value, convert_encodings(named.split("\\")[:_MOST_SETS]), _DELIMITERS)
         except (LookupError, UnicodeError, ValueError):
             return value.decode("latin-1")
 
