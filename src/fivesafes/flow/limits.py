@@ -30,9 +30,9 @@ Given = TypeVarTuple("Given")
 Span = tuple[int, int]
 """Files from one index up to another."""
 
-SECONDS: Final = 10.0
+SECONDS: Final = 8.0
 """Of processor time for one file; a usual one takes some milliseconds."""
-SECONDS_PER_MEGABYTE: Final = 0.1
+SECONDS_PER_MEGABYTE: Final = 0.02
 MEMORY: Final = 640 << 20
 """Bytes that may be asked for over what is in use; with the program itself that stays below a gigabyte."""
 MEMORY_PER_BYTE: Final = 1
