@@ -1,5 +1,6 @@
 """A hostile file costs itself and nothing else: not the run, not the machine's memory, not the other files."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -27,10 +28,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 def endless() -> None:
     """Work for ever, and take no interruption for its own."""
     while True:
-        try:
+        with contextlib.suppress(Exception):  # what a parser does that swallows everything
             sum(range(1000))
-        except Exception:  # noqa: BLE001, S110 - what a parser does that swallows everything
-            pass
 
 
 def greedy() -> int:
@@ -53,7 +52,9 @@ def test_work_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("hurried")
 def test_a_busy_machine_makes_no_file_hostile() -> None:
     """What waits takes no processor time."""
-    assert limited(0, lambda: time.sleep(0.3) or 7) == 7
+    began = time.monotonic()
+    limited(0, time.sleep, 0.3)
+    assert time.monotonic() - began >= 0.3
 
 
 def test_memory_is_refused_before_a_gigabyte() -> None:

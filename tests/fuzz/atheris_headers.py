@@ -11,10 +11,11 @@ from pathlib import Path
 import atheris  # type: ignore[import-not-found] # in an environment of its own
 
 with atheris.instrument_imports(include=["fivesafes.data.header"]):
+    from tests.fuzz.tried import cleaned, deidentifier, looked_at, profile
+
     from fivesafes.data.header.ge import clean_protocol_block, clean_user_data
     from fivesafes.data.header.part10 import open_data_set
     from fivesafes.data.header.siemens import clean_image_header, clean_protocol, clean_series_header
-    from tests.fuzz.tried import cleaned, deidentifier, looked_at, profile
 
 _FOLDER = Path(tempfile.mkdtemp(prefix="fivesafes-fuzz-"))
 _FIELDS = profile().fields

@@ -76,7 +76,9 @@ BOMBS: Final[dict[str, Callable[[], bytes]]] = {
     "undefined-text": lambda: _IMPLICIT + _implicit(0x00080008, b"ORIGINAL", length=0xFFFFFFFF),
     "item-outside": lambda: _IMPLICIT + _FIRST + pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF),
     "nested-without-end": lambda: (
-        _IMPLICIT + _FIRST + (_implicit(_SEQUENCE, b"", length=0xFFFFFFFF) + b"\xfe\xff\0\xe0\xff\xff\xff\xff") * 100_000
+        _IMPLICIT
+        + _FIRST
+        + (_implicit(_SEQUENCE, b"", length=0xFFFFFFFF) + b"\xfe\xff\0\xe0\xff\xff\xff\xff") * 100_000
     ),
     "a-million-empty-items": lambda: _image((_SEQUENCE, b"\xfe\xff\0\xe0\0\0\0\0" * _MILLION)),
     "a-million-empty-elements": lambda: _IMPLICIT + _FIRST + _implicit(0x00080012, b"") * _MILLION,
@@ -125,7 +127,6 @@ def write_bombs(folder: Path) -> Iterator[str]:
     (folder / "loop").symlink_to("loop")
     (folder / "around").symlink_to(folder)
     (folder / "device").symlink_to("/dev/zero")
-
 
     os.mkfifo(folder / "pipe")
     with (folder / "sparse").open("wb") as file:

@@ -176,9 +176,11 @@ def _siemens(words: _Words) -> bytes:
     block.add_new(0x20, "OB", series)
     medcom = dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True)
     medcom.add_new(0x0A, "US", 24)
+    medcom.add_new(0x0B, "LO", words.word())  # what lies behind numbers is what a wrong length makes of them
     medcom.add_new(0x0C, "IS", "1000")
     medcom.add_new(0x0E, "FD", [0.1, 0.2, 0.3])
     medcom.add_new(0x29, "FD", [0.0, 1.5, 3.0, 4.5])
+    medcom.add_new(0x2B, "LO", words.word())
     return _written(dataset, ExplicitVRLittleEndian)
 
 
@@ -204,6 +206,7 @@ def _philips(words: _Words) -> bytes:
     block = dataset.private_block(0x2005, "Philips MR Imaging DD 001", create=True)
     block.add_new(0x0D, "FL", 0.0)
     block.add_new(0x0E, "FL", 1.5)
+    block.add_new(0x0F, "LO", words.word())
     block.add_new(0x10, "FL", [0.0, 1.0])
     block.add_new(0x30, "FL", [2300.0, 0.0])
     block.add_new(0x63, "SL", 1)

@@ -82,7 +82,13 @@ class Deidentifier:
             if len(self._cleaners) >= 8:  # noqa: PLR2004 - a series has one participant and one encoding
                 self._cleaners.clear()
             label, shift = self._pseudonyms.subject(patient), self._pseudonyms.shift(patient)
-            stand = Stand(profile=self._profile, pseudonyms=self._pseudonyms, label=label, shift=shift)
+            stand = Stand(
+                profile=self._profile,
+                pseudonyms=self._pseudonyms,
+                label=label,
+                shift=shift,
+                little=data_set.encoding.little,
+            )
             self._cleaners[key] = Cleaner(stand, data_set.encoding)
         return self._cleaners[key]
 

@@ -1,8 +1,9 @@
 """What a rule makes of one value, and how the value is written back (PS3.5 sections 6 and 7)."""
 
+import re
 from datetime import timedelta
 from enum import StrEnum
-from struct import pack
+from struct import pack, unpack
 from typing import Final, NamedTuple
 
 from attrs import frozen
@@ -22,6 +23,10 @@ TEXTS: Final = frozenset(
 )
 _SINGLE: Final = frozenset({b"LT", b"ST", b"UT", b"UR"})
 _SIZES: Final = {vr.encode(): size for vr, size in BINARY_SIZES.items()}
+_FORMS: Final = {b"FL": "f", b"FD": "d"}
+_LETTERS: Final = re.compile(rb"[\x20-\x7e]{4}")
+_LEAST, _MOST = 1e-30, 1e30
+"""Between these lie all measures; what a computer makes of a cosine of 90 degrees is 6e-17."""
 _PADDING: Final = b" \0"
 _REGISTERED: Final = b"1.2.840.10008."
 _MOST_SHORT: Final = 0xFFFE
@@ -45,12 +50,16 @@ class Result(NamedTuple):
 
 @frozen(kw_only=True)
 class Stand:
-    """In whose place values are put: one participant's label and shift, and the project's UIDs."""
+    """In whose place values are put: one participant's label and shift, and the project's UIDs.
+
+    ``little`` is the byte order in which numbers are written.
+    """
 
     profile: Profile
     pseudonyms: Pseudonyms
     label: SubjectLabel
     shift: timedelta
+    little: bool = True
 
 
 def apply_rule(rule: Rule, vr: bytes, value: bytes, stand: Stand) -> Result:
@@ -72,7 +81,7 @@ def _checked(rule: Rule, vr: bytes, value: bytes, stand: Stand) -> Result:
         moved = shift_datetime(value, stand.shift)
         return Result(moved, _outcome(value.strip(_PADDING), moved, replaced=True))
     if vr in _SIZES:
-        return _binary(rule, vr, value)
+        return _binary(rule, vr, value, little=stand.little)
     return _text(rule, vr, value)
 
 
@@ -130,18 +139,32 @@ def _rewritten(grammar: str, value: bytes, profile: Profile) -> Result:
     return Result(kept, Outcome.REMOVED if kept is None else Outcome.REPLACED)
 
 
-def _binary(rule: Rule, vr: bytes, value: bytes) -> Result:
+def _binary(rule: Rule, vr: bytes, value: bytes, *, little: bool) -> Result:
     """Keep binary numbers if their size and count are what the dictionary says."""
     size = _SIZES[vr]
     most = rule.most_values * size or MOST_BINARY
-    if len(value) % size or len(value) > most or _reads_as_text(vr, value):
+    if len(value) % size or len(value) > most or _reads_as_text(vr, value) or _holds_more(vr, value, little=little):
         return Result(b"", Outcome.BLANKED)
     return Result(value, Outcome.KEPT)
 
 
 def _reads_as_text(vr: bytes, value: bytes) -> bool:
     """Tell whether binary numbers are letters put there by somebody: no row of small numbers is all printable."""
-    return len(value) >= (16 if vr in {b"FL", b"FD"} else 8) and value.isascii() and value.decode("ascii").isprintable()
+    return len(value) >= (16 if vr in _FORMS else 8) and value.isascii() and value.decode("ascii").isprintable()
+
+
+def _holds_more(vr: bytes, value: bytes, *, little: bool) -> bool:
+    """Tell whether several numbers are in truth fewer, and behind them the elements that a wrong length swallowed.
+
+    The tag or the length of an element, read as a floating-point number, is all but zero; whole numbers tell nothing,
+    but four letters in a row among them do.
+    """
+    if len(value) <= _SIZES[vr]:
+        return False
+    if vr not in _FORMS:
+        return _LETTERS.search(value) is not None
+    numbers = unpack(f"{'<' if little else '>'}{len(value) // _SIZES[vr]}{_FORMS[vr]}", value)
+    return not all(number == 0 or _LEAST < abs(number) < _MOST for number in numbers)
 
 
 def _text(rule: Rule, vr: bytes, value: bytes) -> Result:
