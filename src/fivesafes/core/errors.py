@@ -9,6 +9,7 @@ FiveSafesError
 ├── NeedsReview       6   a person must look first
 ├── EngineMissing    69   the plan names an engine that is not installed
 └── TryAgain         75   another run holds the folder, or the disk is full
+    └── WorkerDied   75   a worker process was killed at one job
 
 Anything else that escapes is our bug: exit 70.
 """
@@ -92,3 +93,7 @@ class TryAgain(FiveSafesError):
     """Nothing is wrong with the request; the moment is: a lock is held, or the disk is full."""
 
     exit_code = 75  # EX_TEMPFAIL
+
+
+class WorkerDied(TryAgain):
+    """A worker process was killed, or gave no answer, while it worked on this one job."""

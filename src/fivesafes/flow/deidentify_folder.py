@@ -12,18 +12,20 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from fivesafes.core.errors import FiveSafesError, TryAgain
+from fivesafes.core.errors import FiveSafesError, TryAgain, WorkerDied
 from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Progress
 from fivesafes.core.verdict import Gravity
 from fivesafes.data.header.account import account_of
+from fivesafes.data.header.content import read_content
 from fivesafes.data.header.deidentify import Cleaned, Deidentifier
-from fivesafes.data.header.inspect import SetAside, inspect
-from fivesafes.data.header.malformed import Malformed, unreadable_file
+from fivesafes.data.header.inspect import SetAside, inspect, set_aside_unread
+from fivesafes.data.header.malformed import Malformed, changing, too_much
 from fivesafes.data.header.part10 import open_data_set
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FileStatus, HeaderRecord
+from fivesafes.flow.limits import limited, patience_for, run_spans
 from fivesafes.flow.output_folder import OutputFolder, check_places, is_regular, shown, walk
 from fivesafes.flow.ports import Executor
 
@@ -63,9 +65,13 @@ class FolderOutcome:
 
 @frozen(kw_only=True)
 class _Seen:
-    """What sorting needs of one whole object; its place in the list of paths is ``index``."""
+    """What sorting needs of one whole object; its place in the list of paths is ``index``.
+
+    ``stamp`` is the file's size and time of change: what is cleaned must be what was looked at.
+    """
 
     index: int
+    stamp: tuple[int, int]
     sha256: str
     sop: str = field(repr=False)
     series: str = field(repr=False)
@@ -166,38 +172,58 @@ def _look(
 ) -> Iterator[_Seen]:
     """Look at every file once; yield whole objects, note the rest in ``outcomes``."""
     progress.begin("look", total=len(paths), unit="files")
-    jobs = list(range(0, len(paths), CHUNK))
-    for _, answer in executor.run_with(_Paths(paths=paths), _inspect_chunk, jobs):
-        if isinstance(answer, FiveSafesError):
-            raise answer
+    context = _Paths(paths=paths)
+    jobs = [(start, min(start + CHUNK, len(paths))) for start in range(0, len(paths), CHUNK)]
+    for (start, _), answer in run_spans(executor, context, _inspect_chunk, jobs):
+        if isinstance(answer, WorkerDied):
+            answer = [(start, set_aside_unread(paths[start], too_much()))]  # noqa: PLW2901 - the killer's answer
         for index, what in answer:
             if isinstance(what, _Seen):
                 yield what
             else:
-                path = shown(paths[index], source)
-                outcomes[index] = FileOutcome(path=path, status=what.status, code=what.code, why=what.why)
-        progress.advance("look", len(answer))
+                outcomes[index] = _told(what, shown(paths[index], source))
+            progress.advance("look")
     progress.end("look")
 
 
-def _inspect_chunk(context: _Paths, start: int) -> list[tuple[int, _Seen | SetAside]]:
+def _told(what: SetAside, path: str) -> FileOutcome:
+    return FileOutcome(path=path, status=what.status, code=what.code, why=what.why)
+
+
+def _inspect_chunk(context: _Paths, job: tuple[int, int]) -> list[tuple[int, _Seen | SetAside]]:
     """Inspect the files of one chunk (a worker's job)."""
-    answers: list[tuple[int, _Seen | SetAside]] = []
-    for index, path in enumerate(context.paths[start : start + CHUNK], start):
-        what = inspect(path) if is_regular(path) else _link(path)
-        if isinstance(what, SetAside):
-            answers.append((index, what))
-            continue
-        seen = _Seen(
-            index=index,
-            sha256=what.sha256,
-            sop=what.sop_instance_uid,
-            series=what.series_uid,
-            study=what.study_uid,
-            patient=what.patient,
-        )
-        answers.append((index, seen))
-    return answers
+    return [(index, _inspected(index, context.paths[index])) for index in range(*job)]
+
+
+def _inspected(index: int, path: Path) -> _Seen | SetAside:
+    """Inspect one file within limits."""
+    if not is_regular(path):
+        return _link(path)
+    stamp = _stamp(path)
+    try:
+        what = limited(stamp[0], inspect, path)
+    except Malformed as malformed:
+        return set_aside_unread(path, malformed)
+    if isinstance(what, SetAside):
+        return what
+    return _Seen(
+        index=index,
+        stamp=stamp,
+        sha256=what.sha256,
+        sop=what.sop_instance_uid,
+        series=what.series_uid,
+        study=what.study_uid,
+        patient=what.patient,
+    )
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Give what changes when a file is written to: its size, and when it was changed; zeros where that is not told."""
+    try:
+        told = path.stat()
+    except OSError:
+        return 0, 0
+    return told.st_size, told.st_mtime_ns
 
 
 def _link(path: Path) -> SetAside:
@@ -234,12 +260,17 @@ def _by_content(paths: tuple[Path, ...], copies: Mapping[str, list[_Seen]]) -> l
     groups: dict[str, list[_Seen]] = {}
     for ones in copies.values():
         try:
-            data_set = open_data_set(paths[ones[0].index].read_bytes())
-            content = hashlib.sha256(memoryview(data_set.buffer)[data_set.start :]).hexdigest()
-        except (Malformed, OSError):
+            path = paths[ones[0].index]
+            content = limited(ones[0].stamp[0], _digest, path)
+        except Malformed:
             content = ones[0].sha256
         groups.setdefault(content, []).extend(ones)
     return [sorted(group, key=lambda one: one.index) for group in groups.values()]
+
+
+def _digest(path: Path) -> str:
+    data_set = open_data_set(read_content(path))
+    return hashlib.sha256(memoryview(data_set.buffer)[data_set.start :]).hexdigest()
 
 
 def _by_series(chosen: Sequence[_Seen], pseudonyms: Pseudonyms) -> dict[str, tuple[_Seen, ...]]:
@@ -254,12 +285,36 @@ def _by_series(chosen: Sequence[_Seen], pseudonyms: Pseudonyms) -> dict[str, tup
 
 def _clean(work: _Work, executor: Executor, progress: Progress) -> Iterator[tuple[int, FileOutcome]]:
     progress.begin("deidentify", total=sum(map(len, work.series.values())), unit="files")
-    for _, answer in executor.run_with(work, _clean_series, list(work.series)):
-        if isinstance(answer, FiveSafesError):
-            raise answer
+    for answer in _cleaned(work, list(work.series), executor):
         yield from answer
         progress.advance("deidentify", len(answer))
     progress.end("deidentify")
+
+
+def _cleaned(work: _Work, folders: Sequence[str], executor: Executor) -> Iterator[list[tuple[int, FileOutcome]]]:
+    """Clean series; where one costs its worker, find the files that do, and clean the rest."""
+    most = max((len(work.series[folder]) for folder in folders), default=0)
+    for folder, answer in executor.run_with(work, _clean_series, folders, patience=patience_for(most)):
+        if isinstance(answer, WorkerDied):
+            yield from _without_killers(work, folder, executor)
+        elif isinstance(answer, FiveSafesError):
+            raise answer
+        else:
+            yield answer
+
+
+def _without_killers(work: _Work, folder: str, executor: Executor) -> Iterator[list[tuple[int, FileOutcome]]]:
+    """Try each file of a series alone, writing nothing; set aside those that cost their worker, and do the rest."""
+    ones = {f"{folder} {place}": (one,) for place, one in enumerate(work.series[folder])}
+    trial = evolve(work, series=ones, into=None, log=None)
+    tried = dict(executor.run_with(trial, _clean_series, list(ones), patience=patience_for(1)))
+    killers = {ones[name][0] for name, answer in tried.items() if isinstance(answer, WorkerDied)}
+    rest = tuple(one for one in work.series[folder] if one not in killers)
+    if not killers:  # each alone is harmless and all together are not: nobody knows why
+        killers, rest = set(rest), ()
+    yield [(one.index, _problem(too_much())) for one in killers]
+    if rest:
+        yield from _cleaned(evolve(work, series={folder: rest}), [folder], executor)
 
 
 def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
@@ -269,11 +324,13 @@ def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
     log: dict[str, HeaderRecord] = {}
     for one in work.series[folder]:
         name = f"{folder}/{work.pseudonyms.name('object', one.sop)}.dcm"
+        path = work.paths[one.index]
         try:
-            cleaned = deidentifier.clean(open_data_set(work.paths[one.index].read_bytes()))
-        except (Malformed, OSError) as problem:
-            malformed = problem if isinstance(problem, Malformed) else unreadable_file()
-            outcome = FileOutcome(path="", status=malformed.status, code=malformed.code, why=malformed.why)
+            cleaned = limited(one.stamp[0], _cleaned_file, deidentifier, path)
+            if _stamp(path) != one.stamp:
+                raise changing()
+        except Malformed as malformed:
+            outcome = _problem(malformed)
         else:
             outcome = _outcome(cleaned, name)
             if cleaned.pieces and work.into is not None:
@@ -285,6 +342,14 @@ def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
         account = account_of(log, work.profile)
         _write(work.log / f"{folder.replace('/', '_')}.json", (account.encode(),))
     return outcomes
+
+
+def _cleaned_file(deidentifier: Deidentifier, path: Path) -> Cleaned:
+    return deidentifier.clean(open_data_set(read_content(path)))
+
+
+def _problem(malformed: Malformed) -> FileOutcome:
+    return FileOutcome(path="", status=malformed.status, code=malformed.code, why=malformed.why)
 
 
 def _outcome(cleaned: Cleaned, name: str) -> FileOutcome:

@@ -35,13 +35,15 @@ class Executor(Protocol):
         jobs: Sequence[J],
         *,
         starting: Callable[[J], bool] | None = None,
+        patience: float | None = None,
     ) -> Iterator[tuple[J, R | FiveSafesError]]:
         """Do the same with a context that each worker is given once, when it starts.
 
         What identifies travels in the context, through a pipe of this machine; jobs hold ids and digests only.
         ``starting`` is called here just before a job begins, and then no more jobs are handed over than can begin at
         once; where it says no, the job is left out and nothing is yielded for it.  A job that is tried again after its
-        neighbour broke the pool is told of again.
+        neighbour broke the pool is told of again.  When no job has answered for ``patience`` seconds the worker
+        processes are killed.  A job that costs its worker yields WorkerDied.
         """
 
 

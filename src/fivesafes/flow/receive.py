@@ -2,22 +2,24 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from attrs import evolve, field, frozen
 
-from fivesafes.core.errors import FiveSafesError, TryAgain
+from fivesafes.core.errors import TryAgain, WorkerDied
 from fivesafes.core.ids import Identifying, SeriesId, SubjectLabel
 from fivesafes.core.progress import Progress
 from fivesafes.data.header.collect import TextCollector, nobodys
-from fivesafes.data.header.inspect import Instance, SetAside, examine, set_aside
-from fivesafes.data.header.malformed import Malformed
+from fivesafes.data.header.content import size_of
+from fivesafes.data.header.inspect import Instance, SetAside, examine, set_aside, set_aside_unread
+from fivesafes.data.header.malformed import Malformed, too_much
 from fivesafes.data.header.profile import Profile, load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FileStatus, SeriesFacts
 from fivesafes.data.originals import InPlace, Originals
+from fivesafes.flow.limits import limited, run_spans
 from fivesafes.flow.output_folder import is_regular, walk
 from fivesafes.flow.ports import Executor
 from fivesafes.flow.record import SeriesOutcome
@@ -119,9 +121,8 @@ def receive(
     jobs = [(start, min(start + CHUNK, len(files))) for start in range(0, len(files), CHUNK)]
     context = _Folder(files=files, profile=profile.name)
     here = ((job, _look(context, job)) for job in jobs)
-    for job, seen in here if len(jobs) <= FEW else executor.run_with(context, _look, jobs):
-        if isinstance(seen, FiveSafesError):
-            raise seen
+    for job, answer in here if len(jobs) <= FEW else run_spans(executor, context, _look, jobs):
+        seen = _killer(files[job[0]]) if isinstance(answer, WorkerDied) else answer
         answers += seen.answers
         for uid, found in seen.texts.reveal().items():
             texts[uid] |= found
@@ -157,24 +158,41 @@ def _no_file(path: Path, why: str, code: str) -> SetAside:
     return SetAside(path=Identifying(path), status=FileStatus.UNREADABLE, code=code, why=why)
 
 
+def _killer(path: Identifying[Path]) -> _Seen:
+    """Set a file aside that cost its worker."""
+    return _Seen(answers=(set_aside_unread(path.reveal(), too_much()),), texts=Identifying({}))
+
+
 def _look(context: _Folder, job: tuple[int, int]) -> _Seen:
-    """Inspect some files in a worker process."""
+    """Inspect some files, each within limits."""
     profile = load_profile(context.profile)
     cleaning = nobodys(profile)
     answers: list[Instance | SetAside] = []
     collectors: dict[str, TextCollector] = {}
-    for path in context.files[slice(*job)]:
-        answer, data_set = examine(path.reveal())
-        if isinstance(answer, Instance) and data_set is not None:
-            if answer.series_uid not in collectors:
-                collectors[answer.series_uid] = TextCollector(profile, cleaning)
-            try:
-                collectors[answer.series_uid].add(data_set)
-            except Malformed as malformed:  # its outermost level was whole, and one within is not
-                answer = set_aside(path.reveal(), malformed)
-        answers.append(answer)
+
+    def collector(uid: str) -> TextCollector:
+        if uid not in collectors:
+            collectors[uid] = TextCollector(profile, cleaning)
+        return collectors[uid]
+
+    for path in (one.reveal() for one in context.files[slice(*job)]):
+        try:
+            answers.append(limited(size_of(path), _examined, path, collector))
+        except Malformed as malformed:
+            answers.append(set_aside_unread(path, malformed))
     texts = {uid: collector.texts() for uid, collector in collectors.items()}
     return _Seen(answers=tuple(answers), texts=Identifying(texts))
+
+
+def _examined(path: Path, collector: Callable[[str], TextCollector]) -> Instance | SetAside:
+    """Inspect a file and collect its texts, at every level."""
+    answer, data_set = examine(path)
+    if isinstance(answer, Instance) and data_set is not None:
+        try:
+            collector(answer.series_uid).add(data_set)
+        except Malformed as malformed:  # its outermost level was whole, and one within is not
+            return set_aside(path, malformed)
+    return answer
 
 
 def _sorted_out(instances: Sequence[Instance], profile: Profile) -> tuple[list[Instance], list[SetAside]]:

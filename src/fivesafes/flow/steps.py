@@ -16,7 +16,7 @@ from fivesafes.data.bids.nifti import write_clean
 from fivesafes.data.bids.rules import Held
 from fivesafes.data.bids.sidecar import KEEP, Code, clean
 from fivesafes.data.face.policy import DEFACE, FaceRule, judge_defaced, rule_for
-from fivesafes.data.header.deidentify import Deidentifier
+from fivesafes.data.header.deidentify import Cleaned, Deidentifier
 from fivesafes.data.header.malformed import Malformed
 from fivesafes.data.header.options import MEANINGS
 from fivesafes.data.header.part10 import open_data_set
@@ -37,6 +37,7 @@ from fivesafes.data.model import (
     Scan,
 )
 from fivesafes.data.ports import Converter, Defacer
+from fivesafes.flow.limits import limited
 
 Drawer = Callable[[Path, Path, Path], tuple[Picture, ...]]
 """Draws an image before and after its defacing: original, defaced, mask."""
@@ -66,7 +67,7 @@ def deidentify_scan(
     verdicts: list[Verdict] = []
     for number, content in enumerate(scan.originals):
         try:
-            cleaned = deidentifier.clean(open_data_set(content))
+            cleaned = limited(len(content), _cleaned, deidentifier, content)
         except Malformed as malformed:
             raise InvalidInput(malformed.why, fix="check the scans, then run the same command again") from None
         verdicts.append(cleaned.verdict)
@@ -87,6 +88,10 @@ def deidentify_scan(
         record=add_records(records),
     )
     return deidentified, verdict
+
+
+def _cleaned(deidentifier: Deidentifier, content: bytes) -> Cleaned:
+    return deidentifier.clean(open_data_set(content))
 
 
 def convert_scan(scan: DeidentifiedScan, *, into: Path, converter: Converter, sidecar: str) -> tuple[BidsScan, Verdict]:

@@ -1,7 +1,7 @@
 """The inclusion vocabulary lets known words through and nothing else."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fivesafes.data.header.profile import POLICIES
@@ -55,11 +55,13 @@ def test_names_dates_and_numbers_of_people_go(text: str, left: str) -> None:
 
 
 @given(text=st.binary(max_size=64))
+@example(text=b"0.L")
 def test_every_word_left_is_listed(text: bytes) -> None:
     """No bytes at all bring an unlisted word through, and cleaning twice changes nothing."""
     left = WORDS.keep_words(text)
     for token in filter(None, b"".join(bytes([b]) if chr(b).isalnum() or b == 0x2E else b" " for b in left).split()):
-        assert token.replace(b".", b"").isdigit() or WORDS.knows(token.strip(b".").decode("ascii"))
+        word = token.strip(b".").decode("ascii")  # a point within may also part two words
+        assert WORDS.knows(word) or all(part.isdigit() or WORDS.knows(part) for part in word.split(".") if part)
     assert WORDS.keep_words(left) == left
 
 
@@ -126,3 +128,37 @@ def test_each_kind_of_device_has_words_of_its_own() -> None:
     assert sections.keys() == {"makers", "models", "software", "coils"}
     assert sections["models"].keep_code(b"Amira") == b"Amira"
     assert sections["coils"].keep_code(b"Amira") == b""
+
+
+def test_numbers_after_a_letter_and_parts_of_words_have_their_limits() -> None:
+    """Two digits after a letter, four for devices; parts of a word are words of more than one letter."""
+    words = Vocabulary.of(["p#", "spin", "echo", "field", "a"])
+    assert [words.knows(token) for token in ("p1", "p12", "p123", "p1234")] == [True, True, False, False]
+    assert [words.for_devices().knows(token) for token in ("p1234", "p12345")] == [True, False]
+    assert [words.knows(token) for token in ("SpinEcho", "SpinEchoField", "spin")] == [True, True, True]
+    assert [words.knows(token) for token in ("SpinQvist", "QvistSpin", "SpinA", "qvist")] == [False] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (b"2 3d", b"2 3d"),  # what begins with a digit is no number yet
+        (b"t1 2 3.5", b"t1"),  # and what has a point is one
+        (b"3.5 t1", b"3.5 t1"),
+        (b"2 qvist", b""),
+        (b"t1 qvist 2", b"t1"),
+        (b"t1 1234", b"t1"),
+        (b"t1\x01", b""),
+    ],
+)
+def test_a_lone_number_stays_beside_a_word_alone(text: bytes, left: bytes) -> None:
+    """And beside no other number: together they may be a date."""
+    assert Vocabulary.of(["t#", "#d"]).keep_words(text) == left
+
+
+@pytest.mark.parametrize("text", [b"t1|t2", b"t1 t2\x01", b"t1\xe4", b"t1 1948.1.31", b"t1 12345", b"t1 qvist"])
+def test_a_code_holds_words_and_plain_separators_alone(text: bytes) -> None:
+    """It goes whole."""
+    words = Vocabulary.of(["t#"])
+    assert words.keep_code(text) == b""
+    assert words.keep_code(b"t1-t2 5.7.1.2") == b"t1-t2 5.7.1.2"

@@ -423,7 +423,7 @@ class Crashing:
         """Break."""
         raise RuntimeError("broken")
 
-    def run_with(self, context: Any, work: Any, jobs: Sequence[Any], *, starting: Any = None) -> Iterator[Any]:  # noqa: ANN401 - as above
+    def run_with(self, context: Any, work: Any, jobs: Sequence[Any], **more: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
         """Break."""
         raise RuntimeError("broken")
 

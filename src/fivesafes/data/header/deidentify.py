@@ -88,7 +88,12 @@ class Deidentifier:
             if len(self._cleaners) >= 8:  # noqa: PLR2004 - a series has one participant and one encoding
                 self._cleaners.clear()
             label, shift = self._pseudonyms.subject(patient), self._pseudonyms.shift(patient)
-            stand = Stand(profile=self._profile, pseudonyms=self._pseudonyms, label=label, shift=shift)
+            stand = Stand(
+                profile=self._profile,
+                pseudonyms=self._pseudonyms,
+                label=label,
+                shift=shift,
+            )
             self._cleaners[key] = Cleaner(stand, data_set.encoding)
         return self._cleaners[key]
 
@@ -140,7 +145,7 @@ def _telling(data_set: DataSet, found: Mapping[int, Element]) -> Telling:
     samples = found.get(_SAMPLES)
     if samples is not None:
         order: Final = "little" if data_set.encoding.little else "big"
-        texts["SamplesPerPixel"] = str(int.from_bytes(_value(data_set, samples), order))
+        texts["SamplesPerPixel"] = str(int.from_bytes(_value(data_set, samples)[:8], order))
     overlays = [found[tag] for tag in found if tag >> 16 in _OVERLAYS]
     overlay = any(_shares_bits(element, _value(data_set, element)) for element in overlays)
     return Telling(texts=texts, overlay_in_pixels=overlay)

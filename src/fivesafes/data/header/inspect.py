@@ -1,15 +1,17 @@
 """Look at one file once: what it is, whose, and whether it is whole.  Nothing of it is believed by its name."""
 
 import hashlib
-import stat
+import re
 from pathlib import Path
 from typing import Final
 
 from attrs import field, frozen
+from pydicom._uid_dict import UID_dictionary
 
 from fivesafes.core.ids import Identifying
+from fivesafes.data.header.content import read_content, read_head, size_of
 from fivesafes.data.header.elements import PIXEL_DATA, Element, readable_elements
-from fivesafes.data.header.malformed import Malformed, no_identity, no_pixels, not_dicom, truncated, unreadable_file
+from fivesafes.data.header.malformed import Malformed, no_identity, no_pixels, truncated
 from fivesafes.data.header.part10 import NATIVE, DataSet, open_data_set
 from fivesafes.data.header.pixels import expected_length
 from fivesafes.data.header.texts import (
@@ -24,6 +26,8 @@ from fivesafes.data.header.texts import (
 from fivesafes.data.model import FileStatus, SeriesFacts
 
 DICOMDIR: Final = "1.2.840.10008.1.3.10"
+_SERIES_NUMBER: Final = re.compile(r"-?[0-9]{1,12}")
+"""IS has at most 12 characters (PS3.5 6.2); Python refuses to read numbers of thousands."""
 _DIRECTORY_RECORDS: Final = 0x00041220
 _DESCRIPTIONS: Final = ("SeriesDescription", "ProtocolName", "SequenceName")
 _TAGS: Final = keywords_to_tags(
@@ -93,13 +97,9 @@ def inspect(path: Path) -> Instance | SetAside:
 
 def examine(path: Path) -> tuple[Instance | SetAside, DataSet | None]:
     """Do as ``inspect`` does, and give the data set of what is readable as well."""
+    content = b""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
-            return _set_aside(path, not_dicom(), b""), None
-        content = path.read_bytes()
-    except OSError:
-        return _set_aside(path, unreadable_file(), b""), None
-    try:
+        content = read_content(path)
         data_set = open_data_set(content)
         return _instance(path, content, data_set), data_set
     except Malformed as malformed:
@@ -109,9 +109,21 @@ def examine(path: Path) -> tuple[Instance | SetAside, DataSet | None]:
 def set_aside(path: Path, malformed: Malformed) -> SetAside:
     """Set a file aside whose inner levels turned out to be broken when they were read."""
     try:
-        return _set_aside(path, malformed, path.read_bytes())
-    except OSError:
-        return _set_aside(path, unreadable_file(), b"")
+        return _set_aside(path, malformed, read_content(path))
+    except Malformed as unread:
+        return _set_aside(path, unread, b"")
+
+
+def set_aside_unread(path: Path, malformed: Malformed) -> SetAside:
+    """Set a file aside that is too much to be read: whose it is says its beginning, or nothing."""
+    return SetAside(
+        path=Identifying(path),
+        status=malformed.status,
+        code=malformed.code,
+        why=malformed.why,
+        bytes=size_of(path),
+        patient=_named_in(read_head(path)),
+    )
 
 
 def _instance(path: Path, content: bytes, data_set: DataSet) -> Instance | SetAside:
@@ -154,7 +166,7 @@ def _series(data_set: DataSet, found: dict[int, Element], texts: dict[str, str])
     number = texts["SeriesNumber"]
     return SeriesFacts(
         modality=texts["Modality"],
-        series_number=int(number) if number.removeprefix("-").isdigit() else None,
+        series_number=int(number) if _SERIES_NUMBER.fullmatch(number) else None,
         descriptions=Identifying(descriptions),
         image_type=tuple(texts["ImageType"].split("\\")) if texts["ImageType"] else (),
         acquisition_type=texts["MRAcquisitionType"],
@@ -167,7 +179,8 @@ def _check_pixels(data_set: DataSet, found: dict[int, Element]) -> None:
     """Refuse an image whose pixels are missing or fewer than its header says."""
     pixels = found.get(PIXEL_DATA)
     if pixels is None:
-        if _TAGS["Rows"] in found:
+        kind = UID_dictionary.get(plain_text(data_set, found.get(_TAGS["SOPClassUID"])), ("",))[0]
+        if _TAGS["Rows"] in found or "Image Storage" in kind:
             raise no_pixels()
         return
     expected = expected_length(data_set, found)

@@ -1,8 +1,11 @@
 """Why a file can't be read as DICOM: a status, a code and a sentence, none with a value from the file."""
 
-from typing import Self
+from typing import Final, Self
 
 from fivesafes.data.model import FileStatus
+
+TOO_MUCH: Final = "data.file.too-much"
+FAULT: Final = "data.file.fault"
 
 
 class Malformed(Exception):
@@ -41,6 +44,24 @@ def inflated_too_far() -> Malformed:
     """Say that the deflated data set grows beyond any sense."""
     why = "the compressed data set grows beyond any sensible size"
     return Malformed(FileStatus.UNREADABLE, "data.file.inflates-too-far", why)
+
+
+def too_much() -> Malformed:
+    """Say that reading it takes more time or memory than any file of its size needs."""
+    why = "reading it takes more time or memory than a scan of its size needs; export it again, or look into it apart"
+    return Malformed(FileStatus.UNREADABLE, TOO_MUCH, why)
+
+
+def fault() -> Malformed:
+    """Say that it met a fault of this program."""
+    why = "it met a fault of this program; please report that, without the file"
+    return Malformed(FileStatus.UNREADABLE, FAULT, why)
+
+
+def changing() -> Malformed:
+    """Say that it was being written while it was read."""
+    why = "the file changed while it was read; wait until it is whole, then run again"
+    return Malformed(FileStatus.UNREADABLE, "data.file.changing", why)
 
 
 def empty() -> Malformed:

@@ -31,7 +31,12 @@ NATIVE: Final = frozenset({IMPLICIT, EXPLICIT, BIG_ENDIAN})
 IMPLEMENTATION_UID: Final = "2.25.108771739132342267790707666249441705867"
 """Ours; made once from random bytes (PS3.5 B.2)."""
 
-MOST_INFLATED: Final = 1 << 29
+MOST_INFLATED: Final = 1 << 28
+FREE_INFLATED: Final = 1 << 24
+MOST_RATIO: Final = 100
+"""Beyond so many bytes a data set may be so many times as long as what it was deflated to: black pictures reach 30."""
+
+_STEP: Final = 1 << 20
 _PREAMBLE: Final = 128
 _SHORT_FIRST: Final = 256
 _TAR: Final = b"ustar"
@@ -122,15 +127,23 @@ def _with_encoding(content: bytes, place: int, syntax: str) -> DataSet:
 def _inflate(deflated: bytes) -> bytes:
     """Inflate a raw deflate stream; raise when it is broken, ends too soon, or grows beyond the bound."""
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    most = min(MOST_INFLATED, max(FREE_INFLATED, MOST_RATIO * len(deflated)))
+    pieces: list[bytes] = []
+    size = place = 0
     try:
-        inflated = stream.decompress(deflated, MOST_INFLATED)
+        while not stream.eof and (stream.unconsumed_tail or place < len(deflated)):
+            given = stream.unconsumed_tail or deflated[place : place + _STEP]
+            place += 0 if stream.unconsumed_tail else _STEP
+            pieces.append(stream.decompress(given, _STEP))
+            size += len(pieces[-1])
+            if size > most:
+                raise inflated_too_far()
+        pieces.append(stream.flush())  # what it took in, and had no room for
     except zlib.error:
         raise Malformed.unreadable() from None
-    if stream.unconsumed_tail:
-        raise inflated_too_far()
     if not stream.eof:
         raise truncated()
-    return inflated
+    return b"".join(pieces)
 
 
 def _refuse_archive(content: bytes) -> None:

@@ -13,10 +13,10 @@ from fivesafes.data.header.values import Outcome
 
 _COUNTS: Final = {0x00280002: "samples", 0x00280010: "rows", 0x00280011: "columns", 0x00280100: "bits"}
 _FRAMES: Final = 0x00280008
-_MOST_DIGITS: Final = 10
-"""Of a NumberOfFrames; thousands of digits would make Python itself refuse."""
 _PHOTOMETRIC: Final = 0x00280004
 _END: Final = {"<": b"\xfe\xff\xdd\xe0\0\0\0\0", ">": b"\xff\xfe\xe0\xdd\0\0\0\0"}
+_MOST_DIGITS: Final = 12
+"""Of an IS (PS3.5 6.2); Python refuses to read numbers of thousands of digits."""
 _UNDEFINED: Final = 0xFFFFFFFF
 
 

@@ -21,10 +21,11 @@ _MOST_TAGS: Final = 1024
 _MOST_ITEMS: Final = 4096
 _VRS: Final = frozenset(b"AS CS DA DS DT FD FL IS LO LT SH SL SS ST TM UI UL UN US UT".split())
 _PROTOCOLS: Final = frozenset({"MrPhoenixProtocol", "MrProtocol"})
-_BEGIN: Final = re.compile(rb"### ASCCONV BEGIN[^\n]*\n")
+_BEGIN: Final = b"### ASCCONV BEGIN"
 _END: Final = b"### ASCCONV END"
-_LINE: Final = re.compile(rb'^([A-Za-z][\w.\[\]]*)[ \t]*=[ \t]*("{0,2})([^"\n]*?)"{0,2}[ \t\r]*$', re.MULTILINE)
-_INDEX: Final = re.compile(r"\[\d{1,3}\]")
+_LINE: Final = re.compile(rb'^([A-Za-z][\w.\[\]]*+)[ \t]*+=[ \t]*+("{0,2}+)([^"\n]*+)"{0,2}+[ \t\r]*+$', re.MULTILINE)
+"""Each part takes all it can and gives nothing back: lines made of blanks would otherwise take time to the third."""
+_INDEX: Final = re.compile(r"\[\d{1,4}\]")
 _HEXADECIMAL: Final = re.compile(rb"0x[0-9a-fA-F]{1,8}")
 
 Tag = tuple[str, int, bytes, int, list[bytes]]
@@ -57,17 +58,18 @@ def clean_series_header(value: bytes, fields: Mapping[str, Clean]) -> bytes | No
 
 def clean_protocol(value: bytes, fields: Mapping[str, Clean]) -> bytes | None:
     """Rewrite the ASCCONV part of a protocol with the entries named; None when there is none."""
-    begin = _BEGIN.search(value)
-    end = value.find(_END, begin.end()) if begin else -1
-    if begin is None or end < 0:
+    begin = value.find(b"\n", value.find(_BEGIN)) if _BEGIN in value else -1
+    end = value.find(_END, begin) if begin >= 0 else -1
+    if end < 0:
         return None
     lines = []
-    for match in _LINE.finditer(value, begin.end(), end):
+    for match in _LINE.finditer(value, begin + 1, end):
         key, quote, text = match.groups()
         clean = fields.get(_INDEX.sub("[#]", key.decode("ascii")))
         if clean is None:
             continue
-        kept = text if _HEXADECIMAL.fullmatch(text) and clean(b"%d" % int(text, 16)) else clean(text.strip())
+        text = text.strip()
+        kept = text if _HEXADECIMAL.fullmatch(text) and clean(b"%d" % int(text, 16)) else clean(text)
         if kept:
             lines.append(b"%s\t = \t%s%s%s\n" % (key, quote, kept, quote))
     if not lines:

@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 from enum import StrEnum
-from struct import pack
+from struct import pack, unpack
 from typing import Final, NamedTuple
 
 from attrs import frozen
@@ -25,6 +25,10 @@ TEXTS: Final = frozenset(
 )
 _SINGLE: Final = frozenset({b"LT", b"ST", b"UT", b"UR"})
 _SIZES: Final = {vr.encode(): size for vr, size in BINARY_SIZES.items()}
+_FORMS: Final = {b"FL": "f", b"FD": "d"}
+_LETTERS: Final = re.compile(rb"[\x20-\x7e]{4}")
+_LEAST, _MOST = 1e-30, 1e30
+"""Between these lie all measures; what a computer makes of a cosine of 90 degrees is 6e-17."""
 _PADDING: Final = b" \0"
 _REGISTERED: Final = frozenset(uid.encode("ascii") for uid in UID_dictionary)
 _ESCAPE: Final = b"\x1b"
@@ -54,7 +58,10 @@ class Result(NamedTuple):
 
 @frozen(kw_only=True)
 class Stand:
-    """In whose place values are put: one participant's label and shift, and the project's UIDs."""
+    """In whose place values are put: one participant's label and shift, and the project's UIDs.
+
+    ``little`` is the byte order in which numbers are written.
+    """
 
     profile: Profile
     pseudonyms: Pseudonyms
@@ -147,6 +154,7 @@ def _binary(rule: Rule, vr: bytes, value: bytes, order: str) -> Result:
     size = _SIZES[vr]
     most = rule.most_values * size or MOST_BINARY
     fits = len(value) % size == 0 and len(value) <= most and not _reads_as_text(value)
+    fits = fits and not _holds_more(vr, value, order)
     number = rule.clean
     if not fits or not isinstance(number, Number) or not number.holds_all(vr, value, order):
         return Result(b"", Outcome.BLANKED if value else Outcome.KEPT)
@@ -156,6 +164,20 @@ def _binary(rule: Rule, vr: bytes, value: bytes, order: str) -> Result:
 def _reads_as_text(value: bytes) -> bool:
     """Tell whether binary numbers are words put there by somebody: no row of measured numbers is all letters."""
     return len(value) >= _FEWEST_LETTERS and _TYPED.fullmatch(value) is not None
+
+
+def _holds_more(vr: bytes, value: bytes, order: str) -> bool:
+    """Tell whether several numbers are in truth fewer, and behind them the elements that a wrong length swallowed.
+
+    The tag or the length of an element, read as a floating-point number, is all but zero; whole numbers tell nothing,
+    but four letters in a row among them do.
+    """
+    if len(value) <= _SIZES[vr]:
+        return False
+    if vr not in _FORMS:
+        return _LETTERS.search(value) is not None
+    numbers = unpack(f"{order}{len(value) // _SIZES[vr]}{_FORMS[vr]}", value)
+    return not all(number == 0 or _LEAST < abs(number) < _MOST for number in numbers)
 
 
 def _text(rule: Rule, vr: bytes, value: bytes) -> Result:

@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-_TOKEN: Final = re.compile(rb"[A-Za-z0-9\x80-\xff]+(?:\.[0-9]+[A-Za-z0-9\x80-\xff]*)*")
+_TOKEN: Final = re.compile(rb"[A-Za-z0-9\x80-\xff]+(?:\.[0-9][A-Za-z0-9\x80-\xff]*)*")
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)*(?:(?<=\d)p\d+)?")
 _PART: Final = re.compile(r"(?:[A-Z]+(?![a-z])|[A-Z]?[a-z]+)\d*|\d+[a-z]*")
 _SHORT_NUMBER: Final = re.compile(rb"\d{1,3}(?:\.\d{1,2})?")

@@ -30,8 +30,9 @@ class InlineExecutor:
         jobs: Sequence[J],
         *,
         starting: Callable[[J], bool] | None = None,
+        patience: float | None = None,
     ) -> Iterator[tuple[J, R | FiveSafesError]]:
-        """Do the same with a context."""
+        """Do the same with a context; nobody could lose patience, as this process does the work itself."""
         for job in jobs:
             if starting is not None and not starting(job):
                 continue

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from attrs import frozen
 
-from fivesafes.core.errors import FiveSafesError, TryAgain
+from fivesafes.core.errors import FiveSafesError, WorkerDied
 
 C = TypeVar("C")
 J = TypeVar("J")
@@ -45,13 +45,15 @@ class ProcessExecutor:
         jobs: Sequence[J],
         *,
         starting: Callable[[J], bool] | None = None,
+        patience: float | None = None,
     ) -> Iterator[tuple[J, R | FiveSafesError]]:
         """Yield each job with its result as it finishes; ``context`` crosses once per worker, not once per job.
 
         A pool breaks as a whole when one worker is killed and does not tell whose job it was.  What was at work then
         is tried one job at a time, each in a pool of its own, until only the killer is given up; the rest goes on.
+        A worker that is stuck is seen when no job has answered for ``patience`` seconds; the pool is then broken here.
         """
-        order = _Order(context=context, work=work, starting=starting)
+        order = _Order(context=context, work=work, starting=starting, patience=patience)
         left = list(jobs)
         while left:
             suspects, waiting = yield from _pooled(order, left, workers=min(self.workers, len(left)))
@@ -61,7 +63,7 @@ class ProcessExecutor:
                 if any((yield from _pooled(order, [job], workers=1))):
                     yield (
                         job,
-                        TryAgain(
+                        WorkerDied(
                             "a worker process was killed while it worked on one series (out of memory?)",
                             fix="run the same command again with --workers 1, or on a machine with more memory",
                         ),
@@ -76,6 +78,7 @@ class _Order(Generic[C, J, R]):
     context: C
     work: Callable[[C, J], R]
     starting: Callable[[J], bool] | None
+    patience: float | None
 
 
 def _apply(work: Callable[[J], R], job: J) -> R:
@@ -93,7 +96,10 @@ def _pooled(
         whole = order.starting is None or _ready(pool, workers)
         whole = whole and _hand_over(pool, order, queue, running, workers)
         while whole and running:
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            finished, _ = wait(running, order.patience, FIRST_COMPLETED)
+            if not finished:
+                _kill(pool)
+                continue  # that breaks the pool, and every job that was at work says so
             broken = {future for future in finished if isinstance(future.exception(), BrokenProcessPool)}
             answers = [(running.pop(future), future) for future in finished - broken]
             # Handed over before the answers are: who takes one may need a while, and the worker should not wait.
@@ -103,11 +109,15 @@ def _pooled(
         return list(running.values()), list(queue)
     except (KeyboardInterrupt, GeneratorExit):
         # Who stops a run does not want to wait for the series at hand; their scratch is cleared by the run.
-        for process in list((pool._processes or {}).values()):  # noqa: SLF001 - no public way before Python 3.14
-            process.kill()
+        _kill(pool)
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    for process in list((pool._processes or {}).values()):  # noqa: SLF001 - no public way before Python 3.14
+        process.kill()
 
 
 def _answer(future: Future[Any]) -> Any:  # noqa: ANN401 - what the work gave

@@ -260,7 +260,7 @@ def recover(page: Path, *, dry_run: bool, haven: Path | None, as_json: bool) -> 
 
 def _change(haven: Path | None, change: "Change", *, identity: Path, by: str, dry_run: bool, as_json: bool) -> None:
     from fivesafes.flow.custody import carry_out, check  # noqa: PLC0415 - loaded when called: help stays quick
-    from fivesafes.stores.keyring_files import read_identity  # noqa: PLC0415 - as above
+    from fivesafes.stores.identity_files import read_identity  # noqa: PLC0415 - as above
     from fivesafes.wiring.custodians import custody_of  # noqa: PLC0415 - as above
 
     opens = (read_identity(identity),)
