@@ -17,13 +17,15 @@ from fivesafes.core.errors import InvalidInput
 from fivesafes.core.ids import Identifying
 from fivesafes.core.verdict import Verdict
 from fivesafes.data.header.cleaner import Cleaner, Tally
-from fivesafes.data.header.elements import Element
+from fivesafes.data.header.elements import PIXEL_DATA, Element
 from fivesafes.data.header.judge import LOOKED_AT, Telling, judge_instance
 from fivesafes.data.header.malformed import Malformed, no_identity
 from fivesafes.data.header.part10 import DataSet, file_head, open_data_set
+from fivesafes.data.header.pixels import SAID_OF_PIXELS
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
-from fivesafes.data.header.texts import keywords_to_tags, patient_of, plain_text
+from fivesafes.data.header.scanner import look
+from fivesafes.data.header.texts import CHARACTER_SET, PATIENT_ID, STUDY, keywords_to_tags, patient_of, plain_text
 from fivesafes.data.header.values import Stand
 from fivesafes.data.model import HeaderRecord
 
@@ -33,6 +35,11 @@ _SAMPLES: Final = _TAGS["SamplesPerPixel"]
 _INSTANCE: Final = 0x00080018
 _OVERLAYS: Final = range(0x6000, 0x6100, 2)
 _BITS_ALLOCATED, _BIT_POSITION = 0x0100, 0x0102
+_WANTED: Final = frozenset(
+    {*_TAGS.values(), _INSTANCE, CHARACTER_SET, PATIENT_ID, STUDY, PIXEL_DATA, *SAID_OF_PIXELS}
+    | {group << 16 | number for group in _OVERLAYS for number in (_BITS_ALLOCATED, _BIT_POSITION)}
+)
+"""What is looked at before a header is cleaned."""
 
 
 @frozen(kw_only=True)
@@ -60,8 +67,8 @@ class Deidentifier:
 
     def clean(self, data_set: DataSet) -> Cleaned:
         """Judge and clean one object.  Raises Malformed when its encoding is broken."""
-        elements = data_set.elements()
-        found = {element.tag: element for element in elements}
+        cursor = data_set.cursor()
+        found = look(cursor, _WANTED)
         verdict = judge_instance(_telling(data_set, found), self._profile)
         if verdict.gravity:
             return Cleaned(pieces=(), verdict=verdict)
@@ -70,7 +77,7 @@ class Deidentifier:
             raise no_identity()
         tally = Tally()
         cleaner = self._cleaner(data_set, patient_of(data_set, found))
-        data, pixels = cleaner.data_set(data_set, elements, found, tally)
+        data, pixels = cleaner.data_set(data_set, cursor, found, tally)
         sop_class = plain_text(data_set, found[_TAGS["SOPClassUID"]])
         head = file_head(sop_class, self._pseudonyms.uid(instance), data_set.syntax)
         return Cleaned(pieces=(head, data, *pixels), tally=tally, verdict=verdict)

@@ -19,9 +19,9 @@ from fivesafes.data.header.elements import (
     IMPLICIT_LITTLE,
     Element,
     Encoding,
-    read_elements,
 )
 from fivesafes.data.header.malformed import Malformed, archive, empty, inflated_too_far, not_dicom, truncated
+from fivesafes.data.header.scanner import Cursor, read_elements
 
 IMPLICIT: Final = "1.2.840.10008.1.2"
 EXPLICIT: Final = "1.2.840.10008.1.2.1"
@@ -67,6 +67,10 @@ class DataSet:
     def elements(self) -> list[Element]:
         """List the elements of the outermost level."""
         return read_elements(self.buffer, self.start, len(self.buffer), self.encoding)
+
+    def cursor(self) -> Cursor:
+        """Stand before the first element of the outermost level."""
+        return Cursor(self.buffer, self.start, len(self.buffer), self.encoding)
 
 
 def open_data_set(content: bytes) -> DataSet:

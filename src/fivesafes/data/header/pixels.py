@@ -13,6 +13,8 @@ from fivesafes.data.header.values import Outcome
 _COUNTS: Final = {0x00280002: "samples", 0x00280010: "rows", 0x00280011: "columns", 0x00280100: "bits"}
 _FRAMES: Final = 0x00280008
 _PHOTOMETRIC: Final = 0x00280004
+SAID_OF_PIXELS: Final = frozenset({*_COUNTS, _FRAMES, _PHOTOMETRIC})
+"""The tags that say how long the pixels are."""
 _END: Final = {"<": b"\xfe\xff\xdd\xe0\0\0\0\0", ">": b"\xff\xfe\xe0\xdd\0\0\0\0"}
 _UNDEFINED: Final = 0xFFFFFFFF
 

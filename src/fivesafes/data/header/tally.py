@@ -24,15 +24,15 @@ class Tally:
         entry = (outcome, keyword, option)
         self._counts[entry] = self._counts.get(entry, 0) + 1
 
-    def replay(self, entries: Iterable[Entry]) -> None:
-        """Count what was counted when the same bytes were met before."""
+    def replay(self, entries: Iterable[tuple[Entry, int]], times: int) -> None:
+        """Count what was counted when the same bytes were met before, as often as they were met."""
         counts = self._counts
-        for entry in entries:
-            counts[entry] = counts.get(entry, 0) + 1
+        for entry, number in entries:
+            counts[entry] = counts.get(entry, 0) + number * times
 
-    def entries(self) -> tuple[Entry, ...]:
-        """List each entry as often as it was counted."""
-        return tuple(entry for entry, times in self._counts.items() for _ in range(times))
+    def entries(self) -> tuple[tuple[Entry, int], ...]:
+        """List each entry and how often it was counted."""
+        return tuple(self._counts.items())
 
     def options(self) -> frozenset[str]:
         """Name the options that were used."""
