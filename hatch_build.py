@@ -18,8 +18,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 HEADER = Path("src", "fivesafes", "data", "header")
 PACKAGE = "fivesafes.data.header"
-MODULES = ("cursor", "scan")
-SOURCES = ("cursor.py", "cursor.pxd", "scan.py", "scan.pxd")
+MODULES = ("cursor", "scan", "values", "cleaner")
+SOURCES = ("cursor.py", "cursor.pxd", "scan.py", "scan.pxd", "values.py", "cleaner.py")
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": True,  # a stranger's bytes are read: an index outside is an error, never memory
@@ -78,6 +78,8 @@ def _compiled(module: str, folder: Path, package: Path, digest: str) -> Path:
     from Cython.Compiler.Options import get_directive_defaults  # noqa: PLC0415 - optional
 
     for suffix in (".py", ".pxd"):
+        if not (folder / f"{module}{suffix}").exists():
+            continue
         text = (folder / f"{module}{suffix}").read_text()
         for other in MODULES:
             text = text.replace(f"{PACKAGE}.{other} ", f"{PACKAGE}._{other} ")

@@ -1,32 +1,29 @@
 """Decide about the elements of a data set, one participant and one encoding at a time; the walk itself is in scan."""
 
-from collections.abc import Mapping
+from collections import Counter
 from typing import Final
 
 from fivesafes.data.header.cursor import Cursor
-from fivesafes.data.header.elements import PIXEL_DATA, Element, Encoding
+from fivesafes.data.header.elements import Encoding
 from fivesafes.data.header.method import method_elements
-from fivesafes.data.header.part10 import DataSet
-from fivesafes.data.header.pixels import pixel_pieces
+from fivesafes.data.header.outcome import Outcome, Stand
 from fivesafes.data.header.profile import Action, Rule
-from fivesafes.data.header.scan import Made
-from fivesafes.data.header.scanner import Owner, clean_level
+from fivesafes.data.header.scan import Made, Owner, clean_level
 from fivesafes.data.header.shift import DATE_OF, TIME_OF, shift_date_and_time
-from fivesafes.data.header.tally import Entry, Tally, name_of
-from fivesafes.data.header.values import TEXTS, Outcome, Stand, apply_rule, encode, encode_items
-
-__all__ = ["Cleaner", "Tally"]
+from fivesafes.data.header.tally import Entry, Tally, Told, name_of
+from fivesafes.data.header.values import TEXTS, apply_rule, encode, encode_items
 
 _MOST_REMEMBERED: Final = 1 << 26
 """Bytes of elements that are remembered, so that the next slice of a series costs little."""
 _MOST_TOLD: Final = 1 << 16
 """Different things to count that are remembered; a series has some hundred."""
+_MOMENT: Final = 256
+"""About what a moved date and its time take."""
 
+_KEPT, _REMOVED = Outcome.KEPT, Outcome.REMOVED
+_Z, _WITHOUT = Action.Z, frozenset({Action.X, Action.D})
 _SEQUENCE_VRS: Final = frozenset({b"SQ", b"UN", b""})
 _UNTOLD: Final = frozenset({b"UN", b""})
-
-Told = tuple[tuple[Entry, int], ...]
-"""What became of attributes, and how often."""
 
 
 class Cleaner:
@@ -53,39 +50,38 @@ class Cleaner:
         """Remember nothing: what was met, and what its numbers mean."""
         for owner in (self.standard, self.unknown, *self._owners.values()):
             owner.forget()
+            owner.answers.clear()
         self._marks: dict[tuple[bytes, int], bytes] = {}
-        self._dates: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
+        self._moments: dict[tuple[int, bytes | None, bytes | None], list[tuple[int, bytes, int]]] = {}
         self._told: list[Told] = []
-        self._numbers: dict[Told | Entry, int] = {}
+        self._options: list[frozenset[str]] = []
+        self._numbers: dict[Told, int] = {}
+        self._singles: dict[Entry, int] = {}
+        self._logs: dict[tuple[int, ...], int] = {}
         self._remembered = 0
 
-    def data_set(
-        self, data_set: DataSet, cursor: Cursor, found: Mapping[int, Element], tally: Tally
-    ) -> tuple[bytes, tuple[bytes | memoryview, ...]]:
-        """Clean what the cursor stands before: (all elements before the pixels, the pieces of the pixels).
+    def data_set(self, cursor: Cursor, tally: Tally) -> bytes:
+        """Clean what the cursor stands before: all elements before the pixels.
 
-        Raises Malformed when the encoding is broken, or there are fewer pixels than the header says.
+        Raises Malformed when the encoding is broken.
         """
         if self._remembered > _MOST_REMEMBERED or len(self._told) > _MOST_TOLD:
             self._forget()
-        pixels: tuple[bytes | memoryview, ...] = ()
-        if PIXEL_DATA in found:
-            pixels = pixel_pieces(data_set, found, tally)
-            cursor.limit = found[PIXEL_DATA].head  # nothing is read behind the pixels
-        counts: dict[int, int] = {}
-        made = clean_level(cursor, self, counts)
-        for number, times in counts.items():
-            tally.replay(self._told[number], times)
-        for tag, vr, value in self._always(made, tally):
+        log: list[int] = []
+        made = clean_level(cursor, self, log)
+        counts = Counter(log)
+        tally.add(self._told, counts)
+        options = frozenset[str]().union(*{self._options[number] for number in counts})
+        for tag, vr, value in self._always(made, options):
             made[tag] = encode(tag, vr, value, self._target) or b""
-        return b"".join([made[tag] for tag in sorted(made)]), pixels
+        return b"".join([made[tag] for tag in sorted(made)])
 
-    def _always(self, made: dict[int, bytes], tally: Tally) -> list[tuple[int, bytes, bytes]]:
+    def _always(self, made: dict[int, bytes], options: frozenset[str]) -> list[tuple[int, bytes, bytes]]:
         """Give what each result holds, whatever the original had: the pseudonym, and how it was de-identified."""
         label = self._stand.label.encode("ascii")
         named = [(0x00100010, b"PN", label), (0x00100020, b"LO", label)]
         fresh = [entry for entry in named if entry[0] not in made]
-        return [*fresh, *method_elements(self._stand.profile, tally.options(), self._target)]
+        return [*fresh, *method_elements(self._stand.profile, options, self._target)]
 
     def reserved(self, value: bytes) -> Owner:
         """Say whose the elements of a block are (PS3.5 7.8.1: (gggg,0010-00FF) reserve them)."""
@@ -101,9 +97,7 @@ class Cleaner:
 
     def dropped(self, owner: Owner, tag: int) -> int:
         """Name what is dropped, once per tag and creator: known creator, known element; else it goes, unnamed."""
-        number = self._number((Outcome.REMOVED, name_of(tag, self._stand.profile.creators.get(owner.creator)), ""))
-        owner.dropped[tag] = number
-        return number
+        return self._number_of(_REMOVED, name_of(tag, self._stand.profile.creators.get(owner.creator)))
 
     def applied(self, rule: Rule, cursor: Cursor) -> Made:
         """Apply a rule to a value, read by a VR that the rule knows."""
@@ -118,7 +112,7 @@ class Cleaner:
         if written is None:
             return self._removed(rule)
         option = rule.option if result.value.strip(b" \0") else ""
-        return written, self._number((result.outcome, rule.keyword, option))
+        return written, self._number_of(result.outcome, rule.keyword, option)
 
     @staticmethod
     def _vr(declared: bytes, rule: Rule) -> bytes | None:
@@ -138,12 +132,12 @@ class Cleaner:
         Within UN they are little endian (PS3.5 6.2.2 note 2), and are not turned round.
         """
         vr = cursor.vr()
-        if vr not in _SEQUENCE_VRS or rule.action in {Action.X, Action.D} or (vr == b"UN" and not cursor.little):
+        if vr not in _SEQUENCE_VRS or rule.action in _WITHOUT or (vr == b"UN" and not cursor.little):
             return self._removed(rule)
-        if rule.action is not Action.Z:
+        if rule.action is not _Z:
             return None
-        outcome = Outcome.BLANKED if cursor.stop > cursor.start else Outcome.KEPT
-        return encode(cursor.tag, b"SQ", b"", self._target), self._number((outcome, rule.keyword, ""))
+        outcome = Outcome.BLANKED if cursor.stop > cursor.start else _KEPT
+        return encode(cursor.tag, b"SQ", b"", self._target), self._number_of(outcome, rule.keyword)
 
     def closed(self, tag: int, items: list[bytes]) -> bytes:
         """Write a sequence."""
@@ -151,18 +145,17 @@ class Cleaner:
 
     def kept(self, rule: Rule, items: list[bytes]) -> int:
         """Give the number of a sequence that stays."""
-        return self._number((Outcome.KEPT, rule.keyword, rule.option if items else ""))
+        return self._number_of(_KEPT, rule.keyword, rule.option if items else "")
 
-    def told(self, counts: dict[int, int]) -> int:
-        """Give one number for all that was counted in a sequence."""
-        tally = Tally()
-        for number, times in counts.items():
-            tally.replay(self._told[number], times)
-        entries = tally.entries()
-        if entries not in self._numbers:
-            self._numbers[entries] = len(self._told)
-            self._told.append(entries)
-        return self._numbers[entries]
+    def told(self, log: list[int]) -> int:
+        """Give one number for all that came up in a sequence."""
+        key = tuple(log)
+        number = self._logs.get(key)
+        if number is None:
+            tally = Tally()
+            tally.add(self._told, Counter(log))
+            number = self._logs[key] = self._number(tally.entries())
+        return number
 
     def remember(self, size: int) -> None:
         """Forget what was met when it becomes too much; numbers keep their meaning until this data set is done."""
@@ -170,34 +163,53 @@ class Cleaner:
         if self._remembered > _MOST_REMEMBERED:
             for owner in (self.standard, *self._owners.values()):
                 owner.forget()
+            self._moments.clear()
             self._remembered = 0
 
-    def moments(self, found: dict[int, bytes], made: dict[int, bytes], counts: dict[int, int]) -> None:
+    def moments(self, found: dict[int, bytes], made: dict[int, bytes], log: list[int]) -> None:
         """Move dates jointly with the times that belong to them."""
-        for tag, value in found.items():
+        for tag in found:
             if tag in DATE_OF and DATE_OF[tag] in found:
                 continue  # done with its date
             date, time = (tag, TIME_OF[tag]) if tag in TIME_OF else (DATE_OF[tag], tag)
-            old = (found.get(date, b"").strip(b" \0"), found.get(time, b"").strip(b" \0"))
-            if old not in self._dates:
-                self._dates[old] = shift_date_and_time(*old, self._stand.shift)
-                self.remember(len(value))
-            for part, before, after in zip((date, time), old, self._dates[old], strict=True):
-                if part not in found:
-                    continue
-                rule = self._rules[part]
-                outcome = Outcome.REPLACED if after else Outcome.BLANKED if before else Outcome.KEPT
-                number = self._number((outcome, rule.keyword, rule.option if after else ""))
-                counts[number] = counts.get(number, 0) + 1
-                made[part] = encode(part, rule.vrs[0], after, self._target) or b""
+            key = (date, found.get(date), found.get(time))
+            moved = self._moments.get(key)
+            if moved is None:
+                moved = self._moments[key] = self._moved(date, time, found)
+                self.remember(_MOMENT)
+            for part, written, number in moved:
+                made[part] = written
+                log.append(number)
+
+    def _moved(self, date: int, time: int, found: dict[int, bytes]) -> list[tuple[int, bytes, int]]:
+        """Move a date and the time that belongs to it: tag, element and number of those that are there."""
+        old = (found.get(date, b"").strip(b" \0"), found.get(time, b"").strip(b" \0"))
+        moved = []
+        new = shift_date_and_time(*old, self._stand.shift)
+        for tag, before, after in zip((date, time), old, new, strict=True):
+            if tag in found:
+                rule = self._rules[tag]
+                outcome = Outcome.REPLACED if after else Outcome.BLANKED if before else _KEPT
+                number = self._number_of(outcome, rule.keyword, rule.option if after else "")
+                moved.append((tag, encode(tag, rule.vrs[0], after, self._target) or b"", number))
+        return moved
 
     def _removed(self, rule: Rule) -> Made:
-        return None, self._number((Outcome.REMOVED, rule.keyword, ""))
+        return None, self._number_of(_REMOVED, rule.keyword)
 
-    def _number(self, entry: Entry) -> int:
-        """Give the number of an entry that is counted once."""
-        number = self._numbers.get(entry)
+    def _number_of(self, outcome: Outcome, keyword: str, option: str = "") -> int:
+        """Give the number of one attribute."""
+        entry = (outcome, keyword, option)
+        number = self._singles.get(entry)
         if number is None:
-            number = self._numbers[entry] = len(self._told)
-            self._told.append(((entry, 1),))
+            number = self._singles[entry] = self._number(((entry, 1),))
+        return number
+
+    def _number(self, told: Told) -> int:
+        """Give the number of what became of attributes."""
+        number = self._numbers.get(told)
+        if number is None:
+            number = self._numbers[told] = len(self._told)
+            self._told.append(told)
+            self._options.append(frozenset(option for (_, _, option), _ in told if option))
         return number

@@ -5,9 +5,14 @@ from fivesafes.data.header.cursor cimport Cursor
 cdef Py_ssize_t _private, _max_depth, _REMEMBERED, _REMEMBERED_BLOB
 
 @cython.final
+cdef class Answer:
+    cdef public object rule, number
+    cdef public bint paired, sequence, blob
+
+@cython.final
 cdef class Owner:
     cdef public bytes creator
-    cdef public dict rules, dropped, explicit, implicit, blobs
+    cdef public dict rules, answers, explicit, implicit, blobs
 
     cpdef forget(self)
 
@@ -15,18 +20,19 @@ cdef class Owner:
 cdef class Scan:
     cdef Cursor cursor
     cdef object cleaning
-    cdef Owner standard
-    cdef frozenset paired
+    cdef Owner standard, unknown
 
-    @cython.locals(cursor=Cursor, tag="Py_ssize_t", key="Py_ssize_t", owner=Owner, made=dict, moments=dict, blocks=dict)
-    cdef dict level(self, dict counts)
+    @cython.locals(cursor=Cursor, tag="Py_ssize_t", owner=Owner, answer=Answer, made=dict, moments=dict, blocks=dict)
+    cdef dict level(self, list log)
+    cdef Answer _ask(self, Owner owner, Py_ssize_t tag)
     cdef _mark(self, Owner owner, Py_ssize_t place, dict made)
     @cython.locals(cursor=Cursor, size="Py_ssize_t", known=dict, key=bytes, made=tuple)
-    cdef _made(self, Owner owner, rule, dict counts)
+    cdef _made(self, Owner owner, Answer answer, list log)
     @cython.locals(cursor=Cursor, key=bytes, met=list)
-    cdef tuple _blob(self, Owner owner, rule)
-    @cython.locals(counts=dict)
-    cdef tuple _fresh(self, rule)
-    @cython.locals(cursor=Cursor, made=tuple, tag="Py_ssize_t", after="Py_ssize_t", stop="Py_ssize_t", limit="Py_ssize_t",
-                   is_open=bint, explicit=bint, little=bint, place="Py_ssize_t", items=list, level=dict)
-    cdef _sequence(self, rule, dict counts)
+    cdef tuple _blob(self, Owner owner, Answer answer)
+    @cython.locals(log=list)
+    cdef tuple _fresh(self, Answer answer)
+    @cython.locals(cursor=Cursor, made=tuple, tag="Py_ssize_t", after="Py_ssize_t", stop="Py_ssize_t",
+                   limit="Py_ssize_t", is_open=bint, explicit=bint, little=bint, place="Py_ssize_t", items=list,
+                   level=dict)
+    cdef _sequence(self, Answer answer, list log)

@@ -25,6 +25,18 @@ _BLOBS_OF_ONE_TAG = 4
 _private, _max_depth = 0x10000, MAX_DEPTH
 
 
+class Answer:
+    """What is to be done with the elements of one tag: a rule, or the number of what is dropped."""
+
+    def __init__(self, rule: Rule | None, number: int, paired: bool) -> None:  # noqa: FBT001 - one maker, two uses
+        """Take the rule; None when there is none."""
+        self.rule = rule
+        self.number = number
+        self.paired = paired
+        self.sequence = rule is not None and rule.vrs[0] == b"SQ"
+        self.blob = rule is not None and rule.grammar in BLOBS
+
+
 class Owner:
     """Who gave elements their meaning, the standard or one private creator; and what was met of them before.
 
@@ -35,11 +47,11 @@ class Owner:
         """Begin with the rules alone."""
         self.creator = creator
         self.rules = dict(rules)
+        self.answers: dict[int, Answer] = {}
         self.forget()
 
     def forget(self) -> None:
-        """Remember nothing."""
-        self.dropped: dict[int, int] = {}
+        """Remember no value."""
         self.explicit: dict[bytes, Made] = {}
         self.implicit: dict[bytes, Made] = {}
         self.blobs: dict[int, list[tuple[bytes, Made]]] = {}
@@ -73,13 +85,13 @@ class Cleaning(Protocol):
     def kept(self, rule: Rule, items: list[bytes]) -> int:
         """Give the number of a sequence that stays."""
 
-    def told(self, counts: dict[int, int]) -> int:
-        """Give one number for all that was counted."""
+    def told(self, log: list[int]) -> int:
+        """Give one number for all that came up."""
 
     def remember(self, size: int) -> None:
         """Hear how many more bytes are remembered."""
 
-    def moments(self, found: dict[int, bytes], made: dict[int, bytes], counts: dict[int, int]) -> None:
+    def moments(self, found: dict[int, bytes], made: dict[int, bytes], log: list[int]) -> None:
         """Make the dates and times of a level, jointly."""
 
 
@@ -91,12 +103,12 @@ class Scan:
         self.cursor = cursor
         self.cleaning = cleaning
         self.standard = cleaning.standard
-        self.paired = cleaning.paired
+        self.unknown = cleaning.unknown
 
-    def level(self, counts: dict[int, int]) -> dict[int, bytes]:
+    def level(self, log: list[int]) -> dict[int, bytes]:
         """Clean what is left of a level; the result holds nothing that no rule named.
 
-        ``counts`` gets how often each number came up.  Raises Malformed when the encoding is broken.
+        ``log`` gets the number of what became of each element.  Raises Malformed when the encoding is broken.
         """
         cursor = self.cursor
         made: dict[int, bytes] = {}
@@ -105,40 +117,44 @@ class Scan:
         while cursor.step():
             tag = cursor.tag
             owner = self.standard
-            key = tag
             if tag & _private:
                 if tag & 0xFF00 == 0:
-                    blocks[tag >> 16 << 8 | tag & 0xFF] = self.cleaning.reserved(
-                        cursor.piece(cursor.start, cursor.stop)
-                    )
+                    creator = cursor.piece(cursor.start, cursor.stop)
+                    blocks[tag >> 16 << 8 | tag & 0xFF] = self.cleaning.reserved(creator)
                     continue
-                owner = blocks.get(tag >> 8, self.cleaning.unknown)
-                key = tag >> 16 << 8 | tag & 0xFF
-            rule = owner.rules.get(key)
-            if rule is None:
-                number = owner.dropped.get(tag)
-                if number is None:
-                    number = self.cleaning.dropped(owner, tag)
-                counts[number] = counts.get(number, 0) + 1
-            elif tag in self.paired:
+                owner = blocks.get(tag >> 8, self.unknown)
+            answer = owner.answers.get(tag)
+            if answer is None:
+                answer = self._ask(owner, tag)
+            if answer.rule is None:
+                log.append(answer.number)
+            elif answer.paired:
                 moments[tag] = cursor.piece(cursor.start, cursor.stop)
             else:
-                written = self._made(owner, rule, counts)
+                written = self._made(owner, answer, log)
                 if written is not None:
                     made[tag] = written
                     if tag & _private:
                         self._mark(owner, tag >> 16 << 16 | tag >> 8 & 0xFF, made)
         if moments:
-            self.cleaning.moments(moments, made, counts)
+            self.cleaning.moments(moments, made, log)
         return made
+
+    def _ask(self, owner: Owner, tag: int) -> Answer:
+        """Look a rule up, once for each tag."""
+        rule = owner.rules.get(tag >> 16 << 8 | tag & 0xFF if tag & _private else tag)
+        number = self.cleaning.dropped(owner, tag) if rule is None else 0
+        answer = Answer(rule, number, tag in self.cleaning.paired)
+        owner.answers[tag] = answer
+        return answer
 
     def _mark(self, owner: Owner, place: int, made: dict[int, bytes]) -> None:
         """Reserve the block of a private element that stays."""
         if place not in made:
             made[place] = self.cleaning.mark(owner, place)
 
-    def _made(self, owner: Owner, rule: Rule, counts: dict[int, int]) -> bytes | None:
-        """Apply a rule to an element, or remember what it made of the same bytes; count what became of it."""
+    def _made(self, owner: Owner, answer: Answer, log: list[int]) -> bytes | None:
+        """Apply a rule to an element, or remember what it made of the same bytes; note what became of it."""
         cursor = self.cursor
         size = cursor.place - cursor.head
         if size <= _REMEMBERED:
@@ -146,20 +162,20 @@ class Scan:
             key = cursor.piece(cursor.head, cursor.place)
             made = known.get(key)
             if made is None:
-                made = self._fresh(rule)
+                made = self._fresh(answer)
                 self.cleaning.remember(2 * size)
                 known[key] = made
-        elif rule.vrs[0] == b"SQ":
-            return self._sequence(rule, counts)
-        elif rule.grammar in BLOBS and size <= _REMEMBERED_BLOB:
-            made = self._blob(owner, rule)
+        elif answer.sequence:
+            return self._sequence(answer, log)
+        elif answer.blob and size <= _REMEMBERED_BLOB:
+            made = self._blob(owner, answer)
         else:
-            made = self.cleaning.applied(rule, cursor)
+            made = self.cleaning.applied(answer.rule, cursor)
         written, number = made
-        counts[number] = counts.get(number, 0) + 1
+        log.append(number)
         return written
 
-    def _blob(self, owner: Owner, rule: Rule) -> Made:
+    def _blob(self, owner: Owner, answer: Answer) -> Made:
         """Do the same for a vendor's own header: compared with the last of its tag, as hashing it takes longer."""
         cursor = self.cursor
         key = cursor.piece(cursor.head, cursor.place)
@@ -167,27 +183,27 @@ class Scan:
         for known, made in met:
             if known == key:
                 return made
-        made = self.cleaning.applied(rule, cursor)
+        made = self.cleaning.applied(answer.rule, cursor)
         self.cleaning.remember(2 * len(key))
         del met[_BLOBS_OF_ONE_TAG - 1 :]
         met.insert(0, (key, made))
         return made
 
-    def _fresh(self, rule: Rule) -> Made:
+    def _fresh(self, answer: Answer) -> Made:
         """Apply a rule to an element that was not met before."""
-        if rule.vrs[0] != b"SQ":
-            return self.cleaning.applied(rule, self.cursor)
-        counts: dict[int, int] = {}
-        written = self._sequence(rule, counts)
-        return written, self.cleaning.told(counts)
+        if not answer.sequence:
+            return self.cleaning.applied(answer.rule, self.cursor)
+        log: list[int] = []
+        written = self._sequence(answer, log)
+        return written, self.cleaning.told(log)
 
-    def _sequence(self, rule: Rule, counts: dict[int, int]) -> bytes | None:
+    def _sequence(self, answer: Answer, log: list[int]) -> bytes | None:
         """Clean each item by the same rules; an emptied item stays, as frames are counted by items."""
         cursor, cleaning = self.cursor, self.cleaning
-        made = cleaning.opened(rule, cursor)
+        made = cleaning.opened(answer.rule, cursor)
         if made is not None:
             written, number = made
-            counts[number] = counts.get(number, 0) + 1
+            log.append(number)
             return written
         if cursor.depth >= _max_depth:
             raise too_deep()
@@ -199,17 +215,16 @@ class Scan:
         items: list[bytes] = []
         place = cursor.start
         while cursor.item(place, stop, False):  # noqa: FBT003 - the end is known
-            level = self.level(counts)
+            level = self.level(log)
             items.append(b"".join([level[inner] for inner in sorted(level)]))
             place = cursor.leave()
         cursor.depth -= 1
         cursor.read_as(explicit, little)
         cursor.place, cursor.limit, cursor.open = after, limit, is_open
-        number = cleaning.kept(rule, items)
-        counts[number] = counts.get(number, 0) + 1
+        log.append(cleaning.kept(answer.rule, items))
         return cleaning.closed(tag, items)
 
 
-def clean_level(cursor: Cursor, cleaning: Cleaning, counts: dict[int, int]) -> dict[int, bytes]:
+def clean_level(cursor: Cursor, cleaning: Cleaning, log: list[int]) -> dict[int, bytes]:
     """Clean the elements of the outermost level and all that they hold, by tag; see ``Scan.level``."""
-    return Scan(cursor, cleaning).level(counts)
+    return Scan(cursor, cleaning).level(log)

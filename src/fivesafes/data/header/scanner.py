@@ -11,9 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, TypeVar
 
-from fivesafes.data.header import cursor, scan
+from fivesafes.data.header import cleaner, cursor, scan, values
 
-SOURCES: Final = ("cursor.py", "cursor.pxd", "scan.py", "scan.pxd")
+SOURCES: Final = ("cursor.py", "cursor.pxd", "scan.py", "scan.pxd", "values.py", "cleaner.py")
 T = TypeVar("T")
 
 
@@ -31,7 +31,7 @@ def _twins() -> dict[str, ModuleType]:
     if os.environ.get("FIVESAFES_SCANNER") == "plain":
         return {}
     try:
-        twins = {module.__name__: import_module(_twin_of(module)) for module in (cursor, scan)}
+        twins = {module.__name__: import_module(_twin_of(module)) for module in (cursor, scan, values, cleaner)}
     except ImportError:
         return {}
     digest = digest_of_sources()
@@ -54,9 +54,8 @@ def _chosen(plain: T) -> T:
     return chosen
 
 
+Cleaner = _chosen(cleaner.Cleaner)
 Cursor = _chosen(cursor.Cursor)
-Owner = _chosen(scan.Owner)
-clean_level = _chosen(scan.clean_level)
 look = _chosen(cursor.look)
 read_elements = _chosen(cursor.read_elements)
 read_items = _chosen(cursor.read_items)
@@ -64,9 +63,8 @@ readable_elements = _chosen(cursor.readable_elements)
 
 __all__ = [
     "MODE",
+    "Cleaner",
     "Cursor",
-    "Owner",
-    "clean_level",
     "digest_of_sources",
     "look",
     "read_elements",

@@ -1,47 +1,51 @@
 """Count what became of each attribute: keywords and numbers, never a value."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from pydicom.datadict import keyword_for_tag
 
-from fivesafes.data.header.values import Outcome
+from fivesafes.data.header.outcome import Outcome
 from fivesafes.data.model import HeaderRecord
 
 Entry = tuple[Outcome, str, str]
 """What became of an attribute, its keyword, and the PS3.15 option that was used (or empty)."""
 
+Told = tuple[tuple[Entry, int], ...]
+"""What became of attributes, and how often."""
+
 
 class Tally:
-    """Counts entries of one object."""
+    """Counts entries of one object.  What was counted by numbers is added up when somebody asks."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self._counts: dict[Entry, int] = {}
+        self._numbered: list[tuple[Sequence[Told], Mapping[int, int]]] = []
 
     def count(self, outcome: Outcome, keyword: str, option: str = "") -> None:
         """Count one attribute."""
         entry = (outcome, keyword, option)
         self._counts[entry] = self._counts.get(entry, 0) + 1
 
-    def replay(self, entries: Iterable[tuple[Entry, int]], times: int) -> None:
-        """Count what was counted when the same bytes were met before, as often as they were met."""
-        counts = self._counts
-        for entry, number in entries:
-            counts[entry] = counts.get(entry, 0) + number * times
+    def add(self, told: Sequence[Told], counts: Mapping[int, int]) -> None:
+        """Count by numbers, of which ``told`` gives the meaning."""
+        self._numbered.append((told, counts))
 
-    def entries(self) -> tuple[tuple[Entry, int], ...]:
+    def entries(self) -> Told:
         """List each entry and how often it was counted."""
-        return tuple(self._counts.items())
-
-    def options(self) -> frozenset[str]:
-        """Name the options that were used."""
-        return frozenset(option for _, _, option in self._counts if option)
+        counts = self._counts
+        for told, numbered in self._numbered:
+            for number, times in numbered.items():
+                for entry, often in told[number]:
+                    counts[entry] = counts.get(entry, 0) + often * times
+        self._numbered.clear()
+        return tuple(counts.items())
 
     def record(self) -> HeaderRecord:
         """Give the counts by keyword."""
         counts: dict[Outcome, dict[str, int]] = {outcome: {} for outcome in Outcome}
-        for (outcome, keyword, _), times in self._counts.items():
+        for (outcome, keyword, _), times in self.entries():
             counts[outcome][keyword] = counts[outcome].get(keyword, 0) + times
         return HeaderRecord(**{outcome.value: counts[outcome] for outcome in Outcome})
 
