@@ -17,11 +17,13 @@ _MOST_REMEMBERED: Final = 1 << 26
 """Bytes of elements that are remembered, so that the next slice of a series costs little."""
 _MOST_TOLD: Final = 1 << 16
 """Different things to count that are remembered; a series has some hundred."""
-_MOMENT: Final = 256
-"""About what a moved date and its time take."""
+_MOMENT, _NUMBER = 256, 8
+"""About what a moved date and its time take, and what a number in a log does."""
 
 _KEPT, _REMOVED = Outcome.KEPT, Outcome.REMOVED
 _Z, _WITHOUT = Action.Z, frozenset({Action.X, Action.D})
+_NAME, _ID = 0x00100010, 0x00100020
+_NAMED: Final = ((_NAME, b"PN"), (_ID, b"LO"))
 _SEQUENCE_VRS: Final = frozenset({b"SQ", b"UN", b""})
 _UNTOLD: Final = frozenset({b"UN", b""})
 
@@ -58,6 +60,7 @@ class Cleaner:
         self._numbers: dict[Told, int] = {}
         self._singles: dict[Entry, int] = {}
         self._logs: dict[tuple[int, ...], int] = {}
+        self._constant: dict[tuple[frozenset[str], tuple[bool, bool]], dict[int, bytes]] = {}
         self._remembered = 0
 
     def data_set(self, cursor: Cursor, tally: Tally) -> bytes:
@@ -69,19 +72,22 @@ class Cleaner:
             self._forget()
         log: list[int] = []
         made = clean_level(cursor, self, log)
-        counts = Counter(log)
-        tally.add(self._told, counts)
-        options = frozenset[str]().union(*{self._options[number] for number in counts})
-        for tag, vr, value in self._always(made, options):
-            made[tag] = encode(tag, vr, value, self._target) or b""
+        number = self.told(log)
+        tally.add(self._told[number])
+        made.update(self._always(number, named=(_NAME in made, _ID in made)))
         return b"".join([made[tag] for tag in sorted(made)])
 
-    def _always(self, made: dict[int, bytes], options: frozenset[str]) -> list[tuple[int, bytes, bytes]]:
+    def _always(self, number: int, *, named: tuple[bool, bool]) -> dict[int, bytes]:
         """Give what each result holds, whatever the original had: the pseudonym, and how it was de-identified."""
-        label = self._stand.label.encode("ascii")
-        named = [(0x00100010, b"PN", label), (0x00100020, b"LO", label)]
-        fresh = [entry for entry in named if entry[0] not in made]
-        return [*fresh, *method_elements(self._stand.profile, options, self._target)]
+        key = (self._options[number], named)
+        always = self._constant.get(key)
+        if always is None:
+            label = self._stand.label.encode("ascii")
+            fresh = [(tag, vr, label) for (tag, vr), there in zip(_NAMED, named, strict=True) if not there]
+            methods = method_elements(self._stand.profile, self._options[number], self._target)
+            always = {tag: encode(tag, vr, value, self._target) or b"" for tag, vr, value in (*fresh, *methods)}
+            self._constant[key] = always
+        return always
 
     def reserved(self, value: bytes) -> Owner:
         """Say whose the elements of a block are (PS3.5 7.8.1: (gggg,0010-00FF) reserve them)."""
@@ -153,8 +159,10 @@ class Cleaner:
         number = self._logs.get(key)
         if number is None:
             tally = Tally()
-            tally.add(self._told, Counter(log))
+            for each, times in Counter(log).items():
+                tally.add(self._told[each], times)
             number = self._logs[key] = self._number(tally.entries())
+            self.remember(len(key) * _NUMBER)
         return number
 
     def remember(self, size: int) -> None:
@@ -164,6 +172,7 @@ class Cleaner:
             for owner in (self.standard, *self._owners.values()):
                 owner.forget()
             self._moments.clear()
+            self._logs.clear()
             self._remembered = 0
 
     def moments(self, found: dict[int, bytes], made: dict[int, bytes], log: list[int]) -> None:

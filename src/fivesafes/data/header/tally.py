@@ -1,6 +1,6 @@
 """Count what became of each attribute: keywords and numbers, never a value."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 
 from pydicom.datadict import keyword_for_tag
@@ -16,30 +16,29 @@ Told = tuple[tuple[Entry, int], ...]
 
 
 class Tally:
-    """Counts entries of one object.  What was counted by numbers is added up when somebody asks."""
+    """Counts entries of one object.  It is added up when somebody asks."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self._counts: dict[Entry, int] = {}
-        self._numbered: list[tuple[Sequence[Told], Mapping[int, int]]] = []
+        self._again: list[tuple[Told, int]] = []
 
     def count(self, outcome: Outcome, keyword: str, option: str = "") -> None:
         """Count one attribute."""
         entry = (outcome, keyword, option)
         self._counts[entry] = self._counts.get(entry, 0) + 1
 
-    def add(self, told: Sequence[Told], counts: Mapping[int, int]) -> None:
-        """Count by numbers, of which ``told`` gives the meaning."""
-        self._numbered.append((told, counts))
+    def add(self, told: Told, times: int = 1) -> None:
+        """Count what was counted before, as often as it came up again."""
+        self._again.append((told, times))
 
     def entries(self) -> Told:
         """List each entry and how often it was counted."""
         counts = self._counts
-        for told, numbered in self._numbered:
-            for number, times in numbered.items():
-                for entry, often in told[number]:
-                    counts[entry] = counts.get(entry, 0) + often * times
-        self._numbered.clear()
+        for told, times in self._again:
+            for entry, often in told:
+                counts[entry] = counts.get(entry, 0) + often * times
+        self._again.clear()
         return tuple(counts.items())
 
     def record(self) -> HeaderRecord:
