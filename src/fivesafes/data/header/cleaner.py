@@ -22,6 +22,9 @@ _MOMENT, _NUMBER = 256, 8
 
 _KEPT, _REMOVED = Outcome.KEPT, Outcome.REMOVED
 _Z, _WITHOUT = Action.Z, frozenset({Action.X, Action.D})
+_MOST_SPELLINGS: Final = 256
+"""Spellings of private creators that are remembered."""
+
 _NAME, _ID = 0x00100010, 0x00100020
 _NAMED: Final = ((_NAME, b"PN"), (_ID, b"LO"))
 _SEQUENCE_VRS: Final = frozenset({b"SQ", b"UN", b""})
@@ -43,17 +46,17 @@ class Cleaner:
         self._rules = stand.profile.rules
         self.standard: Final = Owner(b"", stand.profile.rules)
         self.unknown: Final = Owner(b"", {})
-        self._owners = {
+        self._creators = {
             creator: Owner(creator, stand.profile.private.get(creator, {})) for creator in stand.profile.creators
         }
         self._forget()
 
     def _forget(self) -> None:
         """Remember nothing: what was met, and what its numbers mean."""
-        for owner in (self.standard, self.unknown, *self._owners.values()):
+        for owner in (self.standard, self.unknown, *self._creators.values()):
             owner.forget()
             owner.answers.clear()
-        self._marks: dict[tuple[bytes, int], bytes] = {}
+        self.owners: dict[bytes, Owner] = {}
         self._moments: dict[tuple[int, bytes | None, bytes | None], list[tuple[int, bytes, int]]] = {}
         self._told: list[Told] = []
         self._options: list[frozenset[str]] = []
@@ -91,15 +94,14 @@ class Cleaner:
 
     def reserved(self, value: bytes) -> Owner:
         """Say whose the elements of a block are (PS3.5 7.8.1: (gggg,0010-00FF) reserve them)."""
-        return self._owners.get(value.strip(b" \0").upper(), self.unknown)
+        owner = self._creators.get(value.strip(b" \0").upper(), self.unknown)
+        if len(self.owners) < _MOST_SPELLINGS:
+            self.owners[value] = owner
+        return owner
 
     def mark(self, owner: Owner, place: int) -> bytes:
         """Reserve a block for a creator."""
-        key = (owner.creator, place)
-        if key not in self._marks:
-            creator = self._stand.profile.creators[owner.creator]
-            self._marks[key] = encode(place, b"LO", creator, self._target) or b""
-        return self._marks[key]
+        return encode(place, b"LO", self._stand.profile.creators[owner.creator], self._target) or b""
 
     def dropped(self, owner: Owner, tag: int) -> int:
         """Name what is dropped, once per tag and creator: known creator, known element; else it goes, unnamed."""
@@ -169,7 +171,7 @@ class Cleaner:
         """Forget what was met when it becomes too much; numbers keep their meaning until this data set is done."""
         self._remembered += size
         if self._remembered > _MOST_REMEMBERED:
-            for owner in (self.standard, *self._owners.values()):
+            for owner in (self.standard, *self._creators.values()):
                 owner.forget()
             self._moments.clear()
             self._logs.clear()

@@ -43,3 +43,10 @@ cdef class Cursor:
     cdef Py_ssize_t _end(self, Py_ssize_t start) except -1
     @cython.locals(tag="Py_ssize_t", length="Py_ssize_t")
     cdef Py_ssize_t _end_of_fragments(self, Py_ssize_t place) except -1
+
+@cython.locals(found=dict, limit="Py_ssize_t")
+cpdef dict look(Cursor cursor, frozenset wanted)
+@cython.locals(cursor=Cursor)
+cdef _read(buffer, Py_ssize_t start, Py_ssize_t end, encoding, Py_ssize_t depth, list elements)
+@cython.locals(cursor=Cursor, items=list, elements=list, place="Py_ssize_t", end="Py_ssize_t")
+cdef list _read_items(buffer, element, encoding, Py_ssize_t depth)

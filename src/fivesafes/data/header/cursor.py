@@ -284,14 +284,18 @@ def _read(buffer: Buffer, start: int, end: int, encoding: Encoding, depth: int, 
 
 def read_items(buffer: Buffer, element: Element, encoding: Encoding, *, depth: int) -> Items:
     """List the elements of each item of a sequence.  Raises Malformed as ``read_elements`` does."""
-    cursor = Cursor(buffer, element.start, element.end, inner_encoding(element, encoding))
-    cursor.depth = depth + 1
+    return tuple(_read_items(buffer, element, inner_encoding(element, encoding), depth + 1))
+
+
+def _read_items(buffer: Buffer, element: Element, encoding: Encoding, depth: int) -> list[list[Element]]:
+    place, end = element.start, element.end
+    cursor = Cursor(buffer, place, end, encoding)
+    cursor.depth = depth
     items: list[list[Element]] = []
-    place = element.start
-    while cursor.item(place, element.end, False):  # noqa: FBT003 - the end is known
+    while cursor.item(place, end, False):  # noqa: FBT003 - the end is known
         elements: list[Element] = []
         while cursor.step():
             elements.append(cursor.element())
         items.append(elements)
         place = cursor.leave()
-    return tuple(items)
+    return items

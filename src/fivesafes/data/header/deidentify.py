@@ -124,6 +124,17 @@ class Deidentifier:
         return self._cleaners[key]
 
 
+def deidentifier_of_process(profile: Profile, pseudonyms: Pseudonyms) -> Deidentifier:
+    """Give the one that this process has for these rules and pseudonyms: series of a participant are much alike."""
+    if not (_LAST and _LAST[0][0] is profile and _LAST[0][1] == pseudonyms):
+        _LAST[:] = [(profile, pseudonyms, Deidentifier(profile, pseudonyms))]
+    return _LAST[0][2]
+
+
+_LAST: Final[list[tuple[Profile, Pseudonyms, Deidentifier]]] = []
+"""At most one entry: what it remembers is bounded, and another project's is forgotten."""
+
+
 def deidentify(
     dataset: pydicom.Dataset, profile: Profile, pseudonyms: Pseudonyms
 ) -> tuple[pydicom.Dataset, HeaderRecord, Verdict]:

@@ -12,7 +12,7 @@ cdef class Answer:
 @cython.final
 cdef class Owner:
     cdef public bytes creator
-    cdef public dict rules, answers, explicit, implicit, blobs
+    cdef public dict rules, answers, marks, explicit, implicit, blobs
 
     cpdef forget(self)
 
@@ -21,10 +21,14 @@ cdef class Scan:
     cdef Cursor cursor
     cdef object cleaning
     cdef Owner standard, unknown
+    cdef dict owners
 
     @cython.locals(cursor=Cursor, tag="Py_ssize_t", owner=Owner, answer=Answer, made=dict, moments=dict, blocks=dict)
     cdef dict level(self, list log)
     cdef Answer _ask(self, Owner owner, Py_ssize_t tag)
+    @cython.locals(owner=Owner)
+    cdef Owner _reserved(self, bytes value)
+    @cython.locals(mark=bytes)
     cdef _mark(self, Owner owner, Py_ssize_t place, dict made)
     @cython.locals(cursor=Cursor, size="Py_ssize_t", known=dict, key=bytes, made=tuple)
     cdef _made(self, Owner owner, Answer answer, list log)

@@ -48,6 +48,7 @@ class Owner:
         self.creator = creator
         self.rules = dict(rules)
         self.answers: dict[int, Answer] = {}
+        self.marks: dict[int, bytes] = {}
         self.forget()
 
     def forget(self) -> None:
@@ -62,6 +63,7 @@ class Cleaning(Protocol):
 
     standard: Owner
     unknown: Owner
+    owners: dict[bytes, Owner]
     paired: frozenset[int]
 
     def reserved(self, value: bytes) -> Owner:
@@ -104,6 +106,7 @@ class Scan:
         self.cleaning = cleaning
         self.standard = cleaning.standard
         self.unknown = cleaning.unknown
+        self.owners = cleaning.owners
 
     def level(self, log: list[int]) -> dict[int, bytes]:
         """Clean what is left of a level; the result holds nothing that no rule named.
@@ -119,8 +122,7 @@ class Scan:
             owner = self.standard
             if tag & _private:
                 if tag & 0xFF00 == 0:
-                    creator = cursor.piece(cursor.start, cursor.stop)
-                    blocks[tag >> 16 << 8 | tag & 0xFF] = self.cleaning.reserved(creator)
+                    blocks[tag >> 16 << 8 | tag & 0xFF] = self._reserved(cursor.piece(cursor.start, cursor.stop))
                     continue
                 owner = blocks.get(tag >> 8, self.unknown)
             answer = owner.answers.get(tag)
@@ -148,10 +150,19 @@ class Scan:
         owner.answers[tag] = answer
         return answer
 
+    def _reserved(self, value: bytes) -> Owner:
+        """Say whose the elements of a block are, asking once for each spelling."""
+        owner = self.owners.get(value)
+        return self.cleaning.reserved(value) if owner is None else owner
+
     def _mark(self, owner: Owner, place: int, made: dict[int, bytes]) -> None:
         """Reserve the block of a private element that stays."""
-        if place not in made:
-            made[place] = self.cleaning.mark(owner, place)
+        if place in made:
+            return
+        mark = owner.marks.get(place)
+        if mark is None:
+            mark = owner.marks[place] = self.cleaning.mark(owner, place)
+        made[place] = mark
 
     def _made(self, owner: Owner, answer: Answer, log: list[int]) -> bytes | None:
         """Apply a rule to an element, or remember what it made of the same bytes; note what became of it."""
