@@ -4,7 +4,7 @@ cimport cython
 
 cdef bint COMPILED
 cdef Py_ssize_t _NONE, _SHORT, _LONG
-cdef Py_ssize_t _item, _item_end, _sequence_end, _pixel_data, _undefined, _max_depth
+cdef Py_ssize_t _item, _item_end, _sequence_end, _pixel_data, _undefined, _max_depth, _private
 cdef const unsigned char[::1] _KINDS_LITTLE, _KINDS_BIG
 
 @cython.final

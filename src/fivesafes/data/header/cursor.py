@@ -34,7 +34,7 @@ COMPILED = not __file__.endswith(".py")
 
 _NONE, _SHORT, _LONG = 0, 1, 2
 _item, _item_end, _sequence_end, _pixel_data = ITEM, ITEM_END, SEQUENCE_END, PIXEL_DATA
-_undefined, _max_depth = UNDEFINED, MAX_DEPTH
+_undefined, _max_depth, _private = UNDEFINED, MAX_DEPTH, 0x10000
 _element = tuple.__new__  # four times as quick as the class itself, and a header has hundreds
 
 
@@ -245,12 +245,13 @@ class Cursor:
 def look(cursor: Cursor, wanted: frozenset[int]) -> dict[int, Element]:
     """Walk the level to its end and tell where the elements wanted lie; the cursor then stands at its beginning again.
 
+    Private ones are not looked for: whose they are is said elsewhere (PS3.5 7.8.1).
     Raises Malformed as ``read_elements`` does.
     """
     found: dict[int, Element] = {}
     limit = cursor.limit
     while cursor.step():
-        if cursor.tag in wanted:
+        if not cursor.tag & _private and cursor.tag in wanted:
             found[cursor.tag] = cursor.element()
     cursor.place, cursor.limit = cursor.first, limit
     return found

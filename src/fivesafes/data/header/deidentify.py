@@ -31,7 +31,8 @@ from fivesafes.data.model import HeaderRecord
 
 _TAGS: Final = keywords_to_tags(LOOKED_AT)
 _SHARED: Final = _TAGS["SharedFunctionalGroupsSequence"]
-_PRESENCE: Final = frozenset({_SHARED, _TAGS["ImagePositionPatient"]})
+_POSITION: Final = _TAGS["ImagePositionPatient"]
+_PRESENCE: Final = frozenset({_SHARED, _POSITION})
 """Of these the judgement is told no more than whether they are there: they are long, or differ in each slice."""
 _SAMPLES: Final = _TAGS["SamplesPerPixel"]
 _INSTANCE: Final = 0x00080018
@@ -99,7 +100,8 @@ class Deidentifier:
         """Judge it, or remember what was judged of the same bytes: slices of a series say the same of themselves."""
         key = (
             data_set.encoding,
-            *[_is_there(data_set, found.get(tag)) for tag in _PRESENCE],
+            _SHARED in found,
+            _is_there(data_set, found.get(_POSITION)),
             *[(tag, _value(data_set, found[tag])) for tag in found if tag in _JUDGED],
         )
         verdict = self._verdicts.get(key)
