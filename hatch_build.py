@@ -1,7 +1,7 @@
 """Compile the walk over headers where Cython and a C compiler are there; without them the package works as it stands.
 
-``cursor.py`` and ``scan.py`` are compiled as ``_cursor`` and ``_scan`` beside themselves, with the digest of what they
-were made from, so that ``fivesafes.data.header.scanner`` never takes a stale one.  Run it as a script to compile in place.
+``cursor.py`` is compiled as ``_cursor`` beside itself, and so on, with the digest of what all were made from, so that
+``fivesafes.data.header.scanner`` never takes a stale one.  Run it as a script to compile in place.
 """
 
 import hashlib
@@ -57,6 +57,8 @@ def compile_twins(root: Path) -> str:
         return "this platform's compiler is not one that this knows"
     folder = root / HEADER
     digest = hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in SOURCES)).hexdigest()
+    if all(digest.encode() in _library(folder, module) for module in MODULES):
+        return ""
     with tempfile.TemporaryDirectory() as scratch:
         for package in (Path(scratch, *PACKAGE.split(".")[: depth + 1]) for depth in range(3)):
             package.mkdir()
@@ -70,6 +72,12 @@ def compile_twins(root: Path) -> str:
             aside.write_bytes(path.read_bytes())
             aside.replace(folder / path.name)  # a running program keeps the one that it has
     return ""
+
+
+def _library(folder: Path, module: str) -> bytes:
+    """Read the twin that lies there for this Python; nothing where there is none."""
+    path = folder / f"_{module}{sysconfig.get_config_var('EXT_SUFFIX')}"
+    return path.read_bytes() if path.exists() else b""
 
 
 def _compiled(module: str, folder: Path, package: Path, digest: str) -> Path:
@@ -96,6 +104,7 @@ def _compiled(module: str, folder: Path, package: Path, digest: str) -> Path:
         *shlex.split(sysconfig.get_config_var("LDSHARED")),
         "-O2",
         "-fPIC",
+        "-DCYTHON_COMPRESS_STRINGS=0",  # so that the digest can be read in the file
         "-I",
         sysconfig.get_path("include"),
         str(source.with_suffix(".c")),
@@ -107,4 +116,6 @@ def _compiled(module: str, folder: Path, package: Path, digest: str) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(compile_twins(Path(__file__).resolve().parent))
+    WHY_NOT = compile_twins(Path(__file__).resolve().parent)
+    print(WHY_NOT or "the walk over headers is compiled", file=sys.stderr)  # noqa: T201 - a script speaks
+    sys.exit(bool(WHY_NOT))

@@ -37,15 +37,15 @@ class Cleaner:
     What is to be counted is told by numbers: a header has hundreds of elements, and few kinds of outcome.
     """
 
-    paired: Final = frozenset({*DATE_OF, *TIME_OF})
+    paired: frozenset[int] = frozenset({*DATE_OF, *TIME_OF})
 
     def __init__(self, stand: Stand, target: Encoding) -> None:
         """Take in whose place values are put, and how they are written."""
         self._stand = stand
         self._target = target
         self._rules = stand.profile.rules
-        self.standard: Final = Owner(b"", stand.profile.rules)
-        self.unknown: Final = Owner(b"", {})
+        self.standard = Owner(b"", stand.profile.rules)
+        self.unknown = Owner(b"", {})
         self._creators = {
             creator: Owner(creator, stand.profile.private.get(creator, {})) for creator in stand.profile.creators
         }

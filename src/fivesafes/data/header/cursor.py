@@ -40,11 +40,10 @@ _element = tuple.__new__  # four times as quick as the class itself, and a heade
 
 def _kinds(*, little: bool) -> bytes:
     """Tabulate by the number that a VR's two letters make in a byte order whether its length is short or long."""
-    order = "little" if little else "big"
     kinds = bytearray(1 << 16)
     for kind, names in ((_SHORT, SHORT_VRS), (_LONG, LONG_VRS)):
         for name in names:
-            kinds[int.from_bytes(name, order)] = kind
+            kinds[int.from_bytes(name, "little" if little else "big")] = kind
     return bytes(kinds)
 
 
@@ -62,7 +61,8 @@ class Cursor:
     def __init__(self, buffer: Buffer, start: int, end: int, encoding: Encoding, depth: int = 0) -> None:
         """Stand before the elements that lie between two places.  Raises ValueError when these are outside."""
         if not 0 <= start <= end <= len(buffer):
-            raise ValueError
+            message = "a cursor stays within its bytes"
+            raise ValueError(message)
         self.buffer = buffer
         self.data = buffer
         self.whole = isinstance(buffer, bytes)

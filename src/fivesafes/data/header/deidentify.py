@@ -14,11 +14,11 @@ import pydicom
 from attrs import field, frozen
 
 from fivesafes.core.errors import InvalidInput
-from fivesafes.core.ids import Identifying
 from fivesafes.core.verdict import Verdict
 from fivesafes.data.header.elements import PIXEL_DATA, Element
 from fivesafes.data.header.judge import LOOKED_AT, Telling, judge_instance
 from fivesafes.data.header.malformed import Malformed, no_identity
+from fivesafes.data.header.outcome import Stand
 from fivesafes.data.header.part10 import DataSet, file_head, open_data_set
 from fivesafes.data.header.pixels import SAID_OF_PIXELS, pixel_pieces
 from fivesafes.data.header.profile import Profile
@@ -26,7 +26,6 @@ from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.header.scanner import Cleaner, look
 from fivesafes.data.header.tally import Tally
 from fivesafes.data.header.texts import CHARACTER_SET, PATIENT_ID, STUDY, keywords_to_tags, patient_of, plain_text
-from fivesafes.data.header.outcome import Stand
 from fivesafes.data.model import HeaderRecord
 
 _TAGS: Final = keywords_to_tags(LOOKED_AT)

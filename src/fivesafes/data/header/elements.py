@@ -1,4 +1,4 @@
-"""The vocabulary of encoded data sets: encodings, elements, and the tags that give them their form (PS3.5 section 7)."""
+"""The vocabulary of encoded data sets: encodings, elements, and the tags that give form (PS3.5 section 7)."""
 
 from typing import Final, NamedTuple
 
@@ -11,9 +11,7 @@ ITEM_END: Final = 0xFFFEE00D
 SEQUENCE_END: Final = 0xFFFEE0DD
 PIXEL_DATA: Final = 0x7FE00010
 
-LONG_VRS: Final = frozenset(
-    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
-)
+LONG_VRS: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 """VRs with two reserved bytes and a length of four (PS3.5 7.1.2)."""
 SHORT_VRS: Final = frozenset(
     {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS"}

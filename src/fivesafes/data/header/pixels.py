@@ -6,9 +6,9 @@ from typing import Final
 
 from fivesafes.data.header.elements import PIXEL_DATA, Element
 from fivesafes.data.header.malformed import Malformed, truncated
+from fivesafes.data.header.outcome import Outcome
 from fivesafes.data.header.part10 import NATIVE, DataSet
 from fivesafes.data.header.tally import Tally
-from fivesafes.data.header.outcome import Outcome
 
 _COUNTS: Final = {0x00280002: "samples", 0x00280010: "rows", 0x00280011: "columns", 0x00280100: "bits"}
 _FRAMES: Final = 0x00280008

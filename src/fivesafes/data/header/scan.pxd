@@ -7,7 +7,7 @@ cdef Py_ssize_t _private, _max_depth, _REMEMBERED, _REMEMBERED_BLOB
 @cython.final
 cdef class Answer:
     cdef public object rule, number
-    cdef public bint paired, sequence, blob
+    cdef public bint dropped, paired, sequence, blob
 
 @cython.final
 cdef class Owner:

@@ -29,8 +29,9 @@ class Answer:
     """What is to be done with the elements of one tag: a rule, or the number of what is dropped."""
 
     def __init__(self, rule: Rule | None, number: int, paired: bool) -> None:  # noqa: FBT001 - one maker, two uses
-        """Take the rule; None when there is none."""
-        self.rule = rule
+        """Take the rule; None when there is none: then it is never asked for."""
+        self.dropped = rule is None
+        self.rule: Rule = rule  # type: ignore[assignment]
         self.number = number
         self.paired = paired
         self.sequence = rule is not None and rule.vrs[0] == b"SQ"
@@ -128,7 +129,7 @@ class Scan:
             answer = owner.answers.get(tag)
             if answer is None:
                 answer = self._ask(owner, tag)
-            if answer.rule is None:
+            if answer.dropped:
                 log.append(answer.number)
             elif answer.paired:
                 moments[tag] = cursor.piece(cursor.start, cursor.stop)

@@ -9,7 +9,7 @@ import os
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from fivesafes.data.header import cleaner, cursor, scan, values
 
@@ -54,8 +54,12 @@ def _chosen(plain: T) -> T:
     return chosen
 
 
-Cleaner = _chosen(cleaner.Cleaner)
-Cursor = _chosen(cursor.Cursor)
+if TYPE_CHECKING:
+    from fivesafes.data.header.cleaner import Cleaner
+    from fivesafes.data.header.cursor import Cursor
+else:
+    Cleaner = _chosen(cleaner.Cleaner)
+    Cursor = _chosen(cursor.Cursor)
 look = _chosen(cursor.look)
 read_elements = _chosen(cursor.read_elements)
 read_items = _chosen(cursor.read_items)
