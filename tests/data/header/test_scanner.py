@@ -7,6 +7,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from struct import pack
 from types import ModuleType
@@ -48,8 +49,10 @@ STAND = Stand(
     shift=timedelta(days=-40000, seconds=77),
 )
 TAGS = st.sampled_from(
-    [KEPT, DROPPED, SEQUENCE, UNKNOWN, 0x00080018, 0x00080020, 0x00080030, 0x00081115, 0x00190010, 0x0019100C]
-    + [0x00190011, 0x0019110C, 0x00200032, 0x52009229, 0x52009230, PIXEL_DATA, ITEM_END]
+    [
+        *(KEPT, DROPPED, SEQUENCE, UNKNOWN, 0x00080018, 0x00080020, 0x00080030, 0x00081115, 0x00190010, 0x0019100C),
+        *(0x00190011, 0x0019110C, 0x00200032, 0x52009229, 0x52009230, PIXEL_DATA, ITEM_END),
+    ]
 )
 VRS = st.sampled_from([b"DS", b"PN", b"SQ", b"UN", b"UI", b"LO", b"OB", b"OW", b"IS", b"??", b"DA", b"TM"])
 VALUES = st.one_of(
@@ -108,7 +111,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _told(modules: Callable[[str], ModuleType], content: bytes, encoding: Encoding) -> object:
-    """Tell all that the walk says of some bytes: elements, items, those before a fault, what is left, what was counted."""
+    """Tell all that the walk says of some bytes: elements, items, faults, what is left and what was counted."""
     answers: list[object] = []
     walk = modules("cursor")
 
@@ -123,7 +126,7 @@ def _told(modules: Callable[[str], ModuleType], content: bytes, encoding: Encodi
     attempt(lambda: walk.read_elements(content, 0, len(content), encoding, depth=1))
     answers.append(elements)
     for element in elements:
-        attempt(lambda element=element: walk.read_items(content, element, encoding, depth=0))
+        attempt(partial(walk.read_items, content, element, encoding, depth=0))
         answers.append(holds_items(element))
     maker = modules("cleaner").Cleaner(STAND, encoding)
     for _ in range(2):  # the second time all of it is remembered
@@ -142,7 +145,7 @@ def _plain(name: str) -> ModuleType:
 
 @given(trees=st.lists(TREES, max_size=8), encoding=st.sampled_from(ENCODINGS), data=st.data())
 def test_both_modes_say_the_same_of_any_data_set(trees: list[Tree], encoding: Encoding, data: st.DataObject) -> None:
-    """Whole ones, and the same with bytes cut off, changed and put in: elements, results, counts and faults are equal."""
+    """Whole ones, and the same with bytes cut off, changed and put in: results, counts and faults are equal."""
     content = b"".join(_element(tree, encoding) for tree in trees)
     broken = bytearray(content)
     for _ in range(data.draw(st.integers(0, 3))):
@@ -224,7 +227,7 @@ def test_a_sequence_deeper_than_any_scanner_writes_is_refused_when_it_is_cleaned
 def test_a_cursor_stays_within_its_bytes(start: int, end: int) -> None:
     """Places outside are a mistake of the program, and never memory."""
     for modules in (_module, _plain):
-        with pytest.raises(ValueError, match=""):
+        with pytest.raises(ValueError, match="stays within"):
             modules("cursor").Cursor(b"1234", start, end, EXPLICIT_LITTLE)
 
 
