@@ -17,7 +17,7 @@ from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Progress
 from fivesafes.core.verdict import Gravity
 from fivesafes.data.header.account import account_of
-from fivesafes.data.header.deidentify import Cleaned, Deidentifier
+from fivesafes.data.header.deidentify import Cleaned, deidentifier_of_process
 from fivesafes.data.header.inspect import SetAside, inspect
 from fivesafes.data.header.malformed import Malformed, unreadable_file
 from fivesafes.data.header.part10 import open_data_set
@@ -264,7 +264,7 @@ def _clean(work: _Work, executor: Executor, progress: Progress) -> Iterator[tupl
 
 def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
     """De-identify the objects of one series (a worker's job).  Raises TryAgain when they can't be written."""
-    deidentifier = Deidentifier(work.profile, work.pseudonyms)
+    deidentifier = deidentifier_of_process(work.profile, work.pseudonyms)
     outcomes = []
     log: dict[str, HeaderRecord] = {}
     for one in work.series[folder]:
