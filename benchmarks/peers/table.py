@@ -19,12 +19,12 @@ import click
 from attrs import asdict, evolve, frozen
 from benchmarks.peers.page import write_page
 from benchmarks.peers.tools import TOOLS, Cost, Tool, python_of, run, version_of
-from fivesafes.data.conversion.compare import Look, compare_series, look_at
-from fivesafes.data.conversion.fates import Fate, load_fates
 from tests.planted.corpus import WHOLE, make_corpus, write_corpus
 from tests.planted.search import Search
 
 from fivesafes.core.errors import FiveSafesError
+from fivesafes.data.conversion.compare import Look, compare_series, look_at
+from fivesafes.data.conversion.fates import Fate, load_fates
 from fivesafes.data.header.inspect import SetAside, inspect
 from fivesafes.engines.converters.dcm2niix import Dcm2niix
 

@@ -18,7 +18,7 @@ from fivesafes.core.progress import Progress
 from fivesafes.core.verdict import Gravity
 from fivesafes.data.header.account import account_of
 from fivesafes.data.header.content import read_content
-from fivesafes.data.header.deidentify import Cleaned, Deidentifier
+from fivesafes.data.header.deidentify import Cleaned, Deidentifier, deidentifier_of_process
 from fivesafes.data.header.inspect import SetAside, inspect, set_aside_unread
 from fivesafes.data.header.malformed import Malformed, changing, too_much
 from fivesafes.data.header.part10 import open_data_set
@@ -319,7 +319,7 @@ def _without_killers(work: _Work, folder: str, executor: Executor) -> Iterator[l
 
 def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
     """De-identify the objects of one series (a worker's job).  Raises TryAgain when they can't be written."""
-    deidentifier = Deidentifier(work.profile, work.pseudonyms)
+    deidentifier = deidentifier_of_process(work.profile, work.pseudonyms)
     outcomes = []
     log: dict[str, HeaderRecord] = {}
     for one in work.series[folder]:

@@ -7,9 +7,10 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from fivesafes.data.header.elements import MAX_DEPTH, Element, Encoding, read_items
+from fivesafes.data.header.elements import MAX_DEPTH, Element, Encoding
 from fivesafes.data.header.malformed import Malformed
 from fivesafes.data.header.part10 import open_data_set
+from fivesafes.data.header.scanner import read_items
 
 Write = Callable[..., bytes]
 SYNTAXES = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian]

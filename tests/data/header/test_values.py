@@ -7,9 +7,10 @@ import pytest
 from pydicom.datadict import tag_for_keyword
 
 from fivesafes.core.ids import SubjectLabel
+from fivesafes.data.header.outcome import Outcome, Result, Stand
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
-from fivesafes.data.header.values import Outcome, Result, Stand, apply_rule
+from fivesafes.data.header.values import apply_rule
 
 
 def _apply(profile: Profile, keyword: str, value: bytes, order: str = "<") -> Result:

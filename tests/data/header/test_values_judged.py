@@ -9,9 +9,10 @@ import pytest
 from fivesafes.core.ids import SubjectLabel
 from fivesafes.data.header.elements import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from fivesafes.data.header.grammar import Vocabularies, compile_grammar
+from fivesafes.data.header.outcome import Outcome, Stand
 from fivesafes.data.header.profile import BLOBS, Action, Profile, Rule
 from fivesafes.data.header.pseudonyms import Pseudonyms
-from fivesafes.data.header.values import Outcome, Stand, apply_rule, encode, encode_items
+from fivesafes.data.header.values import apply_rule, encode, encode_items
 from fivesafes.data.header.words import Vocabulary
 
 KNOWN = Vocabularies(words=Vocabulary.of(["t#w", "bold"]), devices=Vocabulary.of([]))

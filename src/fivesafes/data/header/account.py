@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from fivesafes.data.header.outcome import Outcome
 from fivesafes.data.header.profile import Profile, Rule
-from fivesafes.data.header.values import Outcome
 from fivesafes.data.model import HeaderRecord
 
 SCHEMA: Final = 2

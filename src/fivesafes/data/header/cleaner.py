@@ -1,224 +1,230 @@
-"""Build the elements of a new data set, one participant and one encoding at a time."""
+"""Decide about the elements of a data set, one participant and one encoding at a time; the walk itself is in scan."""
 
-from collections.abc import Mapping
+from collections import Counter
 from typing import Final
 
-from fivesafes.data.header.elements import (
-    MAX_DEPTH,
-    PIXEL_DATA,
-    Element,
-    Encoding,
-    inner_encoding,
-    read_items,
-)
-from fivesafes.data.header.malformed import too_deep
+from fivesafes.data.header.cursor import Cursor
+from fivesafes.data.header.elements import Encoding
 from fivesafes.data.header.method import method_elements
-from fivesafes.data.header.part10 import DataSet
-from fivesafes.data.header.pixels import pixel_pieces
-from fivesafes.data.header.profile import BLOBS, Action, Rule
+from fivesafes.data.header.outcome import Outcome, Stand
+from fivesafes.data.header.profile import Action, Rule
+from fivesafes.data.header.scan import Made, Owner, clean_level
 from fivesafes.data.header.shift import DATE_OF, TIME_OF, shift_date_and_time
-from fivesafes.data.header.tally import Entry, Tally, name_of
-from fivesafes.data.header.values import TEXTS, Outcome, Stand, apply_rule, encode, encode_items
+from fivesafes.data.header.tally import Entry, Tally, Told, name_of
+from fivesafes.data.header.values import TEXTS, apply_rule, encode, encode_items
 
-__all__ = ["Cleaner", "Tally"]
-
-_REMEMBERED_BYTES: Final = 4096
-_REMEMBERED_BLOB: Final = 1 << 20
 _MOST_REMEMBERED: Final = 1 << 26
 """Bytes of elements that are remembered, so that the next slice of a series costs little."""
+_MOST_TOLD: Final = 1 << 16
+"""Different things to count that are remembered; a series has some hundred."""
+_MOMENT, _NUMBER = 256, 8
+"""About what a moved date and its time take, and what a number in a log does."""
 
-_PRIVATE: Final = 0x10000
+_KEPT, _REMOVED = Outcome.KEPT, Outcome.REMOVED
+_Z = Action.Z
+_MOST_SPELLINGS: Final = 256
+"""Spellings of private creators that are remembered."""
+
+_NAME, _ID = 0x00100010, 0x00100020
+_NAMED: Final = ((_NAME, b"PN"), (_ID, b"LO"))
 _SEQUENCE_VRS: Final = frozenset({b"SQ", b"UN", b""})
 _UNTOLD: Final = frozenset({b"UN", b""})
-_PAIRED: Final = frozenset({*DATE_OF, *TIME_OF})
-
-Made = tuple[bytes | None, tuple[Entry, ...]]
-"""An element as it is written (None: it goes), and what to count: outcome, keyword, option."""
 
 
 class Cleaner:
-    """Cleans data sets of one participant in one encoding."""
+    """Cleans data sets of one participant in one encoding: what ``scan.Cleaning`` asks for.
+
+    What is to be counted is told by numbers: a header has hundreds of elements, and few kinds of outcome.
+    """
+
+    paired: frozenset[int]
 
     def __init__(self, stand: Stand, target: Encoding) -> None:
         """Take in whose place values are put, and how they are written."""
         self._stand = stand
         self._target = target
         self._rules = stand.profile.rules
-        self._private_rules = stand.profile.private
-        self._dropped: dict[tuple[bytes, int], tuple[Entry, ...]] = {}
-        self._known: dict[tuple[bytes, bytes, bool], Made] = {}
+        self.standard = Owner(b"", stand.profile.rules)
+        self.unknown = Owner(b"", {})
+        self._creators = {
+            creator: Owner(creator, stand.profile.private.get(creator, {})) for creator in stand.profile.creators
+        }
+        moved = (DATE_OF.keys() | TIME_OF.keys()) & self._rules.keys()
+        self.paired = frozenset(tag for tag in moved if self._rules[tag].grammar == "shift")
+        self._forget()
+
+    def _forget(self) -> None:
+        """Remember nothing: what was met, and what its numbers mean."""
+        for owner in (self.standard, self.unknown, *self._creators.values()):
+            owner.forget()
+            owner.answers.clear()
+        self.owners: dict[bytes, Owner] = {}
+        self._moments: dict[tuple[int, bytes | None, bytes | None], list[tuple[int, bytes, int]]] = {}
+        self._told: list[Told] = []
+        self._options: list[frozenset[str]] = []
+        self._numbers: dict[Told, int] = {}
+        self._singles: dict[Entry, int] = {}
+        self._logs: dict[tuple[int, ...], int] = {}
+        self._constant: dict[tuple[frozenset[str], tuple[bool, bool]], dict[int, bytes]] = {}
         self._remembered = 0
 
-    def data_set(
-        self, data_set: DataSet, elements: list[Element], found: Mapping[int, Element], tally: Tally
-    ) -> tuple[bytes, tuple[bytes | memoryview, ...]]:
-        """Clean the outermost level: (all elements before the pixels, the pieces of the pixels).
+    def data_set(self, cursor: Cursor, tally: Tally) -> bytes:
+        """Clean what the cursor stands before: all elements before the pixels.
 
-        Raises Malformed when there are fewer pixels than the header says.
+        Raises Malformed when the encoding is broken.
         """
-        pixels: tuple[bytes | memoryview, ...] = ()
-        if PIXEL_DATA in found:
-            pixels = pixel_pieces(data_set, found, tally)
-            elements = elements[:-1]  # nothing is read behind the pixels
-        made = self._elements(data_set.buffer, elements, data_set.encoding, 0, tally)
-        for tag, vr, value in self._always(made, tally):
-            made[tag] = encode(tag, vr, value, self._target) or b""
-        return b"".join([made[tag] for tag in sorted(made)]), pixels
+        if self._remembered > _MOST_REMEMBERED or len(self._told) > _MOST_TOLD:
+            self._forget()
+        log: list[int] = []
+        made = clean_level(cursor, self, log)
+        number = self.told(log)
+        tally.add(self._told[number])
+        made.update(self._always(number, named=(_NAME in made, _ID in made)))
+        return b"".join([made[tag] for tag in sorted(made)])
 
-    def _always(self, made: dict[int, bytes], tally: Tally) -> list[tuple[int, bytes, bytes]]:
+    def _always(self, number: int, *, named: tuple[bool, bool]) -> dict[int, bytes]:
         """Give what each result holds, whatever the original had: the pseudonym, and how it was de-identified."""
-        label = self._stand.label.encode("ascii")
-        named = [(0x00100010, b"PN", label), (0x00100020, b"LO", label)]
-        fresh = [entry for entry in named if entry[0] not in made]
-        return [*fresh, *method_elements(self._stand.profile, tally.options(), self._target)]
+        key = (self._options[number], named)
+        always = self._constant.get(key)
+        if always is None:
+            label = self._stand.label.encode("ascii")
+            fresh = [(tag, vr, label) for (tag, vr), there in zip(_NAMED, named, strict=True) if not there]
+            methods = method_elements(self._stand.profile, self._options[number], self._target)
+            always = {tag: encode(tag, vr, value, self._target) or b"" for tag, vr, value in (*fresh, *methods)}
+            self._constant[key] = always
+        return always
 
-    def _elements(
-        self, buffer: bytes, elements: list[Element], source: Encoding, depth: int, tally: Tally
-    ) -> dict[int, bytes]:
-        """Clean the elements of one level; the result holds nothing that no rule named."""
-        made: dict[int, bytes] = {}
-        moments: dict[int, Element] = {}
-        blocks: dict[int, bytes] = {}
-        rules, dropped = self._rules, self._dropped
-        for element in elements:
-            tag = element.tag
-            if tag & _PRIVATE:
-                self._private(buffer, element, source, depth, tally, made, blocks)
-                continue
-            rule = rules.get(tag)
-            if rule is None:
-                tally.replay(dropped.get((b"", tag)) or self._drop(tag))
-            elif tag in _PAIRED and rule.grammar == "shift":
-                moments[tag] = element
-            else:
-                written, entries = self._made(b"", buffer, element, rule, source, depth)
-                tally.replay(entries)
-                if written is not None:
-                    made[tag] = written
-        if moments:
-            self._moments(buffer, moments, tally, made)
-        return made
+    def reserved(self, value: bytes) -> Owner:
+        """Say whose the elements of a block are (PS3.5 7.8.1: (gggg,0010-00FF) reserve them)."""
+        owner = self._creators.get(value.strip(b" \0").upper(), self.unknown)
+        if len(self.owners) < _MOST_SPELLINGS:
+            self.owners[value] = owner
+        return owner
 
-    def _drop(self, tag: int, creator: bytes = b"") -> tuple[Entry, ...]:
-        """Name what is dropped, once per tag and creator."""
-        entries = ((Outcome.REMOVED, name_of(tag, self._stand.profile.creators.get(creator)), ""),)
-        self._dropped[creator, tag] = entries
-        return entries
+    def mark(self, owner: Owner, place: int) -> bytes:
+        """Reserve a block for a creator."""
+        return encode(place, b"LO", self._stand.profile.creators[owner.creator], self._target) or b""
 
-    def _private(
-        self,
-        buffer: bytes,
-        element: Element,
-        source: Encoding,
-        depth: int,
-        tally: Tally,
-        made: dict[int, bytes],
-        blocks: dict[int, bytes],
-    ) -> None:
-        """Clean one private element: known creator, known element, known VR; else it goes, unnamed.
+    def dropped(self, owner: Owner, tag: int) -> int:
+        """Name what is dropped, once per tag and creator: known creator, known element; else it goes, unnamed."""
+        return self._number_of(_REMOVED, name_of(tag, self._stand.profile.creators.get(owner.creator)))
 
-        ``blocks`` tells the creator of each block by group << 8 | block (PS3.5 7.8.1: (gggg,0010-00FF) reserve them).
-        """
-        tag = element.tag
-        if tag & 0xFF00 == 0:
-            blocks[(tag >> 16 << 8) | (tag & 0xFF)] = buffer[element.start : element.end].strip(b" \0").upper()
-            return
-        creator = blocks.get(tag >> 8, b"")
-        named = self._private_rules.get(creator)
-        rule = named.get((tag >> 16 << 8) | (tag & 0xFF)) if named else None
-        if rule is None:
-            tally.replay(self._dropped.get((creator, tag)) or self._drop(tag, creator))
-            return
-        written, entries = self._made(creator, buffer, element, rule, source, depth)
-        tally.replay(entries)
-        if written is not None:
-            made[tag] = written
-            place = (tag >> 16 << 16) | (tag >> 8 & 0xFF)
-            if place not in made:
-                made[place] = encode(place, b"LO", self._stand.profile.creators[creator], self._target) or b""
-
-    def _made(self, creator: bytes, buffer: bytes, element: Element, rule: Rule, source: Encoding, depth: int) -> Made:
-        """Apply a rule, or remember what it made of the same bytes."""
-        size = element.after - element.head
-        if size > _REMEMBERED_BYTES and (rule.grammar not in BLOBS or size > _REMEMBERED_BLOB):
-            return self._apply(buffer, element, rule, source, depth)
-        key = (creator, buffer[element.head : element.after], source.explicit)
-        made = self._known.get(key)
-        if made is None:
-            self._remembered += 2 * size
-            if self._remembered > _MOST_REMEMBERED:
-                self._known.clear()
-                self._remembered = 0
-            made = self._known[key] = self._apply(buffer, element, rule, source, depth)
-        return made
-
-    def _apply(self, buffer: bytes, element: Element, rule: Rule, source: Encoding, depth: int) -> Made:
-        """Apply a rule to an element that was not met before."""
-        removed: Made = (None, ((Outcome.REMOVED, rule.keyword, ""),))
-        if rule.vrs[0] == b"SQ":
-            return self._sequence(buffer, element, rule, source, depth)
-        vr = self._vr(element, rule)
-        if vr is None or element.undefined or rule.grammar == "pixels" or (element.vr == b"UN" and not source.little):
-            return removed
-        value = buffer[element.start : element.end]
-        result = apply_rule(rule, vr, value, self._stand, self._target.order)
+    def applied(self, rule: Rule, cursor: Cursor) -> Made:
+        """Apply a rule to a value, read by a VR that the rule knows."""
+        declared = cursor.vr()
+        vr = self._vr(declared, rule)
+        if vr is None or cursor.undefined or rule.grammar == "pixels" or (declared == b"UN" and not cursor.little):
+            return self._removed(rule)
+        result = apply_rule(rule, vr, cursor.piece(cursor.start, cursor.stop), self._stand, self._target.order)
         if result.value is None:
-            return removed
-        written = encode(element.tag, vr, result.value, self._target)
+            return self._removed(rule)
+        written = encode(cursor.tag, vr, result.value, self._target)
         if written is None:
-            return removed
-        applied = rule.option if result.value.strip(b" \0") else ""
-        return written, ((result.outcome, rule.keyword, applied),)
+            return self._removed(rule)
+        option = rule.option if result.value.strip(b" \0") else ""
+        return written, self._number_of(result.outcome, rule.keyword, option)
 
     @staticmethod
-    def _vr(element: Element, rule: Rule) -> bytes | None:
+    def _vr(declared: bytes, rule: Rule) -> bytes | None:
         """Choose the VR to read and write by: the declared one if the rule knows it, else what the rule says.
 
         None when the declared VR contradicts the rule: its bytes would be read as something they are not.
         """
-        if element.vr in rule.vrs:
-            return element.vr
-        if element.vr in _UNTOLD or (element.vr in TEXTS and rule.vrs[0] in TEXTS):
+        if declared in rule.vrs:
+            return declared
+        if declared in _UNTOLD or (declared in TEXTS and rule.vrs[0] in TEXTS):
             return rule.vrs[0]
         return None
 
-    def _sequence(self, buffer: bytes, element: Element, rule: Rule, source: Encoding, depth: int) -> Made:
-        """Clean each item by the same rules; an emptied item stays, as frames are counted by items."""
-        if element.vr not in _SEQUENCE_VRS or rule.action is Action.X:
-            return None, ((Outcome.REMOVED, rule.keyword, ""),)
-        if rule.action is Action.D:  # one empty item stands in for what was there
-            stand_in = encode_items([b""], self._target)
-            return encode(element.tag, b"SQ", stand_in, self._target), ((Outcome.REPLACED, rule.keyword, ""),)
-        if rule.action is Action.Z:
-            outcome = Outcome.BLANKED if element.end > element.start else Outcome.KEPT
-            return encode(element.tag, b"SQ", b"", self._target), ((outcome, rule.keyword, ""),)
-        if depth >= MAX_DEPTH:
-            raise too_deep()
-        inner = inner_encoding(element, source)
-        if inner.little != self._target.little:
-            return None, ((Outcome.REMOVED, rule.keyword, ""),)
-        tally = Tally()
-        items = []
-        for elements in read_items(buffer, element, source, depth=depth):
-            made = self._elements(buffer, elements, inner, depth + 1, tally)
-            items.append(b"".join(made[tag] for tag in sorted(made)))
-        tally.count(Outcome.KEPT, rule.keyword, rule.option if items else "")
-        return encode(element.tag, b"SQ", encode_items(items, self._target), self._target), tally.entries()
+    def opened(self, rule: Rule, cursor: Cursor) -> Made | None:
+        """Say what becomes of a sequence that goes, or stays empty; None when its items are cleaned.
 
-    def _moments(self, buffer: bytes, moments: dict[int, Element], tally: Tally, made: dict[int, bytes]) -> None:
+        Within UN they are little endian (PS3.5 6.2.2 note 2), and are not turned round.
+        """
+        vr = cursor.vr()
+        if vr not in _SEQUENCE_VRS or rule.action is Action.X or (vr == b"UN" and not cursor.little):
+            return self._removed(rule)
+        if rule.action is Action.D:  # one empty item stands in for what was there
+            return self.closed(cursor.tag, [b""]), self._number_of(Outcome.REPLACED, rule.keyword)
+        if rule.action is not _Z:
+            return None
+        outcome = Outcome.BLANKED if cursor.stop > cursor.start else _KEPT
+        return encode(cursor.tag, b"SQ", b"", self._target), self._number_of(outcome, rule.keyword)
+
+    def closed(self, tag: int, items: list[bytes]) -> bytes:
+        """Write a sequence."""
+        return encode(tag, b"SQ", encode_items(items, self._target), self._target) or b""
+
+    def kept(self, rule: Rule, items: list[bytes]) -> int:
+        """Give the number of a sequence that stays."""
+        return self._number_of(_KEPT, rule.keyword, rule.option if items else "")
+
+    def told(self, log: list[int]) -> int:
+        """Give one number for all that came up in a sequence."""
+        key = tuple(log)
+        number = self._logs.get(key)
+        if number is None:
+            tally = Tally()
+            for each, times in Counter(log).items():
+                tally.add(self._told[each], times)
+            number = self._logs[key] = self._number(tally.entries())
+            self.remember(len(key) * _NUMBER)
+        return number
+
+    def remember(self, size: int) -> None:
+        """Forget what was met when it becomes too much; numbers keep their meaning until this data set is done."""
+        self._remembered += size
+        if self._remembered > _MOST_REMEMBERED:
+            for owner in (self.standard, *self._creators.values()):
+                owner.forget()
+            self._moments.clear()
+            self._logs.clear()
+            self._remembered = 0
+
+    def moments(self, found: dict[int, bytes], made: dict[int, bytes], log: list[int]) -> None:
         """Move dates jointly with the times that belong to them."""
-        for tag, element in moments.items():
-            if tag in DATE_OF and DATE_OF[tag] in moments:
+        for tag in found:
+            if tag in DATE_OF and DATE_OF[tag] in found:
                 continue  # done with its date
-            partner = moments.get(TIME_OF.get(tag, 0))
-            first, second = (element, partner) if tag in TIME_OF else (None, element)
-            old = [buffer[e.start : e.end].strip(b" \0") if e else b"" for e in (first, second)]
-            for part, before, after in zip(
-                (first, second), old, shift_date_and_time(old[0], old[1], self._stand.shift), strict=True
-            ):
-                if part is None:
-                    continue
-                rule = self._rules[part.tag]
-                outcome = Outcome.REPLACED if after else Outcome.BLANKED if before else Outcome.KEPT
-                tally.count(outcome, rule.keyword, rule.option if after else "")
-                made[part.tag] = encode(part.tag, rule.vrs[0], after, self._target) or b""
+            date, time = (tag, TIME_OF[tag]) if tag in TIME_OF else (DATE_OF[tag], tag)
+            key = (date, found.get(date), found.get(time))
+            moved = self._moments.get(key)
+            if moved is None:
+                moved = self._moments[key] = self._moved(date, time, found)
+                self.remember(_MOMENT)
+            for part, written, number in moved:
+                made[part] = written
+                log.append(number)
+
+    def _moved(self, date: int, time: int, found: dict[int, bytes]) -> list[tuple[int, bytes, int]]:
+        """Move a date and the time that belongs to it: tag, element and number of those that are there."""
+        old = (found.get(date, b"").strip(b" \0"), found.get(time, b"").strip(b" \0"))
+        moved = []
+        new = shift_date_and_time(*old, self._stand.shift)
+        for tag, before, after in zip((date, time), old, new, strict=True):
+            if tag in found:
+                rule = self._rules[tag]
+                outcome = Outcome.REPLACED if after else Outcome.BLANKED if before else _KEPT
+                number = self._number_of(outcome, rule.keyword, rule.option if after else "")
+                moved.append((tag, encode(tag, rule.vrs[0], after, self._target) or b"", number))
+        return moved
+
+    def _removed(self, rule: Rule) -> Made:
+        return None, self._number_of(_REMOVED, rule.keyword)
+
+    def _number_of(self, outcome: Outcome, keyword: str, option: str = "") -> int:
+        """Give the number of one attribute."""
+        entry = (outcome, keyword, option)
+        number = self._singles.get(entry)
+        if number is None:
+            number = self._singles[entry] = self._number(((entry, 1),))
+        return number
+
+    def _number(self, told: Told) -> int:
+        """Give the number of what became of attributes."""
+        number = self._numbers.get(told)
+        if number is None:
+            number = self._numbers[told] = len(self._told)
+            self._told.append(told)
+            self._options.append(frozenset(option for (_, _, option), _ in told if option))
+        return number

@@ -19,13 +19,13 @@ from fivesafes.data.header.elements import (
     EXPLICIT_LITTLE,
     Element,
     Encoding,
+    holds_items,
     inner_encoding,
-    read_elements,
-    read_items,
 )
 from fivesafes.data.header.part10 import DataSet, open_data_set
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import KEY_BYTES, Pseudonyms
+from fivesafes.data.header.scanner import read_elements, read_items
 from fivesafes.data.header.texts import CHARACTER_SET, decoded_text
 
 SHORTEST: Final = 3
@@ -150,7 +150,7 @@ def _file_meta(data_set: DataSet) -> list[Element]:
 def _leaves(data_set: DataSet, elements: list[Element], encoding: Encoding, *, depth: int) -> Iterator[Element]:
     """Yield every element that is no sequence, from every depth."""
     for element in elements:
-        if element.items is not None or (element.vr.decode("ascii") or _dictionary_vr(element.tag)) == "SQ":
+        if holds_items(element) or (element.vr.decode("ascii") or _dictionary_vr(element.tag)) == "SQ":
             inner = inner_encoding(element, encoding)
             for item in read_items(data_set.buffer, element, encoding, depth=depth):
                 yield from _leaves(data_set, item, inner, depth=depth + 1)

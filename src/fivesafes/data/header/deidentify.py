@@ -14,25 +14,40 @@ import pydicom
 from attrs import field, frozen
 
 from fivesafes.core.errors import InvalidInput
-from fivesafes.core.ids import Identifying
 from fivesafes.core.verdict import Verdict
-from fivesafes.data.header.cleaner import Cleaner, Tally
-from fivesafes.data.header.elements import Element
+from fivesafes.data.header.elements import PIXEL_DATA, Element
 from fivesafes.data.header.judge import LOOKED_AT, Telling, judge_instance
 from fivesafes.data.header.malformed import Malformed, no_identity
+from fivesafes.data.header.outcome import Stand
 from fivesafes.data.header.part10 import DataSet, file_head, open_data_set
+from fivesafes.data.header.pixels import SAID_OF_PIXELS, pixel_pieces
 from fivesafes.data.header.profile import Action, Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
-from fivesafes.data.header.texts import keywords_to_tags, patient_of, plain_text
-from fivesafes.data.header.values import Stand
+from fivesafes.data.header.scanner import Cleaner, look
+from fivesafes.data.header.tally import Tally
+from fivesafes.data.header.texts import CHARACTER_SET, PATIENT_ID, STUDY, keywords_to_tags, patient_of, plain_text
 from fivesafes.data.model import HeaderRecord
 
 _TAGS: Final = keywords_to_tags(LOOKED_AT)
-_LONG_ONES: Final = frozenset({_TAGS["SharedFunctionalGroupsSequence"]})
+_SHARED: Final = _TAGS["SharedFunctionalGroupsSequence"]
+_POSITION: Final = _TAGS["ImagePositionPatient"]
+_PRESENCE: Final = frozenset({_SHARED, _POSITION})
+"""Of these the judgement is told no more than whether they are there: they are long, or differ in each slice."""
 _SAMPLES: Final = _TAGS["SamplesPerPixel"]
 _INSTANCE: Final = 0x00080018
 _OVERLAYS: Final = range(0x6000, 0x6100, 2)
 _BITS_ALLOCATED, _BIT_POSITION = 0x0100, 0x0102
+_OVERLAY_TAGS: Final = frozenset(
+    group << 16 | number for group in _OVERLAYS for number in (_BITS_ALLOCATED, _BIT_POSITION)
+)
+_WANTED: Final = _OVERLAY_TAGS | {
+    *(*_TAGS.values(), _INSTANCE, CHARACTER_SET, PATIENT_ID, STUDY, PIXEL_DATA),
+    *SAID_OF_PIXELS,
+}
+"""What is looked at before a header is cleaned."""
+_SAID_OF_PATIENT: Final = (PATIENT_ID, CHARACTER_SET, STUDY)
+_JUDGED: Final = frozenset({*_TAGS.values(), *_OVERLAY_TAGS}) - _PRESENCE
+_MOST_VERDICTS: Final = 64
 
 
 @frozen(kw_only=True)
@@ -57,20 +72,25 @@ class Deidentifier:
         self._profile = profile
         self._pseudonyms = pseudonyms
         self._cleaners: dict[object, Cleaner] = {}
+        self._verdicts: dict[object, Verdict] = {}
 
     def clean(self, data_set: DataSet) -> Cleaned:
         """Judge and clean one object.  Raises Malformed when its encoding is broken."""
-        elements = data_set.elements()
-        found = {element.tag: element for element in elements}
-        verdict = judge_instance(_telling(data_set, found), self._profile)
+        cursor = data_set.cursor()
+        found = look(cursor, _WANTED)
+        verdict = self._judged(data_set, found)
         if verdict.gravity:
             return Cleaned(pieces=(), verdict=verdict)
         instance = plain_text(data_set, found.get(_INSTANCE))
         if not instance:
             raise no_identity()
         tally = Tally()
-        cleaner = self._cleaner(data_set, patient_of(data_set, found))
-        data, pixels = cleaner.data_set(data_set, elements, found, tally)
+        cleaner = self._cleaner(data_set, found)
+        pixels: tuple[bytes | memoryview, ...] = ()
+        if PIXEL_DATA in found:
+            pixels = pixel_pieces(data_set, found, tally)
+            cursor.limit = found[PIXEL_DATA].head  # nothing is read behind the pixels
+        data = cleaner.data_set(cursor, tally)
         sop_class = plain_text(data_set, found[_TAGS["SOPClassUID"]])
         head = file_head(sop_class, self._instance(instance), data_set.syntax)
         return Cleaned(pieces=(head, data, *pixels), tally=tally, verdict=verdict)
@@ -81,12 +101,30 @@ class Deidentifier:
         retained = rule is not None and rule.action is Action.K
         return uid if retained else self._pseudonyms.uid(uid)
 
-    def _cleaner(self, data_set: DataSet, patient: Identifying[str]) -> Cleaner:
+    def _judged(self, data_set: DataSet, found: Mapping[int, Element]) -> Verdict:
+        """Judge it, or remember what was judged of the same bytes: slices of a series say the same of themselves."""
+        key = (
+            data_set.encoding,
+            _SHARED in found,
+            _is_there(data_set, found.get(_POSITION)),
+            *[(tag, _value(data_set, found[tag])) for tag in found if tag in _JUDGED],
+        )
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            verdict = judge_instance(_telling(data_set, found), self._profile)
+            if len(self._verdicts) >= _MOST_VERDICTS:
+                self._verdicts.clear()
+            self._verdicts[key] = verdict
+        return verdict
+
+    def _cleaner(self, data_set: DataSet, found: Mapping[int, Element]) -> Cleaner:
         """Give the cleaner for a participant and an encoding; a new one forgets nobody else's values into it."""
-        key = (patient, data_set.encoding)
+        said = tuple(_value(data_set, found[tag]) if tag in found else None for tag in _SAID_OF_PATIENT)
+        key = (data_set.encoding, *said)
         if key not in self._cleaners:
             if len(self._cleaners) >= 8:  # noqa: PLR2004 - a series has one participant and one encoding
                 self._cleaners.clear()
+            patient = patient_of(data_set, found)
             label, shift = self._pseudonyms.subject(patient), self._pseudonyms.shift(patient)
             stand = Stand(
                 profile=self._profile,
@@ -96,6 +134,17 @@ class Deidentifier:
             )
             self._cleaners[key] = Cleaner(stand, data_set.encoding)
         return self._cleaners[key]
+
+
+def deidentifier_of_process(profile: Profile, pseudonyms: Pseudonyms) -> Deidentifier:
+    """Give the one that this process has for these rules and pseudonyms: series of a participant are much alike."""
+    if not (_LAST and _LAST[0][0] is profile and _LAST[0][1] == pseudonyms):
+        _LAST[:] = [(profile, pseudonyms, Deidentifier(profile, pseudonyms))]
+    return _LAST[0][2]
+
+
+_LAST: Final[list[tuple[Profile, Pseudonyms, Deidentifier]]] = []
+"""At most one entry: what it remembers is bounded, and another project's is forgotten."""
 
 
 def deidentify(
@@ -138,7 +187,7 @@ def _written(dataset: pydicom.Dataset) -> bytes:
 def _telling(data_set: DataSet, found: Mapping[int, Element]) -> Telling:
     """Collect what the judgement looks at."""
     texts = {
-        keyword: "present" if tag in _LONG_ONES else plain_text(data_set, found[tag])
+        keyword: _is_there(data_set, found[tag]) if tag in _PRESENCE else plain_text(data_set, found[tag])
         for keyword, tag in _TAGS.items()
         if tag in found
     }
@@ -149,6 +198,13 @@ def _telling(data_set: DataSet, found: Mapping[int, Element]) -> Telling:
     overlays = [found[tag] for tag in found if tag >> 16 in _OVERLAYS]
     overlay = any(_shares_bits(element, _value(data_set, element)) for element in overlays)
     return Telling(texts=texts, overlay_in_pixels=overlay)
+
+
+def _is_there(data_set: DataSet, element: Element | None) -> str:
+    """Say "present" of an element that has a value, or holds items."""
+    if element is None or not (element.tag == _SHARED or plain_text(data_set, element)):
+        return ""
+    return "present"
 
 
 def _shares_bits(element: Element, value: bytes) -> bool:

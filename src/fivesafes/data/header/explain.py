@@ -10,13 +10,14 @@ from typing import Final
 from attrs import field, frozen
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 
-from fivesafes.data.header.elements import NO_VR, Element, inner_encoding, read_items
+from fivesafes.data.header.elements import NO_VR, Element, inner_encoding
 from fivesafes.data.header.malformed import Malformed
 from fivesafes.data.header.masks import mask, masked, shown
+from fivesafes.data.header.outcome import Outcome
 from fivesafes.data.header.part10 import DataSet, open_data_set
 from fivesafes.data.header.profile import Action, Profile, Rule
+from fivesafes.data.header.scanner import read_items
 from fivesafes.data.header.tally import name_of
-from fivesafes.data.header.values import Outcome
 
 _PADDING: Final = b" \0"
 _UNTOLD: Final = frozenset({NO_VR, b"UN"})

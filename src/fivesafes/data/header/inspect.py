@@ -10,10 +10,11 @@ from pydicom._uid_dict import UID_dictionary
 
 from fivesafes.core.ids import Identifying
 from fivesafes.data.header.content import read_content, read_head, size_of
-from fivesafes.data.header.elements import PIXEL_DATA, Element, readable_elements
+from fivesafes.data.header.elements import PIXEL_DATA, Element
 from fivesafes.data.header.malformed import Malformed, no_identity, no_pixels, truncated
 from fivesafes.data.header.part10 import NATIVE, DataSet, open_data_set
 from fivesafes.data.header.pixels import expected_length
+from fivesafes.data.header.scanner import readable_elements
 from fivesafes.data.header.texts import (
     CHARACTER_SET,
     PATIENT_ID,

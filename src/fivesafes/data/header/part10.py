@@ -6,7 +6,7 @@ information, and with a transfer syntax that names another encoding than the one
 
 import zlib
 from functools import lru_cache
-from struct import pack
+from struct import Struct, pack
 from typing import Final
 
 from attrs import field, frozen
@@ -19,9 +19,9 @@ from fivesafes.data.header.elements import (
     IMPLICIT_LITTLE,
     Element,
     Encoding,
-    read_elements,
 )
 from fivesafes.data.header.malformed import Malformed, archive, empty, inflated_too_far, not_dicom, truncated
+from fivesafes.data.header.scanner import Cursor, read_elements
 
 IMPLICIT: Final = "1.2.840.10008.1.2"
 EXPLICIT: Final = "1.2.840.10008.1.2.1"
@@ -38,6 +38,10 @@ MOST_RATIO: Final = 100
 
 _STEP: Final = 1 << 20
 _PREAMBLE: Final = 128
+_META_GROUP: Final = 2
+_META_HEAD: Final = Struct("<HH2sH").unpack_from
+_LONG_IN_META: Final = frozenset({b"OB", b"OW", b"UN", b"SQ", b"UT", b"UC", b"UR"})
+_BEFORE_META: Final = bytes(_PREAMBLE) + b"DICM"
 _SHORT_FIRST: Final = 256
 _TAR: Final = b"ustar"
 _ARCHIVES: Final = {
@@ -73,6 +77,10 @@ class DataSet:
         """List the elements of the outermost level."""
         return read_elements(self.buffer, self.start, len(self.buffer), self.encoding)
 
+    def cursor(self) -> Cursor:
+        """Stand before the first element of the outermost level."""
+        return Cursor(self.buffer, self.start, len(self.buffer), self.encoding)
+
 
 def open_data_set(content: bytes) -> DataSet:
     """Find the data set in a file's bytes; a deflated one is inflated, up to a bound.
@@ -95,17 +103,23 @@ def open_data_set(content: bytes) -> DataSet:
 
 def _after_meta(content: bytes, place: int) -> DataSet:
     """Read the file meta information, always explicit little endian, for its transfer syntax; then the data set."""
-    syntax = ""
-    while content[place : place + 2] == b"\x02\x00":
-        number = int.from_bytes(content[place + 2 : place + 4], "little")
-        long = content[place + 4 : place + 6] in {b"OB", b"OW", b"UN", b"SQ", b"UT", b"UC", b"UR"}
-        start = place + (12 if long else 8)
-        end = start + int.from_bytes(content[start - (4 if long else 2) : start], "little")
-        if end > len(content) or start == end == len(content):
+    syntax, size = "", len(content)
+    while place + 8 <= size:
+        group, number, vr, length = _META_HEAD(content, place)
+        if group != _META_GROUP:
+            break
+        start = place + 8
+        if vr in _LONG_IN_META:
+            start += 4
+            length = int.from_bytes(content[place + 8 : start], "little")
+        end = start + length
+        if end > size or start == end == size:
             raise truncated()
         if number == 0x0010:  # noqa: PLR2004 - (0002,0010) TransferSyntaxUID
             syntax = content[start:end].strip(b" \0").decode("ascii", "replace")
         place = end
+    if content[place : place + 2] == b"\x02\x00":
+        raise truncated()
     if place >= len(content):
         raise truncated()
     if syntax == DEFLATED:
@@ -177,21 +191,28 @@ def _begins_well(data_set: DataSet) -> bool:
     )
 
 
-@lru_cache(maxsize=4096)
 def file_head(sop_class: str, sop_instance: str, syntax: str) -> bytes:
     """Compose preamble and file meta information: what PS3.10 requires and nothing else."""
+    before, after = _around_instance(sop_class, syntax)
+    instance = _meta(0x0003, b"UI", _padded(sop_instance, b"UI"))
+    length = pack("<L", len(before) + len(instance) + len(after))
+    return b"".join((_BEFORE_META, _meta(0x0000, b"UL", length), before, instance, after))
+
+
+@lru_cache(maxsize=256)
+def _around_instance(sop_class: str, syntax: str) -> tuple[bytes, bytes]:
+    """Compose what is the same in each file of a series: before and after MediaStorageSOPInstanceUID."""
     version = "FIVESAFES_" + "".join(__version__.split("."))
-    rest = _meta(0x0001, b"OB", b"\0\1") + b"".join(
+    before = _meta(0x0001, b"OB", b"\0\1") + _meta(0x0002, b"UI", _padded(sop_class, b"UI"))
+    after = b"".join(
         _meta(number, vr, _padded(text, vr))
         for number, vr, text in (
-            (0x0002, b"UI", sop_class),
-            (0x0003, b"UI", sop_instance),
             (0x0010, b"UI", syntax),
             (0x0012, b"UI", IMPLEMENTATION_UID),
             (0x0013, b"SH", version[:16]),
         )
     )
-    return bytes(_PREAMBLE) + b"DICM" + _meta(0x0000, b"UL", pack("<L", len(rest))) + rest
+    return before, after
 
 
 def _padded(text: str, vr: bytes) -> bytes:

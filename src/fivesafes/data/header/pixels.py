@@ -7,13 +7,15 @@ from typing import Final
 from fivesafes.data.header.codestream import Shape, clean_fragments
 from fivesafes.data.header.elements import PIXEL_DATA, Element
 from fivesafes.data.header.malformed import Malformed, truncated, uncounted_pixels
+from fivesafes.data.header.outcome import Outcome
 from fivesafes.data.header.part10 import NATIVE, DataSet
 from fivesafes.data.header.tally import Tally
-from fivesafes.data.header.values import Outcome
 
 _COUNTS: Final = {0x00280002: "samples", 0x00280010: "rows", 0x00280011: "columns", 0x00280100: "bits"}
 _FRAMES: Final = 0x00280008
 _PHOTOMETRIC: Final = 0x00280004
+SAID_OF_PIXELS: Final = frozenset({*_COUNTS, _FRAMES, _PHOTOMETRIC})
+"""The tags that say how long the pixels are."""
 _END: Final = {"<": b"\xfe\xff\xdd\xe0\0\0\0\0", ">": b"\xff\xfe\xe0\xdd\0\0\0\0"}
 _MOST_DIGITS: Final = 12
 """Of an IS (PS3.5 6.2); Python refuses to read numbers of thousands of digits."""

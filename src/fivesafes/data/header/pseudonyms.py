@@ -7,7 +7,6 @@ and two projects never share one.  Sources: ISO 25237 (keyed pseudonyms), PS3.5 
 import base64
 import hashlib
 import hmac
-import uuid
 from datetime import timedelta
 from functools import lru_cache
 from typing import Final
@@ -76,8 +75,8 @@ def _letters(digest: bytes) -> str:
 
 @lru_cache(maxsize=65536)
 def _uid(pseudonyms: Pseudonyms, uid: str) -> str:
-    made = uuid.UUID(bytes=_as_version_8(pseudonyms._digest("uid", uid)[:16]))  # noqa: SLF001 - cached half of .uid
-    return f"2.25.{made.int}"
+    made = _as_version_8(pseudonyms._digest("uid", uid)[:16])  # noqa: SLF001 - cached half of .uid
+    return f"2.25.{int.from_bytes(made)}"
 
 
 def _as_version_8(sixteen: bytes) -> bytes:

@@ -5,7 +5,8 @@ can't be moved exactly (a month without a day, text, a range) comes back empty.
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 from pydicom.datadict import tag_for_keyword
@@ -14,6 +15,7 @@ _DATE: Final = re.compile(rb"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
 _TIME: Final = re.compile(rb"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,6})?\d{0,3})?)?")
 _DATETIME: Final = re.compile(rb"(\d{8})(\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,9})?)?)?)?(?:[+-]\d{4})?")
 _ANY_DAY: Final = b"20000229"
+_DAY: Final = 86400
 
 _STEMS: Final = (
     "Study",
@@ -83,12 +85,12 @@ DATE_OF: Final = {tag_for_keyword(time) or 0: tag_for_keyword(date) or 0 for tim
 TIME_OF: Final = {date: time for time, date in DATE_OF.items() if date}
 
 
-def shift_date_and_time(date: bytes, time: bytes, by: timedelta) -> tuple[bytes, bytes]:
+def shift_date_and_time(day: bytes, clock: bytes, by: timedelta) -> tuple[bytes, bytes]:
     """Move a DA and the TM that belongs to it; either may be empty.
 
     A date without a time moves by whole days; a time without a date moves round the clock.
     """
-    day, clock = date.strip(b" \0"), time.strip(b" \0")
+    day, clock = day.strip(b" \0"), clock.strip(b" \0")
     if not _DATE.fullmatch(day):
         return b"", _shift_clock(clock, by)
     if not _TIME.fullmatch(clock):
@@ -116,16 +118,29 @@ def _shift_clock(clock: bytes, by: timedelta) -> bytes:
 
 def _shift(day: bytes, clock: bytes, by: timedelta) -> tuple[bytes, bytes]:
     """Move a moment; both come back empty when there is no such day or hour."""
-    date, time = _DATE.fullmatch(day), _TIME.fullmatch(clock)
-    if date is None or time is None:
+    time = _TIME.fullmatch(clock)
+    if time is None:
         return b"", b""
-    hour, minute, second = (int(part or 0) for part in time.groups()[:3])
+    hour, minute, second, fraction = time.groups()
+    hours, minutes, seconds = int(hour), int(minute or 0), int(second or 0)
+    if hours > 23 or minutes > 59 or seconds > 60:  # noqa: PLR2004 - a clock's limits; 60 is a leap second
+        return b"", b""
+    days, left = divmod(hours * 3600 + minutes * 60 + seconds + by.seconds, _DAY)
+    moved = _moved(day, days + by.days)
+    if not moved:
+        return b"", b""
+    minutes, seconds = divmod(left, 60)
+    return moved, b"%02d%02d%02d%b" % (*divmod(minutes, 60), seconds, fraction or b"")
+
+
+@lru_cache(maxsize=1024)
+def _moved(day: bytes, days: int) -> bytes:
+    """Move a date by whole days; empty when there is no such date."""
+    match = _DATE.fullmatch(day)
+    if match is None:
+        return b""
     try:
-        midnight = datetime(*(int(part) for part in date.groups()))  # type: ignore[arg-type]  # noqa: DTZ001 - DICOM's local time
-        moved = midnight + timedelta(hours=hour, minutes=minute, seconds=second) + by
+        moved = date.fromordinal(date(*map(int, match.groups())).toordinal() + days)
     except (ValueError, OverflowError):
-        return b"", b""
-    if hour > 23 or minute > 59 or second > 60:  # noqa: PLR2004 - a clock's limits; 60 is a leap second
-        return b"", b""
-    fraction = time.group(4) or b""
-    return b"%04d%02d%02d" % (moved.year, moved.month, moved.day), moved.strftime("%H%M%S").encode() + fraction
+        return b""
+    return b"%04d%02d%02d" % (moved.year, moved.month, moved.day)

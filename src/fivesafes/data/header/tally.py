@@ -5,43 +5,46 @@ from functools import lru_cache
 
 from pydicom.datadict import keyword_for_tag
 
-from fivesafes.data.header.values import Outcome
+from fivesafes.data.header.outcome import Outcome
 from fivesafes.data.model import HeaderRecord
 
 Entry = tuple[Outcome, str, str]
 """What became of an attribute, its keyword, and the PS3.15 option that was used (or empty)."""
 
+Told = tuple[tuple[Entry, int], ...]
+"""What became of attributes, and how often."""
+
 
 class Tally:
-    """Counts entries of one object."""
+    """Counts entries of one object.  It is added up when somebody asks."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self._counts: dict[Entry, int] = {}
+        self._again: list[tuple[Told, int]] = []
 
     def count(self, outcome: Outcome, keyword: str, option: str = "") -> None:
         """Count one attribute."""
         entry = (outcome, keyword, option)
         self._counts[entry] = self._counts.get(entry, 0) + 1
 
-    def replay(self, entries: Iterable[Entry]) -> None:
-        """Count what was counted when the same bytes were met before."""
+    def add(self, told: Told, times: int = 1) -> None:
+        """Count what was counted before, as often as it came up again."""
+        self._again.append((told, times))
+
+    def entries(self) -> Told:
+        """List each entry and how often it was counted."""
         counts = self._counts
-        for entry in entries:
-            counts[entry] = counts.get(entry, 0) + 1
-
-    def entries(self) -> tuple[Entry, ...]:
-        """List each entry as often as it was counted."""
-        return tuple(entry for entry, times in self._counts.items() for _ in range(times))
-
-    def options(self) -> frozenset[str]:
-        """Name the options that were used."""
-        return frozenset(option for _, _, option in self._counts if option)
+        for told, times in self._again:
+            for entry, often in told:
+                counts[entry] = counts.get(entry, 0) + often * times
+        self._again.clear()
+        return tuple(counts.items())
 
     def record(self) -> HeaderRecord:
         """Give the counts by keyword."""
         counts: dict[Outcome, dict[str, int]] = {outcome: {} for outcome in Outcome}
-        for (outcome, keyword, _), times in self._counts.items():
+        for (outcome, keyword, _), times in self.entries():
             counts[outcome][keyword] = counts[outcome].get(keyword, 0) + times
         return HeaderRecord(**{outcome.value: counts[outcome] for outcome in Outcome})
 

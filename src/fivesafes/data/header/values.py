@@ -1,25 +1,22 @@
 """What a rule makes of one value, and how the value is written back (PS3.5 sections 6 and 7)."""
 
 import re
-from datetime import timedelta
-from enum import StrEnum
-from struct import pack, unpack
+from collections.abc import Callable
+from struct import Struct, unpack
 from typing import Final, NamedTuple
 
-from attrs import frozen
 from pydicom._uid_dict import UID_dictionary
 
-from fivesafes.core.ids import SubjectLabel
-from fivesafes.data.header.elements import Encoding
+from fivesafes.data.header.elements import LONG_VRS, Encoding
 from fivesafes.data.header.ge import clean_protocol_block, clean_user_data
 from fivesafes.data.header.grammar import BINARY_SIZES, MOST_BINARY
 from fivesafes.data.header.numbers import Number
+from fivesafes.data.header.outcome import Outcome, Result, Stand
 from fivesafes.data.header.profile import BLOBS, Action, Profile, Rule
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.header.shift import shift_datetime
 from fivesafes.data.header.siemens import clean_image_header, clean_protocol, clean_series_header
 
-_LONG: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 TEXTS: Final = frozenset(
     {b"AE", b"AS", b"CS", b"DS", b"IS", b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UI", b"UR", b"UT"}
 )
@@ -38,35 +35,21 @@ _DATE: Final = re.compile(rb"%s\\%s\\%s|%s\\%s\\%s" % (_DAY, _DAY, _YEAR, _YEAR,
 _FEWEST_LETTERS: Final = 8
 _TYPED: Final = re.compile(rb"[A-Za-z^=.,' -]+\0*")
 _MOST_SHORT: Final = 0xFFFE
+_NULL_PADDED: Final = frozenset({b"UI", b"OB", b"UN"})
 
 
-class Outcome(StrEnum):
-    """What became of an element: the four mappings of a HeaderRecord."""
+class _Heads(NamedTuple):
+    """How the heads of elements are packed in one byte order (PS3.5 7.1.2, 7.1.3)."""
 
-    KEPT = "kept"
-    REPLACED = "replaced"
-    BLANKED = "blanked"
-    REMOVED = "removed"
-
-
-class Result(NamedTuple):
-    """The new value (None: the element goes) and what became of it."""
-
-    value: bytes | None
-    outcome: Outcome
+    short: Callable[[int, int, bytes, int], bytes]
+    long: Callable[[int, int, bytes, int], bytes]
+    item: Callable[[int, int, int], bytes]
 
 
-@frozen(kw_only=True)
-class Stand:
-    """In whose place values are put: one participant's label and shift, and the project's UIDs.
-
-    ``little`` is the byte order in which numbers are written.
-    """
-
-    profile: Profile
-    pseudonyms: Pseudonyms
-    label: SubjectLabel
-    shift: timedelta
+_HEADS: Final = {
+    little: _Heads(*(Struct(order + form).pack for form in ("HH2sH", "HH2s2xL", "HHL")))
+    for little, order in ((True, "<"), (False, ">"))
+}
 
 
 def apply_rule(rule: Rule, vr: bytes, value: bytes, stand: Stand, order: str = "<") -> Result:
@@ -98,21 +81,21 @@ def _checked(rule: Rule, vr: bytes, value: bytes, stand: Stand, order: str) -> R
 def encode(tag: int, vr: bytes, value: bytes, encoding: Encoding) -> bytes | None:
     """Write an element with a defined, even length; None when its VR has no room for the value."""
     if len(value) % 2:
-        value += b"\0" if vr in {b"UI", b"OB", b"UN"} else b" "
-    order, length = encoding.order, len(value)
+        value += b"\0" if vr in _NULL_PADDED else b" "
+    length, heads = len(value), _HEADS[encoding.little]
     if not encoding.explicit:
-        return pack(order + "HHL", tag >> 16, tag & 0xFFFF, length) + value
-    if vr in _LONG:
-        return pack(order + "HH2s2xL", tag >> 16, tag & 0xFFFF, vr, length) + value
+        return heads.item(tag >> 16, tag & 0xFFFF, length) + value
+    if vr in LONG_VRS:
+        return heads.long(tag >> 16, tag & 0xFFFF, vr, length) + value
     if length > _MOST_SHORT:
         return None
-    return pack(order + "HH2sH", tag >> 16, tag & 0xFFFF, vr, length) + value
+    return heads.short(tag >> 16, tag & 0xFFFF, vr, length) + value
 
 
 def encode_items(items: list[bytes], encoding: Encoding) -> bytes:
     """Write the items of a sequence, each with a defined length."""
-    head = encoding.order + "HHL"
-    return b"".join(piece for item in items for piece in (pack(head, 0xFFFE, 0xE000, len(item)), item))
+    head = _HEADS[encoding.little].item
+    return b"".join([piece for item in items for piece in (head(0xFFFE, 0xE000, len(item)), item)])
 
 
 def _dummy(rule: Rule, stand: Stand) -> bytes | None:

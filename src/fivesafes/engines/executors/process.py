@@ -5,6 +5,7 @@ when the parent dies, by whatever signal, the workers end too and leave nothing 
 """
 
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -14,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait as wait_for_any
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from attrs import frozen
 
@@ -174,6 +175,7 @@ def _interrupts_waiting() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+_MANY_OBJECTS: Final = 10_000
 _CONTEXT: list[Any] = []
 """What this worker process was given when it started: one entry."""
 
@@ -183,8 +185,14 @@ def _call(work: Callable[[C, J], R], job: J) -> R:
 
 
 def _begin(context: object) -> None:
-    """Take the context, leave Ctrl-C to the parent, and end when the parent does."""
+    """Take the context, leave Ctrl-C to the parent, and end when the parent does.
+
+    What is there by then (modules, policies) stays as long as the worker: the garbage collector need not look at it
+    each time, which took a third of cleaning an enhanced object.
+    """
     _CONTEXT[:] = [context]
+    gc.freeze()
+    gc.set_threshold(_MANY_OBJECTS, 10, 10)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:
