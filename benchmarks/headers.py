@@ -54,11 +54,13 @@ print(time.process_time() - begin, lost)
 WRITE = "    with to.open('wb') as file:\n        file.writelines({pieces})\n"
 WAYS = {
     "ours": (
-        "from fivesafes.data.header.deidentify import Deidentifier\n"
-        "from fivesafes.data.header.part10 import open_data_set\n"
-        "from fivesafes.data.header.profile import load_profile\n"
-        "from fivesafes.data.header.pseudonyms import Pseudonyms\n"
-        "made = []\n",
+        (
+            "from fivesafes.data.header.deidentify import Deidentifier\n"
+            "from fivesafes.data.header.part10 import open_data_set\n"
+            "from fivesafes.data.header.profile import load_profile\n"
+            "from fivesafes.data.header.pseudonyms import Pseudonyms\n"
+            "made = []\n"
+        ),
         (
             "    if path == files[0]:\n"
             "        made[:] = [Deidentifier(load_profile(), Pseudonyms(bytes(32), 'benchmark'))]\n"
@@ -148,7 +150,7 @@ def _loop(way: str, listed: Path, out: Path, venvs: Path) -> tuple[float, int] |
     python = sys.executable if way.startswith("ours") else _python_of(way, venvs)
     if python is None:
         return None
-    setup, body = WAYS[way.split(",")[0]]
+    setup, body = WAYS[way.split(",", maxsplit=1)[0]]
     plain = {"FIVESAFES_SCANNER": "plain"} if way == "ours, plain" else {}
     done = subprocess.run(  # noqa: S603 - the script's own
         [python, "-c", LOOP.format(setup=setup, body=body), str(listed), str(out)],
