@@ -17,9 +17,11 @@ from fivesafes.core.errors import FiveSafesError, TryAgain
 from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Progress
 from fivesafes.core.verdict import Gravity
+from fivesafes.data.header.cursor import Buffer
 from fivesafes.data.header.deidentify import Cleaned, deidentifier_of_process
 from fivesafes.data.header.inspect import SetAside, inspect
 from fivesafes.data.header.malformed import Malformed, unreadable_file
+from fivesafes.data.header.mapped import contents
 from fivesafes.data.header.part10 import open_data_set
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
@@ -233,7 +235,7 @@ def _by_content(paths: tuple[Path, ...], copies: Mapping[str, list[_Seen]]) -> l
     groups: dict[str, list[_Seen]] = {}
     for ones in copies.values():
         try:
-            data_set = open_data_set(paths[ones[0].index].read_bytes())
+            data_set = open_data_set(_contents(paths[ones[0].index]))
             content = hashlib.sha256(memoryview(data_set.buffer)[data_set.start :]).hexdigest()
         except (Malformed, OSError):
             content = ones[0].sha256
@@ -269,7 +271,7 @@ def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
     for one in work.series[folder]:
         name = f"{folder}/{work.pseudonyms.name('object', one.sop)}.dcm"
         try:
-            cleaned = deidentifier.clean(open_data_set(work.paths[one.index].read_bytes()))
+            cleaned = deidentifier.clean(open_data_set(_contents(work.paths[one.index])))
         except (Malformed, OSError) as problem:
             malformed = problem if isinstance(problem, Malformed) else unreadable_file()
             outcome = FileOutcome(path="", status=malformed.status, code=malformed.code, why=malformed.why)
@@ -284,6 +286,11 @@ def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
         lines = json.dumps({name: asdict(record) for name, record in log.items()}, indent=1)
         _write(work.log / f"{folder.replace('/', '_')}.json", (lines.encode(),))
     return outcomes
+
+
+def _contents(path: Path) -> Buffer:
+    with path.open("rb") as file:
+        return contents(file, path.stat().st_size)
 
 
 def _outcome(cleaned: Cleaned, name: str) -> FileOutcome:

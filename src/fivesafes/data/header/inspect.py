@@ -1,6 +1,5 @@
 """Look at one file once: what it is, whose, and whether it is whole.  Nothing of it is believed by its name."""
 
-import hashlib
 import stat
 from pathlib import Path
 from typing import Final
@@ -8,8 +7,10 @@ from typing import Final
 from attrs import field, frozen
 
 from fivesafes.core.ids import Identifying
+from fivesafes.data.header.cursor import Buffer
 from fivesafes.data.header.elements import PIXEL_DATA, Element
 from fivesafes.data.header.malformed import Malformed, no_identity, no_pixels, not_dicom, truncated, unreadable_file
+from fivesafes.data.header.mapped import contents, digest_of
 from fivesafes.data.header.part10 import NATIVE, DataSet, open_data_set
 from fivesafes.data.header.pixels import expected_length
 from fivesafes.data.header.scanner import readable_elements
@@ -97,7 +98,8 @@ def examine(path: Path) -> tuple[Instance | SetAside, DataSet | None]:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
             return _set_aside(path, not_dicom(), b""), None
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = contents(file, path.stat().st_size)
     except OSError:
         return _set_aside(path, unreadable_file(), b""), None
     try:
@@ -115,7 +117,7 @@ def set_aside(path: Path, malformed: Malformed) -> SetAside:
         return _set_aside(path, unreadable_file(), b"")
 
 
-def _instance(path: Path, content: bytes, data_set: DataSet) -> Instance | SetAside:
+def _instance(path: Path, content: Buffer, data_set: DataSet) -> Instance | SetAside:
     found = {element.tag: element for element in data_set.elements()}
     texts = {keyword: plain_text(data_set, found.get(tag)) for keyword, tag in _TAGS.items()}
     if _DIRECTORY_RECORDS in found or texts["SOPClassUID"] == DICOMDIR:
@@ -129,7 +131,7 @@ def _instance(path: Path, content: bytes, data_set: DataSet) -> Instance | SetAs
     empty = not texts["PatientID"]
     return Instance(
         path=Identifying(path),
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=digest_of(content),
         bytes=len(content),
         sop_instance_uid=texts["SOPInstanceUID"],
         series_uid=texts["SeriesInstanceUID"],
@@ -181,19 +183,19 @@ def _directory() -> Malformed:
     return Malformed(FileStatus.REFUSED, "data.file.dicomdir", why)
 
 
-def _set_aside(path: Path, malformed: Malformed, content: bytes) -> SetAside:
+def _set_aside(path: Path, malformed: Malformed, content: Buffer) -> SetAside:
     return SetAside(
         path=Identifying(path),
         status=malformed.status,
         code=malformed.code,
         why=malformed.why,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=digest_of(content),
         bytes=len(content),
         patient=_named_in(content),
     )
 
 
-def _named_in(content: bytes) -> Identifying[str] | None:
+def _named_in(content: Buffer) -> Identifying[str] | None:
     """Name whom a file that can't be used is about, from what of it can be read; None when that says nothing."""
     try:
         data_set = open_data_set(content)
