@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given
@@ -88,11 +89,11 @@ def test_every_kind_of_damage_has_its_own_reason(write: Write, image: Dataset, t
 def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Permission is a reason of its own."""
 
-    def refuse(_path: Path) -> bytes:
+    def refuse(_path: Path, _mode: str) -> BinaryIO:
         raise PermissionError
 
     (tmp_path / "closed").write_bytes(b"x")
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     told = inspect(tmp_path / "closed")
     assert isinstance(told, SetAside)
     assert told.code == "data.file.permission"
