@@ -54,11 +54,13 @@ print(time.process_time() - begin, lost)
 WRITE = "    with to.open('wb') as file:\n        file.writelines({pieces})\n"
 WAYS = {
     "ours": (
-        "from fivesafes.data.header.deidentify import Deidentifier\n"
-        "from fivesafes.data.header.part10 import open_data_set\n"
-        "from fivesafes.data.header.profile import load_profile\n"
-        "from fivesafes.data.header.pseudonyms import Pseudonyms\n"
-        "made = []\n",
+        (
+            "from fivesafes.data.header.deidentify import Deidentifier\n"
+            "from fivesafes.data.header.part10 import open_data_set\n"
+            "from fivesafes.data.header.profile import load_profile\n"
+            "from fivesafes.data.header.pseudonyms import Pseudonyms\n"
+            "made = []\n"
+        ),
         (
             "    if path == files[0]:\n"
             "        made[:] = [Deidentifier(load_profile(), Pseudonyms(bytes(32), 'benchmark'))]\n"

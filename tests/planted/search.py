@@ -69,7 +69,7 @@ def _layers(content: bytes) -> Iterator[bytes]:
         pass
     else:
         if data_set.buffer is not content:
-            layers.append(data_set.buffer)
+            layers.append(bytes(data_set.buffer))
     for layer in layers:
         yield layer
         place = layer.find(_GZIP)

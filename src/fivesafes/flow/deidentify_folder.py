@@ -4,7 +4,6 @@ Two passes: each file is looked at once, whatever its name; then each series is 
 key and policies give the same output, so a run that was interrupted is finished by running it again.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from fivesafes.data.header.content import read_content
 from fivesafes.data.header.deidentify import Cleaned, Deidentifier, deidentifier_of_process
 from fivesafes.data.header.inspect import SetAside, inspect, set_aside_unread
 from fivesafes.data.header.malformed import Malformed, changing, too_much
+from fivesafes.data.header.mapped import digest_of
 from fivesafes.data.header.part10 import open_data_set
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
@@ -270,7 +270,7 @@ def _by_content(paths: tuple[Path, ...], copies: Mapping[str, list[_Seen]]) -> l
 
 def _digest(path: Path) -> str:
     data_set = open_data_set(read_content(path))
-    return hashlib.sha256(memoryview(data_set.buffer)[data_set.start :]).hexdigest()
+    return digest_of(memoryview(data_set.buffer)[data_set.start :])
 
 
 def _by_series(chosen: Sequence[_Seen], pseudonyms: Pseudonyms) -> dict[str, tuple[_Seen, ...]]:

@@ -10,6 +10,7 @@ from typing import Final
 from attrs import field, frozen
 
 from fivesafes.core.errors import TryAgain, UsageMistake
+from fivesafes.data.header.mapped import stretches
 
 try:
     import fcntl
@@ -101,7 +102,8 @@ class OutputFolder:
         aside = path.with_name(f".{path.name}.{os.getpid()}{_ASIDE}")
         try:
             with aside.open("wb") as file:
-                file.writelines(pieces)
+                for piece in pieces:
+                    file.writelines(stretches(piece))
             aside.replace(path)
         except BaseException:
             aside.unlink(missing_ok=True)
@@ -113,6 +115,6 @@ def _is_equal(path: Path, pieces: Sequence[bytes | memoryview]) -> bool:
         if path.stat().st_size != sum(len(piece) for piece in pieces):
             return False
         with path.open("rb") as file:
-            return all(file.read(len(piece)) == piece for piece in pieces)
+            return all(file.read(len(part)) == part for piece in pieces for part in stretches(piece))
     except OSError:
         return False

@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from fivesafes.data.header.cursor import Buffer
 from fivesafes.data.header.elements import MAX_DEPTH, Element, Encoding
 from fivesafes.data.header.malformed import Malformed
 from fivesafes.data.header.part10 import open_data_set
@@ -17,7 +18,7 @@ SYNTAXES = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian]
 REFERENCED = 0x00081140
 
 
-def _tags(buffer: bytes, elements: list[Element], encoding: Encoding, depth: int = 0) -> list[object]:
+def _tags(buffer: Buffer, elements: list[Element], encoding: Encoding, depth: int = 0) -> list[object]:
     listed: list[object] = []
     for element in elements:
         listed.append(element.tag)

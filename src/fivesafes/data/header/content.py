@@ -5,7 +5,9 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from fivesafes.data.header.cursor import Buffer
 from fivesafes.data.header.malformed import changing, not_dicom, unreadable_file
+from fivesafes.data.header.mapped import contents
 
 HEAD: Final = 1 << 16
 """How much of a file is read that is too much to read whole: patient and study stand in its first kilobytes."""
@@ -18,8 +20,8 @@ _BEGINS: Final = frozenset({b"\x08\0", b"\0\x08", b"\x02\0"})
 """How a data set without preamble begins: group 0008 in either byte order, or file meta information."""
 
 
-def read_content(path: Path) -> bytes:
-    """Read a whole file.
+def read_content(path: Path) -> Buffer:
+    """Read a whole file; one that is too big for memory is mapped.
 
     Raises Malformed: NOT_DICOM for what is no regular file, or is huge and begins like nothing of DICOM;
     UNREADABLE when the system does not let it be read, or it grew, shrank or was written to meanwhile.
@@ -33,7 +35,8 @@ def read_content(path: Path) -> bytes:
             if before.st_size > _HUGE and not begins_like_dicom(file.read(HEAD)):
                 raise not_dicom()
             file.seek(0)
-            content = file.read(before.st_size)
+            content = contents(file, before.st_size)
+            file.seek(before.st_size)
             more, after = file.read(1), os.fstat(handle)
     except OSError:
         raise unreadable_file() from None

@@ -1,6 +1,5 @@
 """Look at one file once: what it is, whose, and whether it is whole.  Nothing of it is believed by its name."""
 
-import hashlib
 import re
 from pathlib import Path
 from typing import Final
@@ -10,8 +9,10 @@ from pydicom._uid_dict import UID_dictionary
 
 from fivesafes.core.ids import Identifying
 from fivesafes.data.header.content import read_content, read_head, size_of
+from fivesafes.data.header.cursor import Buffer
 from fivesafes.data.header.elements import PIXEL_DATA, Element
 from fivesafes.data.header.malformed import Malformed, no_identity, no_pixels, truncated
+from fivesafes.data.header.mapped import digest_of
 from fivesafes.data.header.part10 import NATIVE, DataSet, open_data_set
 from fivesafes.data.header.pixels import expected_length
 from fivesafes.data.header.scanner import readable_elements
@@ -98,7 +99,7 @@ def inspect(path: Path) -> Instance | SetAside:
 
 def examine(path: Path) -> tuple[Instance | SetAside, DataSet | None]:
     """Do as ``inspect`` does, and give the data set of what is readable as well."""
-    content = b""
+    content: Buffer = b""
     try:
         content = read_content(path)
         data_set = open_data_set(content)
@@ -127,7 +128,7 @@ def set_aside_unread(path: Path, malformed: Malformed) -> SetAside:
     )
 
 
-def _instance(path: Path, content: bytes, data_set: DataSet) -> Instance | SetAside:
+def _instance(path: Path, content: Buffer, data_set: DataSet) -> Instance | SetAside:
     found = {element.tag: element for element in data_set.elements()}
     texts = {keyword: plain_text(data_set, found.get(tag)) for keyword, tag in _TAGS.items()}
     if _DIRECTORY_RECORDS in found or texts["SOPClassUID"] == DICOMDIR:
@@ -141,7 +142,7 @@ def _instance(path: Path, content: bytes, data_set: DataSet) -> Instance | SetAs
     empty = not texts["PatientID"]
     return Instance(
         path=Identifying(path),
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=digest_of(content),
         bytes=len(content),
         sop_instance_uid=texts["SOPInstanceUID"],
         series_uid=texts["SeriesInstanceUID"],
@@ -194,19 +195,19 @@ def _directory() -> Malformed:
     return Malformed(FileStatus.REFUSED, "data.file.dicomdir", why)
 
 
-def _set_aside(path: Path, malformed: Malformed, content: bytes) -> SetAside:
+def _set_aside(path: Path, malformed: Malformed, content: Buffer) -> SetAside:
     return SetAside(
         path=Identifying(path),
         status=malformed.status,
         code=malformed.code,
         why=malformed.why,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=digest_of(content),
         bytes=len(content),
         patient=_named_in(content),
     )
 
 
-def _named_in(content: bytes) -> Identifying[str] | None:
+def _named_in(content: Buffer) -> Identifying[str] | None:
     """Name whom a file that can't be used is about, from what of it can be read; None when that says nothing."""
     try:
         data_set = open_data_set(content)

@@ -13,6 +13,7 @@ from attrs import field, frozen
 from pydicom._uid_dict import UID_dictionary
 
 from fivesafes import __version__
+from fivesafes.data.header.cursor import Buffer
 from fivesafes.data.header.elements import (
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
@@ -68,7 +69,7 @@ _VRS: Final = frozenset(
 class DataSet:
     """The bytes that hold a data set: ``buffer[start:]`` in ``encoding``; ``syntax`` is the UID that fits them."""
 
-    buffer: bytes = field(repr=False)
+    buffer: Buffer = field(repr=False)
     start: int
     encoding: Encoding
     syntax: str
@@ -82,7 +83,7 @@ class DataSet:
         return Cursor(self.buffer, self.start, len(self.buffer), self.encoding)
 
 
-def open_data_set(content: bytes) -> DataSet:
+def open_data_set(content: Buffer) -> DataSet:
     """Find the data set in a file's bytes; a deflated one is inflated, up to a bound.
 
     Raises Malformed with NOT_DICOM when the bytes are something else, with UNREADABLE when they are broken.
@@ -101,7 +102,7 @@ def open_data_set(content: bytes) -> DataSet:
     return data_set
 
 
-def _after_meta(content: bytes, place: int) -> DataSet:
+def _after_meta(content: Buffer, place: int) -> DataSet:
     """Read the file meta information, always explicit little endian, for its transfer syntax; then the data set."""
     syntax, size = "", len(content)
     while place + 8 <= size:
@@ -127,7 +128,7 @@ def _after_meta(content: bytes, place: int) -> DataSet:
     return _with_encoding(content, place, syntax)
 
 
-def _with_encoding(content: bytes, place: int, syntax: str) -> DataSet:
+def _with_encoding(content: Buffer, place: int, syntax: str) -> DataSet:
     """Tell the encoding from the first element, and correct a transfer syntax that does not fit."""
     group = content[place : place + 2]
     if len(group) == 2 and group[0] == 0 and group[1] != 0:  # noqa: PLR2004 - two bytes
@@ -160,9 +161,9 @@ def _inflate(deflated: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def _refuse_archive(content: bytes) -> None:
+def _refuse_archive(content: Buffer) -> None:
     for magic, name in _ARCHIVES.items():
-        if content.startswith(magic):
+        if content[: len(magic)] == magic:
             raise archive(name)
     if content[257:262] == _TAR:
         raise archive(_ARCHIVES[_TAR])
