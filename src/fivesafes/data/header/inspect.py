@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from attrs import field, frozen
+from pydicom._uid_dict import UID_dictionary
 
 from fivesafes.core.ids import Identifying
 from fivesafes.data.header.content import read_content, read_head, size_of
@@ -178,7 +179,8 @@ def _check_pixels(data_set: DataSet, found: dict[int, Element]) -> None:
     """Refuse an image whose pixels are missing or fewer than its header says."""
     pixels = found.get(PIXEL_DATA)
     if pixels is None:
-        if _TAGS["Rows"] in found:
+        kind = UID_dictionary.get(plain_text(data_set, found.get(_TAGS["SOPClassUID"])), ("",))[0]
+        if _TAGS["Rows"] in found or "Image Storage" in kind:
             raise no_pixels()
         return
     expected = expected_length(data_set, found)
