@@ -1,7 +1,9 @@
 """Read single texts of a data set, decoded by its character set; for facts and for the participant's identity."""
 
+import logging
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from pydicom.charset import convert_encodings, decode_bytes
@@ -47,12 +49,23 @@ def decoded_text(data_set: DataSet, element: Element | None, character_set: Elem
     if value.isascii() and b"\x1b" not in value:
         return value.decode("ascii")
     named = plain_text(data_set, character_set)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _unlogged():
         warnings.simplefilter("ignore")  # pydicom's warnings quote values
         try:
             return decode_bytes(value, convert_encodings(named.split("\\")[:_MOST_SETS]), _DELIMITERS)
         except (LookupError, UnicodeError, ValueError):
             return value.decode("latin-1")
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep what pydicom logs, which quotes values, from whoever listens."""
+    logger = logging.getLogger("pydicom")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def patient_of(data_set: DataSet, found: Mapping[int, Element]) -> Identifying[str]:
