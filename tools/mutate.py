@@ -51,6 +51,10 @@ _SWAPS: Final = {
 }  # fmt: skip
 
 
+_SHOWN: Final = frozenset({"repr", "eq", "maxsize"})
+"""Arguments that say how a thing is shown or remembered, and nothing of what is kept."""
+
+
 @attrs.frozen
 class Mutant:
     """One changed place: its key says where and what, in words that outlive other changes of the file."""
@@ -88,7 +92,8 @@ def _nodes(tree: ast.AST, within: str = "") -> Iterator[tuple[ast.AST, str]]:
         if name in {"annotation", "returns", "decorator_list"}:
             continue
         for node in value if isinstance(value, list) else [value]:
-            if not isinstance(node, ast.AST) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            said = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            if not isinstance(node, ast.AST) or said or (isinstance(node, ast.keyword) and node.arg in _SHOWN):
                 continue
             named = f"{within}.{node.name}" if isinstance(node, ast.FunctionDef | ast.ClassDef) else within
             yield node, named.strip(".")

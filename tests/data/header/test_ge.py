@@ -3,6 +3,7 @@
 import gzip
 from struct import pack, pack_into, unpack
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,3 +69,22 @@ def test_user_data_keep_two_flags_and_the_version() -> None:
 def test_user_data_of_an_unknown_version_go() -> None:
     """Without a version nobody knows where the flags lie."""
     assert clean_user_data(b"QVIST" * 400) is None
+
+
+@pytest.mark.parametrize(("head", "version"), [(32, 4.9), (32, 40.1), (32, float("nan")), (0x7FFF, 15.0)])
+def test_user_data_of_another_make_go(head: int, version: float) -> None:
+    """A version that nobody knows, or a head that lies outside."""
+    original = bytearray(b"QVIST" * 400)
+    pack_into("<H", original, 24, head)
+    pack_into("<f", original, 32, version)
+    assert clean_user_data(bytes(original)) is None
+
+
+def test_user_data_that_end_too_soon_go() -> None:
+    """Every offset lies within the least that is read."""
+    for length in (916, 917, 32 + 917, 32 + 918):
+        for version in (15.0, 26.0):
+            original = bytearray(b"QVIST" * 400)
+            pack_into("<H", original, 24, 32)
+            pack_into("<f", original, 32, version)
+            assert (clean_user_data(bytes(original[:length])) is None) == (length < 32 + 918)

@@ -1,8 +1,10 @@
 """Grammars keep what fits, and nothing else."""
 
+from struct import calcsize
+
 import pytest
 
-from fivesafes.data.header.grammar import GrammarInvalid, Vocabularies, compile_grammar
+from fivesafes.data.header.grammar import BINARY_SIZES, MOST_BINARY, GrammarInvalid, Vocabularies, compile_grammar
 from fivesafes.data.header.words import Vocabulary
 
 KNOWN = Vocabularies(words=Vocabulary.of(["t#w", "bold"]), devices=Vocabulary.of(["skyra"]), creators=frozenset({b"X"}))
@@ -60,3 +62,21 @@ def test_a_grammar_that_does_not_exist_is_refused(grammar: str) -> None:
 def test_a_sequence_file_keeps_the_known_words_of_its_name() -> None:
     """A site's own sequence keeps what kind it is and loses who wrote it."""
     assert compile_grammar("sequence-file", "LO", KNOWN)(b"%CustomerSeq%\\qvist_bold") == b"%CustomerSeq%\\bold"
+
+
+def test_binary_numbers_have_the_sizes_of_the_standard() -> None:
+    """PS3.5 table 6.2-1; and no attribute without a limit holds more than four kilobytes."""
+    forms = {
+        "US": "H",
+        "SS": "h",
+        "UL": "L",
+        "SL": "l",
+        "AT": "HH",
+        "FL": "f",
+        "FD": "d",
+        "OV": "Q",
+        "SV": "q",
+        "UV": "Q",
+    }
+    assert {vr: calcsize(f"<{form}") for vr, form in forms.items()} == BINARY_SIZES
+    assert MOST_BINARY == 4096

@@ -121,3 +121,43 @@ def test_the_meta_information_we_write_is_complete_and_ours(tmp_path: Path) -> N
     meta = pydicom.filereader.read_file_meta_info(tmp_path / "head.dcm")
     assert [element.tag.element for element in meta] == [0x00, 0x01, 0x02, 0x03, 0x10, 0x12, 0x13]
     assert meta.FileMetaInformationGroupLength == len(head) - 128 - 4 - 12
+
+
+def test_file_meta_information_without_a_preamble_is_read(write: Write, image: Dataset) -> None:
+    """Some archives cut the first bytes off."""
+    whole = write(image, syntax=ImplicitVRLittleEndian)
+    assert open_data_set(whole[132:]).syntax == ImplicitVRLittleEndian
+
+
+def test_a_deflated_data_set_that_is_none_is_malformed(write: Write, image: Dataset) -> None:
+    """Bytes that no deflate stream has."""
+    whole = write(image, syntax=DeflatedExplicitVRLittleEndian)
+    start = whole.index(b"1.2.840.10008.1.2.1.99")
+    with pytest.raises(Malformed) as malformed:
+        open_data_set(whole[: start + 22] + b"\xff" * 200)
+    assert malformed.value.code in {"data.file.malformed", "data.file.truncated"}
+    meta = b"\x02\0\x10\0UI\x16\x001.2.840.10008.1.2.1.99"
+    with pytest.raises(Malformed) as malformed:
+        open_data_set(bytes(128) + b"DICM" + meta + b"\xff" * 200)
+    assert malformed.value.code == "data.file.malformed"
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 1, 3 << 20])
+def test_a_deflated_data_set_is_inflated_whole(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Piece by piece, whatever its size, and nothing behind its end is taken."""
+    monkeypatch.setattr(part10, "_STEP", 1 << 10)
+    for content in (bytes(size), bytes(range(256)) * (size // 256)):
+        stream = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+        deflated = stream.compress(content) + stream.flush()
+        assert part10._inflate(deflated + b"QVIST") == content
+
+
+def test_a_deflated_data_set_is_bounded_by_what_it_was_deflated_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small ones may grow freely; large ones a hundredfold."""
+    monkeypatch.setattr(part10, "FREE_INFLATED", 1 << 16)
+    stream = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    deflated = stream.compress(bytes(1 << 18)) + stream.flush()
+    with pytest.raises(Malformed) as malformed:
+        part10._inflate(deflated)
+    assert malformed.value.code == "data.file.inflates-too-far"
+    assert part10.MOST_INFLATED == 1 << 28

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fivesafes.core.errors import PolicyInvalid
+from fivesafes.data.header import profile as module
 from fivesafes.data.header.describe import describe_profile
 from fivesafes.data.header.profile import POLICIES, Action, Profile, load_profile
 
@@ -112,3 +113,39 @@ def test_kinds_of_objects_that_no_row_names_are_refused(profile: Profile) -> Non
 def test_the_reference_page_says_what_the_profile_does(profile: Profile) -> None:
     """Write the page anew with describe_profile when this fails."""
     assert PAGE.read_text(encoding="utf-8") == describe_profile(profile)
+
+
+def test_a_profile_that_was_changed_meanwhile_is_refused(policies: Path) -> None:
+    """A worker that would load other rules than its parent does nothing."""
+    profile = load_profile(folder=policies)
+    with pytest.raises(PolicyInvalid, match="changed while"):
+        module._loaded_again(profile.name, policies, "0" * 64)
+    assert module._loaded_again(profile.name, policies, profile.digest) is profile
+
+
+@pytest.mark.parametrize(
+    ("file", "row", "said"),
+    [
+        ("private.csv", 'X,"(00ZZ,xx01)",LO,K,number,why,source', "no private element"),
+        ("private.csv", 'X,"(0019,0001)",LO,K,number,why,source', "no private element"),
+        ("private.csv", 'X,"(0019,xx01)",LO,K,anything,why,source', "no grammar called"),
+        ("private.csv", 'SIEMENS MR HEADER,"(0019,xx0C)",LO,K,number,why,source', "named twice"),
+        ("csa.csv", "image,NewField,anything,why,source", "no grammar called"),
+        ("csa.csv", "image,B_value,number,why,source", "named twice"),
+        ("ge.csv", "NEWFIELD,anything,why,source", "no grammar called"),
+        ("sop-classes.csv", "1.2.840.10008.5.1.4.1.1.4,Name,MR,accept,why", "named twice"),
+        ("mri-research.csv", "AcquisitionComments,C,csa-imagine,113105,why,source", "no grammar called"),
+        ("mri-research.csv", "EchoTimes,K,,,why,source", "is no keyword"),
+    ],
+)
+def test_more_rows_that_can_not_be_meant_are_refused(policies: Path, file: str, row: str, said: str) -> None:
+    """Each kind of file says what is wrong, in which of its lines."""
+    _add(policies, file, row)
+    with pytest.raises(PolicyInvalid, match=said):
+        load_profile(folder=policies)
+
+
+def test_what_a_dictionary_says_of_counts_is_read() -> None:
+    """As many as its largest number, or without limit."""
+    counts = {"1": 1, "1-n": 0, "3": 3, "1-2": 2, "2-2n": 0, "1 or 3": 3, "3-3n": 0, "6": 6, "1-99": 99}
+    assert {text: module._most_values(text) for text in counts} == counts

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fivesafes.data.header import shift
 from fivesafes.data.header.shift import shift_date_and_time, shift_datetime
 
 SHIFTS = st.builds(timedelta, days=st.integers(-43830, -40178), seconds=st.integers(-21600, 10800))
@@ -48,3 +49,18 @@ def test_the_fraction_of_a_second_is_copied_as_it_is() -> None:
 def test_old_spellings_are_read() -> None:
     """ACR-NEMA wrote dots and colons."""
     assert shift_date_and_time(b"2026.01.31", b"10:15:30", timedelta(days=-1)) == (b"20260130", b"101530")
+
+
+@pytest.mark.parametrize("clock", [b"240000", b"106000", b"101561", b"Qvist"])
+def test_an_hour_that_is_none_comes_back_empty(clock: bytes) -> None:
+    """With its day, as nobody knows what was meant; a text loses its own place alone."""
+    date, time = shift_date_and_time(b"20260131", clock, timedelta(days=-41000))
+    assert time == b""
+    assert (date == b"") == (clock != b"Qvist")
+
+
+def test_a_moment_needs_a_day_and_an_hour() -> None:
+    """Neither is made up."""
+    assert shift._shift(b"Qvist", b"101530", timedelta()) == (b"", b"")
+    assert shift._shift(b"20260131", b"Qvist", timedelta()) == (b"", b"")
+    assert shift._shift(b"20260131", b"101560", timedelta()) == (b"20260131", b"101600")

@@ -115,3 +115,59 @@ def test_a_header_without_a_protocol_goes(profile: Profile) -> None:
     """Nothing named in it, nothing left of it."""
     assert clean_series_header(_csa([("PatientName", [CANARY])]), profile.fields["protocol"]) is None
     assert clean_protocol(b"### ASCCONV BEGIN ###\nno end", profile.fields["protocol"]) is None
+
+
+def test_a_series_header_without_a_protocol_goes(profile: Profile) -> None:
+    """One whose protocol is empty or holds nothing that is named is no better."""
+    fields = profile.fields["protocol"]
+    for tags in (
+        [("UsedPatientWeight", [b"72"])],
+        [("MrPhoenixProtocol", [])],
+        [("MrPhoenixProtocol", [b"QVIST"])],
+        [("MrProtocol", [b"### ASCCONV BEGIN ###\nsName = QVIST\n### ASCCONV END ###"])],
+    ):
+        assert clean_series_header(_csa(tags), fields) is None
+    good = b"### ASCCONV BEGIN ###\nalTR[0] = 2300\n### ASCCONV END ###"
+    kept = clean_series_header(_csa([("MrPhoenixProtocol", [b"QVIST"]), ("MrProtocol", [good])]), fields)
+    assert kept is not None
+    assert b"QVIST" not in kept
+
+
+def test_counts_that_no_header_has_are_not_followed(profile: Profile) -> None:
+    """Of fields, of items, and of bytes of an item."""
+    fields = profile.fields["image"]
+    good = _csa([("B_value", [b"1000"])])
+    assert clean_image_header(good, fields) is not None
+    places = {"fields": 8, "mark": 12, "items": 16 + 76, "bytes": 16 + 84 + 4}
+    for place in places.values():
+        for number in (0xFFFFFFFF, 5000):
+            assert clean_image_header(good[:place] + pack("<L", number) + good[place + 4 :], fields) is None
+    assert clean_image_header(good[:8] + pack("<L", 0) + good[12:], fields) is None
+
+
+def test_a_protocol_of_blanks_takes_no_time(profile: Profile) -> None:
+    """Nor does one that begins for ever, or that never ends."""
+    fields = profile.fields["protocol"]
+    assert clean_protocol(b"### ASCCONV BEGIN ###\na=" + b" " * 100_000 + b'x"\n### ASCCONV END ###', fields) is None
+    assert clean_protocol(b"### ASCCONV BEGIN" * 10_000, fields) is None
+    assert clean_protocol(b"### ASCCONV BEGIN ###\nalTR[0] = 2300\n", fields) is None
+    assert clean_protocol(b"alTR[0] = 2300\n### ASCCONV END ###", fields) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        (b"alTR[0]\t = \t2300000  \r", b"alTR[0]\t = \t2300000\n"),
+        (b"sKSpace.ucDimension = 0x4 ", b"sKSpace.ucDimension\t = \t0x4\n"),
+        (b'tProtocolName = ""T1w QVIST""', b'tProtocolName\t = \t""T1w""\n'),
+        (b'tProtocolName = "T1w"', b'tProtocolName\t = \t"T1w"\n'),
+        (b"alTR[0] = 2300 QVIST", b""),
+        (b'tProtocolName = """T1w"', b""),
+        (b"1alTR[0] = 2300", b""),
+    ],
+)
+def test_lines_of_a_protocol_are_read_as_scanners_write_them(profile: Profile, line: bytes, kept: bytes) -> None:
+    """Blanks and quotes of every generation."""
+    made = clean_protocol(b"### ASCCONV BEGIN ###\n" + line + b"\n### ASCCONV END ###", profile.fields["protocol"])
+    expected = b"\n\n### ASCCONV BEGIN ###\n" + kept + b"### ASCCONV END ###\n" if kept else None
+    assert made == expected
