@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from struct import pack
 
 import pytest
+from attrs import evolve
 
 from fivesafes.core.ids import Identifying
 from fivesafes.data.header import cleaner as module
@@ -11,7 +12,7 @@ from fivesafes.data.header.deidentify import Cleaned, Deidentifier
 from fivesafes.data.header.elements import Element
 from fivesafes.data.header.malformed import Malformed
 from fivesafes.data.header.part10 import open_data_set
-from fivesafes.data.header.profile import Profile
+from fivesafes.data.header.profile import Action, Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 
 Given = tuple[int, bytes, bytes]
@@ -142,7 +143,9 @@ def test_a_value_that_has_no_room_in_its_vr_goes(by: Deidentifier) -> None:
     assert sum(done.record.removed.values()) == 1
 
 
-def test_what_was_met_before_is_answered_the_same(by: Deidentifier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_met_before_is_answered_the_same(
+    by: Deidentifier, profile: Profile, pseudonyms: Pseudonyms, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Remembered or not, small or large, and when there is no more room to remember."""
     more = (
         (0x00180081, b"DS", b"2.98"),
@@ -156,7 +159,8 @@ def test_what_was_met_before_is_answered_the_same(by: Deidentifier, monkeypatch:
     assert first.pieces == again.pieces
     assert first.record == again.record
     monkeypatch.setattr(module, "_MOST_REMEMBERED", 10)
-    assert by.clean(open_data_set(whole(*more))).pieces == first.pieces
+    forgetful = Deidentifier(profile, pseudonyms)
+    assert [forgetful.clean(open_data_set(whole(*more))).pieces for _ in range(2)] == [first.pieces] * 2
 
 
 def test_dates_move_with_their_times_and_alone(by: Deidentifier) -> None:
@@ -198,3 +202,16 @@ def test_an_object_without_identity_is_malformed(by: Deidentifier) -> None:
     with pytest.raises(Malformed) as told:
         by.clean(open_data_set(content))
     assert told.value.code == "data.file.no-uid"
+
+
+def test_a_sequence_that_is_blanked_has_no_items(profile: Profile, pseudonyms: Pseudonyms) -> None:
+    """It stays, empty; one that was empty is no change; one that goes is gone."""
+    tag = 0x00081140
+    for action, kept in ((Action.Z, True), (Action.X, False), (Action.D, False)):
+        rules = {**profile.rules, tag: evolve(profile.rules[tag], action=action)}
+        by = Deidentifier(evolve(profile, rules=rules), pseudonyms)
+        for items in (b"", item(element(0x00104000, b"LT", b"Qvist1"))):
+            told, done = _cleaned(by, whole((tag, b"SQ", items)))
+            assert told.get(tag) == ((b"SQ", b"") if kept else None)
+            counts = done.record.removed if not kept else done.record.blanked if items else done.record.kept
+            assert counts["ReferencedImageSequence"] == 1

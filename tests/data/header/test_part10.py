@@ -161,3 +161,13 @@ def test_a_deflated_data_set_is_bounded_by_what_it_was_deflated_to(monkeypatch: 
         part10._inflate(deflated)
     assert malformed.value.code == "data.file.inflates-too-far"
     assert part10.MOST_INFLATED == 1 << 28
+
+
+def test_file_meta_information_that_ends_too_soon_is_seen(write: Write, image: Dataset) -> None:
+    """In an element, behind one, and behind the last: nothing follows."""
+    whole = write(image)
+    start = open_data_set(whole).start
+    for end in (140, start - 3, start):
+        with pytest.raises(Malformed) as malformed:
+            open_data_set(whole[:end])
+        assert malformed.value.code == "data.file.truncated"

@@ -1,5 +1,6 @@
 """What a rule makes of one value, and how the value is written back."""
 
+import gzip
 from datetime import timedelta
 from struct import pack
 
@@ -83,6 +84,23 @@ def test_each_blob_is_rewritten_by_its_own_reader(stand: Stand) -> None:
     assert kept is not None
     assert b"2300000" in kept
     assert b"Qvist" not in kept
+
+
+def test_each_of_ge_s_blobs_is_rewritten_by_its_own_reader(stand: Stand) -> None:
+    """The protocol is unpacked; the user data are a record of bits."""
+    packed = gzip.compress(b'set SLICEORDER "1"\nset PATIENT "Qvist"\n', mtime=0)
+    protocol = pack("<L", len(packed)) + packed
+    kept = apply_rule(_rule(Action.C, "ge-protocol", vr="OB"), b"OB", protocol, stand)
+    assert kept.outcome is REPLACED
+    assert kept.value is not None
+    assert gzip.decompress(kept.value[4:]) == b'SLICEORDER "1"\n'
+    record = bytearray(b"Qvist" * 400)
+    record[24:26], record[32:36] = pack("<H", 32), pack("<f", 15.0)
+    kept = apply_rule(_rule(Action.C, "ge-user-data", vr="OB"), b"OB", bytes(record), stand)
+    assert kept.outcome is REPLACED
+    assert kept.value is not None
+    assert len(kept.value) == len(record)
+    assert b"Qvist" not in kept.value
 
 
 @pytest.mark.parametrize(
