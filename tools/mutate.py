@@ -116,7 +116,7 @@ def _changes(node: ast.AST) -> list["_Change"]:
             found.append(_Change(node, "operand", _negated(node.operand)))
         case ast.If(test=test) | ast.IfExp(test=test) if not isinstance(test, ast.Compare | ast.UnaryOp):
             found.append(_Change(node, "test", _negated(test)))
-        case ast.Return(value=ast.AST() as value) if not (isinstance(value, ast.Constant) and value.value is None):
+        case ast.Return(value=ast.AST() as value) if not (isinstance(value, ast.Constant) and not value.value):
             found.append(_Change(node, "value", ast.Constant(None)))
     for name in ("body", "orelse", "finalbody"):
         block = getattr(node, name, None)

@@ -112,6 +112,7 @@ def test_each_of_ge_s_blobs_is_rewritten_by_its_own_reader(stand: Stand) -> None
         (b"US", b"\1\0\2", 2, BLANKED),  # no whole number of numbers
         (b"US", b"QvistLis", 4, BLANKED),
         (b"US", b"QvistLi", 0, BLANKED),
+        (b"UV", b"QvistLis", 1, BLANKED),
         (b"US", bytes(4096), 0, KEPT),
         (b"US", bytes(4098), 0, BLANKED),
         (b"US", b"\1\0Qvis\2\0", 0, BLANKED),
