@@ -10,6 +10,7 @@ from tests.fuzz.seeds import seed
 from fivesafes.core.errors import InvalidInput, WorkerDied
 from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Silent
+from fivesafes.data.header.inspect import examine
 from fivesafes.data.header.profile import load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.engines.executors.inline import InlineExecutor
@@ -132,7 +133,7 @@ def test_a_killer_is_set_aside_when_a_folder_is_received(scans: Path, monkeypatc
 def test_a_fault_of_ours_costs_its_file_alone(scans: Path, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     """Where a folder is received, and where it is de-identified."""
     monkeypatch.setattr(receiving, "FEW", few)
-    good = receiving.examine
+    good = examine
 
     def faulty(path: Path) -> Any:  # noqa: ANN401 - as it was
         return good(path) if path.name != "1" else 1 // 0

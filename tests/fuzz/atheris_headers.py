@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import atheris  # type: ignore[import-not-found] # in an environment of its own
+import atheris  # type: ignore[import-untyped] # in an environment of its own
 
 with atheris.instrument_imports(include=["fivesafes.data.header"]):
     from tests.fuzz.tried import cleaned, deidentifier, looked_at, profile

@@ -78,7 +78,7 @@ def test_a_length_that_grew_takes_nothing_along(name: str) -> None:
     """Whatever an element swallows of what lies behind it, no planted word comes out in its value."""
     whole = made(name)
     data_set = open_data_set(whole.content)
-    order = "little" if data_set.encoding.little else "big"
+    order: Final = "little" if data_set.encoding.little else "big"
     for element in data_set.elements():
         short = data_set.encoding.explicit and element.start - element.head == 8
         place, size = (element.head + 6, 2) if short else (element.start - 4, 4)

@@ -62,7 +62,7 @@ def test_a_file_that_changes_meanwhile_is_set_aside(
             os.truncate(path, 10)
         return answer
 
-    monkeypatch.setattr(module.os, "fstat", told)
+    monkeypatch.setattr(os, "fstat", told)
     assert _why(path) == "data.file.changing"
 
 
@@ -76,7 +76,7 @@ def test_a_file_that_is_written_over_meanwhile_is_set_aside(tmp_path: Path, monk
         os.utime(path, ns=(next(times),) * 2)
         return first(handle)
 
-    monkeypatch.setattr(module.os, "fstat", told)
+    monkeypatch.setattr(os, "fstat", told)
     assert _why(path) == "data.file.changing"
 
 

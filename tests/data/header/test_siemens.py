@@ -120,12 +120,13 @@ def test_a_header_without_a_protocol_goes(profile: Profile) -> None:
 def test_a_series_header_without_a_protocol_goes(profile: Profile) -> None:
     """One whose protocol is empty or holds nothing that is named is no better."""
     fields = profile.fields["protocol"]
-    for tags in (
+    made: list[list[tuple[str, list[bytes]]]] = [
         [("UsedPatientWeight", [b"72"])],
         [("MrPhoenixProtocol", [])],
         [("MrPhoenixProtocol", [b"QVIST"])],
         [("MrProtocol", [b"### ASCCONV BEGIN ###\nsName = QVIST\n### ASCCONV END ###"])],
-    ):
+    ]
+    for tags in made:
         assert clean_series_header(_csa(tags), fields) is None
     good = b"### ASCCONV BEGIN ###\nalTR[0] = 2300\n### ASCCONV END ###"
     kept = clean_series_header(_csa([("MrPhoenixProtocol", [b"QVIST"]), ("MrProtocol", [good])]), fields)

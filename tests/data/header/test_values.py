@@ -132,6 +132,8 @@ def test_each_of_ge_s_blobs_is_rewritten_by_its_own_reader(stand: Stand) -> None
         (b"FD", pack("<d", 1) + b"\x19\0\x2b\x10LO\x0c\0", 0, BLANKED),
         (b"FL", pack("<f", 1) + b"\x19\0\x2b\x10LO\x0c\0", 0, BLANKED),
         (b"FL", pack("<2f", 1, -2.5), 0, KEPT),
+        (b"FD", pack("<2d", 1, 1e-30), 0, BLANKED),
+        (b"FD", pack("<2d", 1, 1e30), 0, BLANKED),
         (b"FL", pack("<2f", 1, 9e-31), 0, BLANKED),
         (b"FL", pack("<2f", 1, 2e30), 0, BLANKED),
         (b"FL", pack("<f", 1e-38), 0, KEPT),

@@ -99,3 +99,28 @@ def test_numbers_after_a_letter_and_parts_of_words_have_their_limits() -> None:
     assert [words.for_devices().knows(token) for token in ("p1234", "p12345")] == [True, False]
     assert [words.knows(token) for token in ("SpinEcho", "SpinEchoField", "spin")] == [True, True, True]
     assert [words.knows(token) for token in ("SpinQvist", "QvistSpin", "SpinA", "qvist")] == [False] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (b"2 3d", b"2 3d"),  # what begins with a digit is no number yet
+        (b"t1 2 3.5", b"t1"),  # and what has a point is one
+        (b"3.5 t1", b"3.5 t1"),
+        (b"2 qvist", b""),
+        (b"t1 qvist 2", b"t1"),
+        (b"t1 1234", b"t1"),
+        (b"t1\x01", b""),
+    ],
+)
+def test_a_lone_number_stays_beside_a_word_alone(text: bytes, left: bytes) -> None:
+    """And beside no other number: together they may be a date."""
+    assert Vocabulary.of(["t#", "#d"]).keep_words(text) == left
+
+
+@pytest.mark.parametrize("text", [b"t1|t2", b"t1 t2\x01", b"t1\xe4", b"t1 1948.1.31", b"t1 12345", b"t1 qvist"])
+def test_a_code_holds_words_and_plain_separators_alone(text: bytes) -> None:
+    """It goes whole."""
+    words = Vocabulary.of(["t#"])
+    assert words.keep_code(text) == b""
+    assert words.keep_code(b"t1-t2 5.7.1.2") == b"t1-t2 5.7.1.2"

@@ -17,7 +17,10 @@ _NUMBER: Final = re.compile(r"\d+(?:\.\d+)*(?:(?<=\d)p\d+)?")
 _PART: Final = re.compile(r"(?:[A-Z]+(?![a-z])|[A-Z]?[a-z]+)\d*|\d+[a-z]*")
 _SHORT_NUMBER: Final = re.compile(rb"\d{1,3}(?:\.\d{1,2})?")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
-_DATE: Final = re.compile(r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|[12]\d|3[01])\.(?:[2-9]\d|\d{4})")
+_DATE: Final = re.compile(
+    r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|[12]\d|3[01])\.(?:[2-9]\d|\d{4})"
+    r"|(?:19|20)\d\d\.(?:0?[1-9]|1[0-2])\.(?:0?[1-9]|[12]\d|3[01])"
+)
 _SEPARATORS: Final = b"-_/+,.:;=>*()[] "
 _LONG_NUMBERS_AFTER: Final = "b"
 """The single letter that a number of four digits may always follow (b1000); after others it may be a code."""
