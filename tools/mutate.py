@@ -51,7 +51,7 @@ _SWAPS: Final = {
 }  # fmt: skip
 
 
-_SHOWN: Final = frozenset({"repr", "eq", "maxsize"})
+_SHOWN: Final = frozenset({"repr", "eq", "maxsize", "strict"})
 """Arguments that say how a thing is shown or remembered, and nothing of what is kept."""
 
 
