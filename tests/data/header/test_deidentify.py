@@ -1,6 +1,7 @@
 """Explicit inclusion: whatever is planted, nothing that no rule names survives, at any depth."""
 
 import struct
+import warnings
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -109,7 +110,9 @@ def _written(dataset: Dataset, syntax: str) -> bytes:
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     file = BytesIO()
-    pydicom.dcmwrite(file, dataset, enforce_file_format=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a character set may be what is planted
+        pydicom.dcmwrite(file, dataset, enforce_file_format=True)
     return file.getvalue()
 
 
