@@ -96,7 +96,8 @@ def test_a_code_with_one_unlisted_word_goes_whole(text: str) -> None:
 
 def test_numbers_after_a_letter_and_parts_of_words_have_their_limits() -> None:
     """Two digits after a letter, four for devices; parts of a word are words of more than one letter."""
-    words = Vocabulary.of(["p#", "spin", "echo", "field", "a"])
+    words = Vocabulary.of(["p#", "mr#", "spin", "echo", "field", "a"])
+    assert [words.knows(token) for token in ("mr1234", "mr12345")] == [True, False]
     assert [words.knows(token) for token in ("p1", "p12", "p123", "p1234")] == [True, True, False, False]
     assert [words.for_devices().knows(token) for token in ("p1234", "p12345")] == [True, False]
     assert [words.knows(token) for token in ("SpinEcho", "SpinEchoField", "spin")] == [True, True, True]
