@@ -21,10 +21,12 @@ from fivesafes.data.header.deidentify import Cleaned, Deidentifier
 from fivesafes.data.header.inspect import SetAside, inspect
 from fivesafes.data.header.malformed import Malformed, unreadable_file
 from fivesafes.data.header.part10 import open_data_set
+from fivesafes.data.header.pixel_step import AS_TOLD, Looked, PixelStep
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FileStatus, HeaderRecord
-from fivesafes.flow.output_folder import OutputFolder, check_places, is_regular, shown, walk
+from fivesafes.data.pixels.pictures import page, picture
+from fivesafes.flow.output_folder import OutputFolder, check_places, is_regular, private_folder, shown, walk
 from fivesafes.flow.ports import Executor
 
 CHUNK: Final = 64
@@ -44,6 +46,22 @@ class FileOutcome:
     code: str
     why: str
     output: str | None = None
+    pixels: Looked | None = field(default=None, repr=False)
+
+
+@frozen(kw_only=True)
+class Options:
+    """What may be asked for beside: ``log``, a folder for what was done to each header; how pixels are dealt with.
+
+    ``review``, a private folder, gets pictures of text that was found and blanked: as identifying as the pixels.
+    """
+
+    log: Path | None = field(default=None, repr=False)
+    pixels: PixelStep = AS_TOLD
+    review: Path | None = field(default=None, repr=False)
+
+
+NOTHING_BESIDE: Final = Options()
 
 
 @frozen(kw_only=True)
@@ -87,7 +105,7 @@ class _Work:
     paths: tuple[Path, ...] = field(repr=False)
     series: Mapping[str, tuple[_Seen, ...]]
     into: Path | None = field(repr=False)
-    log: Path | None = field(repr=False)
+    options: Options
     profile: Profile
     pseudonyms: Pseudonyms
 
@@ -100,27 +118,39 @@ def deidentify_folder(
     pseudonyms: Pseudonyms,
     executor: Executor,
     progress: Progress,
-    log: Path | None = None,
+    options: Options = NOTHING_BESIDE,
 ) -> FolderOutcome:
     """De-identify every file below ``source`` into ``into``/sub-label/study/series/object.dcm.
 
-    What is there already and equal is left alone.  ``log`` gets one file per series with what was done to each header
-    (keywords and counts).  Raises UsageMistake when one folder lies in the other, and TryAgain
-    when the output can't be written (full, locked by another run, not permitted); nothing half-written is left.
+    What is there already and equal is left alone.  A log gets one file per series with what was done to each header
+    (keywords and counts).  Raises UsageMistake when one folder lies in the other, or the one for review in either, and
+    TryAgain when the output can't be written (full, locked by another run, not permitted); nothing half-written is
+    left.
     """
     check_places(source, into)
+    if options.review is not None:
+        private_folder(options.review, apart_from=(source, into))
     with OutputFolder.locked(into):
         found = _sorted(source, pseudonyms, executor, progress)
-        work = _Work(paths=found.paths, series=found.series, into=into, log=log, profile=profile, pseudonyms=pseudonyms)
-        return _finish(source, found, work, executor, progress)
+        work = _work(found, into, options, profile, pseudonyms)
+        outcome = _finish(source, found, work, executor, progress)
+    if options.review is not None:
+        _write(options.review / "index.html", (page(sorted(path.name for path in options.review.glob("*.png"))),))
+    return outcome
 
 
 def preview_folder(
-    source: Path, *, profile: Profile, pseudonyms: Pseudonyms, executor: Executor, progress: Progress
+    source: Path,
+    *,
+    profile: Profile,
+    pseudonyms: Pseudonyms,
+    executor: Executor,
+    progress: Progress,
+    options: Options = NOTHING_BESIDE,
 ) -> FolderOutcome:
     """Say what deidentify_folder would do; write nothing."""
     found = _sorted(source, pseudonyms, executor, progress)
-    work = _Work(paths=found.paths, series=found.series, into=None, log=None, profile=profile, pseudonyms=pseudonyms)
+    work = _work(found, None, evolve(options, log=None, review=None), profile, pseudonyms)
     return _finish(source, found, work, executor, progress)
 
 
@@ -133,6 +163,12 @@ class _Sorted:
     outcomes: dict[int, FileOutcome]
     closed: tuple[Path, ...] = field(repr=False)
     links: int
+
+
+def _work(found: _Sorted, into: Path | None, options: Options, profile: Profile, pseudonyms: Pseudonyms) -> _Work:
+    return _Work(
+        paths=found.paths, series=found.series, into=into, options=options, profile=profile, pseudonyms=pseudonyms
+    )
 
 
 def _sorted(source: Path, pseudonyms: Pseudonyms, executor: Executor, progress: Progress) -> _Sorted:
@@ -263,7 +299,8 @@ def _clean(work: _Work, executor: Executor, progress: Progress) -> Iterator[tupl
 
 def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
     """De-identify the objects of one series (a worker's job).  Raises TryAgain when they can't be written."""
-    deidentifier = Deidentifier(work.profile, work.pseudonyms)
+    deidentifier = Deidentifier(work.profile, work.pseudonyms, work.options.pixels)
+    log_folder, review = work.options.log, work.options.review
     outcomes = []
     log: dict[str, HeaderRecord] = {}
     for one in work.series[folder]:
@@ -277,12 +314,14 @@ def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
             outcome = _outcome(cleaned, name)
             if cleaned.pieces and work.into is not None:
                 _write(work.into / name, cleaned.pieces)
-            if cleaned.pieces and work.log is not None:
+            if cleaned.pieces and log_folder is not None:
                 log[name] = cleaned.record
+            if review is not None and cleaned.looked is not None:
+                _show(review, name, cleaned.looked)
         outcomes.append((one.index, outcome))
-    if work.log is not None and log:
+    if log_folder is not None and log:
         lines = json.dumps({name: asdict(record) for name, record in log.items()}, indent=1)
-        _write(work.log / f"{folder.replace('/', '_')}.json", (lines.encode(),))
+        _write(log_folder / f"{folder.replace('/', '_')}.json", (lines.encode(),))
     return outcomes
 
 
@@ -299,10 +338,19 @@ def _outcome(cleaned: Cleaned, name: str) -> FileOutcome:
         code=heaviest.code if heaviest else DONE,
         why=heaviest.why if heaviest else "",
         output=name if cleaned.pieces else None,
+        pixels=None if cleaned.looked is None else evolve(cleaned.looked, shown=()),
     )
 
 
-def _write(path: Path, pieces: Sequence[bytes | memoryview]) -> None:
+def _show(review: Path, name: str, looked: Looked) -> None:
+    """Write pictures of what was found in one object, under its pseudonymous name."""
+    stem = name.removesuffix(".dcm").replace("/", "_")
+    for one in looked.shown:
+        png = picture(before=one.before, after=one.after, found=one.boxes, blanked=looked.blanked)
+        _write(review / f"{stem}_frame-{one.frame + 1:04d}.png", (png,))
+
+
+def _write(path: Path, pieces: Sequence[bytes | bytearray | memoryview]) -> None:
     try:
         OutputFolder.write(path, pieces)
     except OSError as error:

@@ -14,6 +14,7 @@ from fivesafes.data.header.elements import (
 from fivesafes.data.header.malformed import too_deep
 from fivesafes.data.header.method import method_elements
 from fivesafes.data.header.part10 import DataSet
+from fivesafes.data.header.pixel_change import UNCHANGED, PixelChange
 from fivesafes.data.header.pixels import pixel_pieces
 from fivesafes.data.header.profile import BLOBS, Action, Rule
 from fivesafes.data.header.shift import DATE_OF, TIME_OF, shift_date_and_time
@@ -50,27 +51,35 @@ class Cleaner:
         self._remembered = 0
 
     def data_set(
-        self, data_set: DataSet, elements: list[Element], found: Mapping[int, Element], tally: Tally
-    ) -> tuple[bytes, tuple[bytes | memoryview, ...]]:
+        self,
+        data_set: DataSet,
+        elements: list[Element],
+        found: Mapping[int, Element],
+        tally: Tally,
+        changed: PixelChange = UNCHANGED,
+    ) -> tuple[bytes, tuple[bytes | bytearray | memoryview, ...]]:
         """Clean the outermost level: (all elements before the pixels, the pieces of the pixels).
 
+        ``changed`` says what became of the pixels, and so of the attributes that describe them.
         Raises Malformed when there are fewer pixels than the header says.
         """
-        pixels: tuple[bytes | memoryview, ...] = ()
+        pixels: tuple[bytes | bytearray | memoryview, ...] = ()
         if PIXEL_DATA in found:
-            pixels = pixel_pieces(data_set, found, tally)
+            pixels = pixel_pieces(data_set, found, tally, changed.content)
             elements = elements[:-1]  # nothing is read behind the pixels
         made = self._elements(data_set.buffer, elements, data_set.encoding, 0, tally)
-        for tag, vr, value in self._always(made, tally):
+        for tag, description in changed.attributes.items():
+            _describe(made, tag, description, self._target, tally)
+        for tag, vr, value in self._always(made, tally.options() | changed.options):
             made[tag] = encode(tag, vr, value, self._target) or b""
         return b"".join([made[tag] for tag in sorted(made)]), pixels
 
-    def _always(self, made: dict[int, bytes], tally: Tally) -> list[tuple[int, bytes, bytes]]:
+    def _always(self, made: dict[int, bytes], options: frozenset[str]) -> list[tuple[int, bytes, bytes]]:
         """Give what each result holds, whatever the original had: the pseudonym, and how it was de-identified."""
         label = self._stand.label.encode("ascii")
         named = [(0x00100010, b"PN", label), (0x00100020, b"LO", label)]
         fresh = [entry for entry in named if entry[0] not in made]
-        return [*fresh, *method_elements(self._stand.profile, tally.options(), self._target)]
+        return [*fresh, *method_elements(self._stand.profile, options, self._target)]
 
     def _elements(
         self, buffer: bytes, elements: list[Element], source: Encoding, depth: int, tally: Tally
@@ -219,3 +228,14 @@ class Cleaner:
                 outcome = Outcome.REPLACED if after else Outcome.BLANKED if before else Outcome.KEPT
                 tally.count(outcome, rule.keyword, rule.option if after else "")
                 made[part.tag] = encode(part.tag, rule.vrs[0], after, self._target) or b""
+
+
+def _describe(
+    made: dict[int, bytes], tag: int, description: tuple[bytes, bytes] | None, target: Encoding, tally: Tally
+) -> None:
+    """Write what describes changed pixels, (VR, value); None removes it, if it was there."""
+    if description is not None:
+        made[tag] = encode(tag, *description, target) or b""
+        tally.count(Outcome.REPLACED, name_of(tag))
+    elif made.pop(tag, None) is not None:
+        tally.count(Outcome.REMOVED, name_of(tag))

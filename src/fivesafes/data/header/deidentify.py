@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import Final
 
 import pydicom
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.core.ids import Identifying
@@ -20,7 +20,9 @@ from fivesafes.data.header.cleaner import Cleaner, Tally
 from fivesafes.data.header.elements import Element
 from fivesafes.data.header.judge import LOOKED_AT, Telling, judge_instance
 from fivesafes.data.header.malformed import Malformed, no_identity
+from fivesafes.data.header.overlay_bits import can_be_parted, shares_bits
 from fivesafes.data.header.part10 import DataSet, file_head, open_data_set
+from fivesafes.data.header.pixel_step import AS_TOLD, Looked, PixelStep
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.header.texts import keywords_to_tags, patient_of, plain_text
@@ -31,17 +33,16 @@ _TAGS: Final = keywords_to_tags(LOOKED_AT)
 _LONG_ONES: Final = frozenset({_TAGS["SharedFunctionalGroupsSequence"]})
 _SAMPLES: Final = _TAGS["SamplesPerPixel"]
 _INSTANCE: Final = 0x00080018
-_OVERLAYS: Final = range(0x6000, 0x6100, 2)
-_BITS_ALLOCATED, _BIT_POSITION = 0x0100, 0x0102
 
 
 @frozen(kw_only=True)
 class Cleaned:
     """One object after its header was cleaned: the pieces of the new file, or none when the verdict is not to pass."""
 
-    pieces: tuple[bytes | memoryview, ...] = field(repr=False)
+    pieces: tuple[bytes | bytearray | memoryview, ...] = field(repr=False)
     tally: Tally = field(repr=False, factory=Tally)
     verdict: Verdict
+    looked: Looked | None = None
 
     @property
     def record(self) -> HeaderRecord:
@@ -52,9 +53,10 @@ class Cleaned:
 class Deidentifier:
     """De-identifies objects of one project; remembers what it has seen, as slices of a series are much alike."""
 
-    def __init__(self, profile: Profile, pseudonyms: Pseudonyms) -> None:
-        """Take the rules and the project's pseudonyms."""
+    def __init__(self, profile: Profile, pseudonyms: Pseudonyms, pixels: PixelStep = AS_TOLD) -> None:
+        """Take the rules, the project's pseudonyms, and what is done about text in pixels."""
         self._profile = profile
+        self._pixels = pixels
         self._pseudonyms = pseudonyms
         self._cleaners: dict[object, Cleaner] = {}
 
@@ -62,18 +64,24 @@ class Deidentifier:
         """Judge and clean one object.  Raises Malformed when its encoding is broken."""
         elements = data_set.elements()
         found = {element.tag: element for element in elements}
-        verdict = judge_instance(_telling(data_set, found), self._profile)
+        telling = _telling(data_set, found)
+        rule = self._pixels.rule_for(telling.texts, data_set, found, self._profile)
+        verdict = judge_instance(evolve(telling, listed=rule is not None), self._profile)
         if verdict.gravity:
             return Cleaned(pieces=(), verdict=verdict)
         instance = plain_text(data_set, found.get(_INSTANCE))
         if not instance:
             raise no_identity()
         tally = Tally()
+        done = self._pixels.treat(data_set, found, tally, rule, overlaid=telling.overlay_apart)
+        verdict += done.verdict
+        if verdict.gravity:
+            return Cleaned(pieces=(), verdict=verdict, looked=done.looked)
         cleaner = self._cleaner(data_set, patient_of(data_set, found))
-        data, pixels = cleaner.data_set(data_set, elements, found, tally)
+        data, pixels = cleaner.data_set(data_set, elements, found, tally, done.change)
         sop_class = plain_text(data_set, found[_TAGS["SOPClassUID"]])
-        head = file_head(sop_class, self._pseudonyms.uid(instance), data_set.syntax)
-        return Cleaned(pieces=(head, data, *pixels), tally=tally, verdict=verdict)
+        head = file_head(sop_class, self._pseudonyms.uid(instance), done.change.syntax or data_set.syntax)
+        return Cleaned(pieces=(head, data, *pixels), tally=tally, verdict=verdict, looked=done.looked)
 
     def _cleaner(self, data_set: DataSet, patient: Identifying[str]) -> Cleaner:
         """Give the cleaner for a participant and an encoding; a new one forgets nobody else's values into it."""
@@ -135,17 +143,9 @@ def _telling(data_set: DataSet, found: Mapping[int, Element]) -> Telling:
     if samples is not None:
         order: Final = "little" if data_set.encoding.little else "big"
         texts["SamplesPerPixel"] = str(int.from_bytes(_value(data_set, samples), order))
-    overlays = [found[tag] for tag in found if tag >> 16 in _OVERLAYS]
-    overlay = any(_shares_bits(element, _value(data_set, element)) for element in overlays)
-    return Telling(texts=texts, overlay_in_pixels=overlay)
-
-
-def _shares_bits(element: Element, value: bytes) -> bool:
-    """Tell whether an overlay lies in the pixels' own bits: more than one bit allocated, or a position above 0."""
-    number = int.from_bytes(value, "little")
-    if element.tag & 0xFFFF == _BITS_ALLOCATED:
-        return number not in {0, 1, 0x0100}
-    return element.tag & 0xFFFF == _BIT_POSITION and number != 0
+    overlaid = shares_bits(data_set, found)
+    apart = overlaid and can_be_parted(data_set, found)
+    return Telling(texts=texts, overlay_in_pixels=overlaid and not apart, overlay_apart=apart)
 
 
 def _value(data_set: DataSet, element: Element) -> bytes:

@@ -11,6 +11,7 @@ from fivesafes.data.header.values import encode, encode_items
 
 MEANINGS: Final = {
     "113100": "Basic Application Confidentiality Profile",
+    "113101": "Clean Pixel Data Option",
     "113105": "Clean Descriptors Option",
     "113107": "Retain Longitudinal Temporal Information Modified Dates Option",
     "113108": "Retain Patient Characteristics Option",
