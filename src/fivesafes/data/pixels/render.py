@@ -18,7 +18,7 @@ Numbers = NDArray[np.int64]
 _WINDOW: Final = (0.5, 99.5)
 _BEYOND: Final = 3.0
 _FEWEST: Final = 24
-_MOST_VALUES: Final = 6
+_MOST_VALUES: Final = 4
 _AROUND: Final = 6
 _STANDS_OUT: Final = 3.0
 _THICKEST: Final = 9
@@ -55,7 +55,7 @@ def renderings(numbers: Numbers, unused: NDArray[Any] | None = None) -> Iterator
 def frequent_values(numbers: Numbers) -> list[int]:
     """Name the values that more pixels have than values near by: drawn ones, and those at the ends of the scale."""
     values, counts = np.unique(numbers, return_counts=True)
-    near = np.lib.stride_tricks.sliding_window_view(np.pad(counts, _AROUND, mode="edge"), 2 * _AROUND + 1)
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(counts, _AROUND), 2 * _AROUND + 1)
     reference = np.median(near, axis=1)
     gaps = np.diff(values, prepend=values[0] - 1, append=values[-1] + 1)
     alone = np.minimum(gaps[:-1], gaps[1:]) > 1
