@@ -1,5 +1,6 @@
 """Engines that find text: tesseract for real, RapidOCR through a stand-in for its package."""
 
+import shutil
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
@@ -73,7 +74,7 @@ def test_a_name_burned_into_a_scan_is_found_with_tesseract(value: int) -> None:
 
 def test_without_the_program_nothing_is_found_by_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that is not there is told, never taken for one that found nothing."""
-    monkeypatch.setattr(tesseract.shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     assert "apt-get install tesseract-ocr" in (Tesseract().missing() or "")
     with pytest.raises(EngineMissing):
         Tesseract().find(_written("QVIST"))
@@ -86,8 +87,8 @@ def test_a_program_that_fails_is_told_without_its_words(monkeypatch: pytest.Monk
     def fail(*_: object, **__: object) -> None:
         raise problem
 
-    monkeypatch.setattr(tesseract.shutil, "which", lambda _: "/usr/bin/tesseract")
-    monkeypatch.setattr(tesseract.subprocess, "run", fail)
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/tesseract")
+    monkeypatch.setattr(subprocess, "run", fail)
     with pytest.raises(TextFinderFailed) as told:
         Tesseract().find(_written("QVIST"))
     assert str(told.value) == ""

@@ -53,7 +53,8 @@ def _tissue(seed: int = 4) -> Numbers:
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[:96, :128]
     body = 600 * (((rows - 48) / 40) ** 2 + ((columns - 64) / 55) ** 2 < 1)
-    return np.abs(random.normal(body, 30)).astype(np.int64)
+    numbers: Numbers = np.abs(random.normal(body, 30)).astype(np.int64)
+    return numbers
 
 
 def _letters(text: str = "QVIST L") -> NDArray[np.bool_]:

@@ -95,7 +95,7 @@ def _find(image: Grey, finder: TextFinder) -> list[Box]:
     if not may_hold_text(image):
         return []
     larger = max(1, min(_MOST_LARGER, -(-_WANTED // max(image.shape))))
-    padded = np.pad(image, _EDGE, mode="edge")
+    padded = np.pad(image, _EDGE, constant_values=int(np.median(image)))  # letters at the border end there
     shown = Image.fromarray(padded)
     if larger > 1:
         shown = shown.resize((padded.shape[1] * larger, padded.shape[0] * larger), Image.Resampling.BICUBIC)
