@@ -22,7 +22,7 @@ img{max-width:100%;display:block}figure{margin:2rem 0}figcaption{color:#555}</st
 <h1>Text in pixels</h1>
 <p><strong>These pictures identify people. Keep them in this folder, and delete it when you have looked.</strong></p>
 <p>Left: the view in which text was seen, framed in red. Right: the picture as it is now, with what was blanked framed
-in blue (only where something was blanked). Frames in which nothing was found are not shown: look at some of them too.</p>
+in blue (only where something was blanked). Frames in which nothing was found are not shown: look at some too.</p>
 """
 
 
