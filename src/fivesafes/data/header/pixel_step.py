@@ -148,7 +148,9 @@ class PixelStep:
         first = found = pixels.text(finder)
         if any(UNUSED in text.views for text in found):
             settled = pixels.settle(tally)
-            change = change if settled is None else PixelChange(content=settled)
+            if settled is not None:
+                change = PixelChange(content=settled)
+                content = None if content is None else settled
             found = pixels.text(finder)
         for _ in range(_ROUNDS):
             if not found:

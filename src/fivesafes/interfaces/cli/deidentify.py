@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -76,36 +76,32 @@ def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per optio
     Exit codes: 0 all done, 3 all refused, 4 no DICOM found, 5 some refused or set aside, 6 some need a person's look.
     """
     from fivesafes.data.header.profile import load_profile  # noqa: PLC0415 - help stays quick
-    from fivesafes.flow.deidentify_folder import (  # noqa: PLC0415 - help stays quick
-        Options,
-        deidentify_folder,
-        preview_folder,
-    )
+    from fivesafes.flow.deidentify_folder import Options  # noqa: PLC0415 - help stays quick
 
     profile = load_profile(profile_name)
     pseudonyms = _pseudonyms(project, key, dry_run=dry_run)
     options = Options(log=log, pixels=_pixel_step(pixels, text_finder, review_folder), review=review_folder)
-    executor = _executor(workers, source)
-    with shown_progress(quiet=as_json) as progress:
-        if dry_run:
-            outcome = preview_folder(
-                source, profile=profile, pseudonyms=pseudonyms, executor=executor, progress=progress, options=options
-            )
-        else:
-            outcome = deidentify_folder(
-                source,
-                into,
-                profile=profile,
-                pseudonyms=pseudonyms,
-                executor=executor,
-                progress=progress,
-                options=options,
-            )
+    outcome = _outcome(
+        source,
+        None if dry_run else into,
+        {"profile": profile, "pseudonyms": pseudonyms, "executor": _executor(workers, source), "options": options},
+        quiet=as_json,
+    )
     if as_json:
         emit_json(_answer(outcome, dry_run=dry_run))
     else:
         _summarise(outcome, dry_run=dry_run)
     sys.exit(exit_code(outcome.counts))
+
+
+def _outcome(source: Path, into: Path | None, given: dict[str, Any], *, quiet: bool) -> "FolderOutcome":
+    """De-identify, or without ``into`` say what would be done, and show how far it is unless quiet."""
+    from fivesafes.flow.deidentify_folder import deidentify_folder, preview_folder  # noqa: PLC0415 - help stays quick
+
+    with shown_progress(quiet=quiet) as progress:
+        if into is None:
+            return preview_folder(source, progress=progress, **given)
+        return deidentify_folder(source, into, progress=progress, **given)
 
 
 def exit_code(counts: Mapping[str, int]) -> int:
