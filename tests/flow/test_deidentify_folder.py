@@ -20,7 +20,7 @@ from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FileStatus
 from fivesafes.engines.executors.inline import InlineExecutor
 from fivesafes.engines.executors.process import ProcessExecutor
-from fivesafes.flow.deidentify_folder import FolderOutcome, deidentify_folder, preview_folder
+from fivesafes.flow.deidentify_folder import FolderOutcome, Options, deidentify_folder, preview_folder
 from fivesafes.flow.output_folder import OutputFolder
 from fivesafes.flow.ports import Executor
 
@@ -255,7 +255,7 @@ def test_the_log_tells_keywords_and_counts(scans: Path, tmp_path: Path) -> None:
         pseudonyms=PSEUDONYMS,
         executor=InlineExecutor(),
         progress=Silent(),
-        log=tmp_path / "log",
+        options=Options(log=tmp_path / "log"),
     )
     logs = _content(tmp_path / "log")
     assert len(logs) == 3

@@ -16,7 +16,7 @@ from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.engines.executors.inline import InlineExecutor
 from fivesafes.flow import deidentify_folder as module
 from fivesafes.flow import receive as receiving
-from fivesafes.flow.deidentify_folder import FolderOutcome, deidentify_folder
+from fivesafes.flow.deidentify_folder import FolderOutcome, Options, deidentify_folder
 from fivesafes.flow.receive import receive
 
 PSEUDONYMS = Pseudonyms(bytes(range(32)), "test")
@@ -54,7 +54,13 @@ def scans(tmp_path: Path) -> Path:
 def _done(scans: Path, executor: InlineExecutor) -> FolderOutcome:
     into, log = scans.parent / "out", scans.parent / "log"
     return deidentify_folder(
-        scans, into, profile=PROFILE, pseudonyms=PSEUDONYMS, executor=executor, progress=Silent(), log=log
+        scans,
+        into,
+        profile=PROFILE,
+        pseudonyms=PSEUDONYMS,
+        executor=executor,
+        progress=Silent(),
+        options=Options(log=log),
     )
 
 

@@ -1,11 +1,14 @@
-"""What safe data needs from outside: engines that convert, deface and validate."""
+"""What safe data needs from outside: engines that convert, deface, find text and validate."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 from attrs import field, frozen
+from numpy.typing import NDArray
 
+from fivesafes.data.boxes import Box
 from fivesafes.data.model import Defaced, FaceMode
 
 
@@ -46,6 +49,36 @@ class Defacer(Protocol):
 
     def deface(self, image: Path, *, into: Path, mode: FaceMode) -> Defaced:
         """Write the defaced image and its removal mask into the folder; never touch ``image``."""
+
+
+@frozen(kw_only=True)
+class FoundText:
+    """Where an engine found text, and how sure it is (0 to 1).  What it reads is never handed on."""
+
+    box: Box
+    confidence: float
+
+
+class TextFinder(Protocol):
+    """Finds text in a grey picture: typed or drawn, in any direction along its sides."""
+
+    name: ClassVar[str]
+
+    def missing(self) -> str | None:
+        """Say what must be installed first, or None when ready."""
+
+    def version(self) -> str:
+        """Name the engine and its version, for provenance."""
+
+    def find(self, image: NDArray[np.uint8]) -> tuple[FoundText, ...]:
+        """Say where text is in a picture of 256 greys, (rows, columns); nothing of it is kept, told or logged.
+
+        Raises TextFinderFailed when the engine gives no answer.
+        """
+
+
+class TextFinderFailed(Exception):
+    """The engine gave no answer: nobody knows whether the picture has text."""
 
 
 @frozen(kw_only=True)

@@ -22,15 +22,20 @@ from fivesafes.data.header.inspect import SetAside, inspect, set_aside_unread
 from fivesafes.data.header.malformed import Malformed, changing, too_much
 from fivesafes.data.header.mapped import digest_of
 from fivesafes.data.header.part10 import open_data_set
+from fivesafes.data.header.pixel_step import AS_TOLD, Looked, PixelStep
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FileStatus, HeaderRecord
+from fivesafes.data.pixels.pictures import page, picture
 from fivesafes.flow.limits import limited, patience_for, run_spans
-from fivesafes.flow.output_folder import OutputFolder, check_places, is_regular, shown, walk
+from fivesafes.flow.output_folder import OutputFolder, check_places, is_regular, private_folder, shown, walk
 from fivesafes.flow.ports import Executor
 
 CHUNK: Final = 64
 """Files per job of the first pass."""
+
+ENGINE_SECONDS: Final = 3600.0
+"""Of processor time that looking for text in the pixels of one object may take."""
 
 DONE: Final = "data.file.deidentified"
 DUPLICATE: Final = "data.file.duplicate"
@@ -46,6 +51,31 @@ class FileOutcome:
     code: str
     why: str
     output: str | None = None
+    pixels: Looked | None = field(default=None, repr=False)
+
+
+@frozen(kw_only=True)
+class Options:
+    """What may be asked for beside: ``log``, a folder for what was done to each header; how pixels are dealt with.
+
+    ``review``, a private folder, gets pictures of text that was found and blanked: as identifying as the pixels.
+    """
+
+    log: Path | None = field(default=None, repr=False)
+    pixels: PixelStep = AS_TOLD
+    review: Path | None = field(default=None, repr=False)
+
+    @property
+    def engine_seconds(self) -> float:
+        """How long an engine may take with one object."""
+        return 0.0 if self.pixels.finder is None else ENGINE_SECONDS
+
+    def patience(self, files: int) -> float:
+        """Say after how many seconds without an answer to a job of so many files a worker process is stuck."""
+        return patience_for(files) + files * self.engine_seconds
+
+
+NOTHING_BESIDE: Final = Options()
 
 
 @frozen(kw_only=True)
@@ -93,7 +123,7 @@ class _Work:
     paths: tuple[Path, ...] = field(repr=False)
     series: Mapping[str, tuple[_Seen, ...]]
     into: Path | None = field(repr=False)
-    log: Path | None = field(repr=False)
+    options: Options
     profile: Profile
     pseudonyms: Pseudonyms
 
@@ -106,28 +136,39 @@ def deidentify_folder(
     pseudonyms: Pseudonyms,
     executor: Executor,
     progress: Progress,
-    log: Path | None = None,
+    options: Options = NOTHING_BESIDE,
 ) -> FolderOutcome:
     """De-identify every file below ``source`` into ``into``/sub-label/study/series/object.dcm.
 
-    What is there already and equal is left alone.  ``log`` gets one file per series with what was done to each header
-    (attributes, counts, the row that decided; no values).  Raises UsageMistake when one folder lies in the other, and
-    TryAgain when the output can't be written (full, locked by another run, not permitted); nothing half-written is
-    left.
+    What is there already and equal is left alone.  A log gets one file per series with what was done to each header
+    (attributes, counts, the row that decided; no values).  Raises UsageMistake when one folder lies in the other, or
+    the one for review in either, and TryAgain when the output can't be written (full, locked by another run, not
+    permitted); nothing half-written is left.
     """
     check_places(source, into)
+    if options.review is not None:
+        private_folder(options.review, apart_from=(source, into))
     with OutputFolder.locked(into):
         found = _sorted(source, pseudonyms, executor, progress)
-        work = _Work(paths=found.paths, series=found.series, into=into, log=log, profile=profile, pseudonyms=pseudonyms)
-        return _finish(source, found, work, executor, progress)
+        work = _work(found, into, options, profile, pseudonyms)
+        outcome = _finish(source, found, work, executor, progress)
+    if options.review is not None:
+        _write(options.review / "index.html", (page(sorted(path.name for path in options.review.glob("*.png"))),))
+    return outcome
 
 
 def preview_folder(
-    source: Path, *, profile: Profile, pseudonyms: Pseudonyms, executor: Executor, progress: Progress
+    source: Path,
+    *,
+    profile: Profile,
+    pseudonyms: Pseudonyms,
+    executor: Executor,
+    progress: Progress,
+    options: Options = NOTHING_BESIDE,
 ) -> FolderOutcome:
     """Say what deidentify_folder would do; write nothing."""
     found = _sorted(source, pseudonyms, executor, progress)
-    work = _Work(paths=found.paths, series=found.series, into=None, log=None, profile=profile, pseudonyms=pseudonyms)
+    work = _work(found, None, evolve(options, log=None, review=None), profile, pseudonyms)
     return _finish(source, found, work, executor, progress)
 
 
@@ -140,6 +181,12 @@ class _Sorted:
     outcomes: dict[int, FileOutcome]
     closed: tuple[Path, ...] = field(repr=False)
     links: int
+
+
+def _work(found: _Sorted, into: Path | None, options: Options, profile: Profile, pseudonyms: Pseudonyms) -> _Work:
+    return _Work(
+        paths=found.paths, series=found.series, into=into, options=options, profile=profile, pseudonyms=pseudonyms
+    )
 
 
 def _sorted(source: Path, pseudonyms: Pseudonyms, executor: Executor, progress: Progress) -> _Sorted:
@@ -294,7 +341,7 @@ def _clean(work: _Work, executor: Executor, progress: Progress) -> Iterator[tupl
 def _cleaned(work: _Work, folders: Sequence[str], executor: Executor) -> Iterator[list[tuple[int, FileOutcome]]]:
     """Clean series; where one costs its worker, find the files that do, and clean the rest."""
     most = max((len(work.series[folder]) for folder in folders), default=0)
-    for folder, answer in executor.run_with(work, _clean_series, folders, patience=patience_for(most)):
+    for folder, answer in executor.run_with(work, _clean_series, folders, patience=work.options.patience(most)):
         if isinstance(answer, WorkerDied):
             yield from _without_killers(work, folder, executor)
         elif isinstance(answer, FiveSafesError):
@@ -306,8 +353,8 @@ def _cleaned(work: _Work, folders: Sequence[str], executor: Executor) -> Iterato
 def _without_killers(work: _Work, folder: str, executor: Executor) -> Iterator[list[tuple[int, FileOutcome]]]:
     """Try each file of a series alone, writing nothing; set aside those that cost their worker, and do the rest."""
     ones = {f"{folder} {place}": (one,) for place, one in enumerate(work.series[folder])}
-    trial = evolve(work, series=ones, into=None, log=None)
-    tried = dict(executor.run_with(trial, _clean_series, list(ones), patience=patience_for(1)))
+    trial = evolve(work, series=ones, into=None, options=evolve(work.options, log=None, review=None))
+    tried = dict(executor.run_with(trial, _clean_series, list(ones), patience=work.options.patience(1)))
     killers = {ones[name][0] for name, answer in tried.items() if isinstance(answer, WorkerDied)}
     rest = tuple(one for one in work.series[folder] if one not in killers)
     if not killers:  # each alone is harmless and all together are not: nobody knows why
@@ -319,14 +366,15 @@ def _without_killers(work: _Work, folder: str, executor: Executor) -> Iterator[l
 
 def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
     """De-identify the objects of one series (a worker's job).  Raises TryAgain when they can't be written."""
-    deidentifier = deidentifier_of_process(work.profile, work.pseudonyms)
+    deidentifier = deidentifier_of_process(work.profile, work.pseudonyms, work.options.pixels)
+    log_folder, review = work.options.log, work.options.review
     outcomes = []
     log: dict[str, HeaderRecord] = {}
     for one in work.series[folder]:
         name = f"{folder}/{work.pseudonyms.name('object', one.sop)}.dcm"
         path = work.paths[one.index]
         try:
-            cleaned = limited(one.stamp[0], _cleaned_file, deidentifier, path)
+            cleaned = limited(one.stamp[0], _cleaned_file, deidentifier, path, more_seconds=work.options.engine_seconds)
             if _stamp(path) != one.stamp:
                 raise changing()
         except Malformed as malformed:
@@ -335,12 +383,14 @@ def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
             outcome = _outcome(cleaned, name)
             if cleaned.pieces and work.into is not None:
                 _write(work.into / name, cleaned.pieces)
-            if cleaned.pieces and work.log is not None:
+            if cleaned.pieces and log_folder is not None:
                 log[name] = cleaned.record
+            if review is not None and cleaned.looked is not None:
+                _show(review, name, cleaned.looked)
         outcomes.append((one.index, outcome))
-    if work.log is not None and log:
+    if log_folder is not None and log:
         account = account_of(log, work.profile)
-        _write(work.log / f"{folder.replace('/', '_')}.json", (account.encode(),))
+        _write(log_folder / f"{folder.replace('/', '_')}.json", (account.encode(),))
     return outcomes
 
 
@@ -365,10 +415,19 @@ def _outcome(cleaned: Cleaned, name: str) -> FileOutcome:
         code=heaviest.code if heaviest else DONE,
         why=heaviest.why if heaviest else "",
         output=name if cleaned.pieces else None,
+        pixels=None if cleaned.looked is None else evolve(cleaned.looked, shown=()),
     )
 
 
-def _write(path: Path, pieces: Sequence[bytes | memoryview]) -> None:
+def _show(review: Path, name: str, looked: Looked) -> None:
+    """Write pictures of what was found in one object, under its pseudonymous name."""
+    stem = name.removesuffix(".dcm").replace("/", "_")
+    for one in looked.shown:
+        png = picture(before=one.before, after=one.after, found=one.boxes, blanked=looked.blanked)
+        _write(review / f"{stem}_frame-{one.frame + 1:04d}.png", (png,))
+
+
+def _write(path: Path, pieces: Sequence[bytes | bytearray | memoryview]) -> None:
     try:
         OutputFolder.write(path, pieces)
     except OSError as error:

@@ -75,15 +75,18 @@ class _Overrun(BaseException):
     """Time is up: no handler of the code at work may take this for its own."""
 
 
-def limited(size: int, work: Callable[[*Given], R], *given: *Given) -> R:
-    """Do work that reads ``size`` bytes of a foreign file.
+def limited(size: int, work: Callable[[*Given], R], *given: *Given, more_seconds: float = 0.0) -> R:
+    """Do work that reads ``size`` bytes of a foreign file; ``more_seconds`` for what an engine may take with it.
 
     Raises Malformed as the work does, and with ``data.file.too-much`` when it takes more time or memory than such a
     file may; with ``data.file.fault`` when it fails in a way that is our mistake.
     """
     overrun = False
     try:
-        with _memory(MEMORY + MEMORY_PER_BYTE * size), _time(SECONDS + SECONDS_PER_MEGABYTE * size / (1 << 20)):
+        with (
+            _memory(MEMORY + MEMORY_PER_BYTE * size),
+            _time(SECONDS + more_seconds + SECONDS_PER_MEGABYTE * size / (1 << 20)),
+        ):
             return work(*given)
     except Malformed:
         raise

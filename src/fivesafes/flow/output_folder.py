@@ -67,6 +67,25 @@ def check_places(source: Path, into: Path) -> None:
         raise UsageMistake(what, fix="choose another output folder")
 
 
+def private_folder(folder: Path, *, apart_from: Sequence[Path]) -> None:
+    """Make a folder that nobody else may read, outside of others.
+
+    Raises UsageMistake when it lies in or around one of them, or holds other files; TryAgain when it can't be made.
+    """
+    for other in apart_from:
+        check_places(other, folder)
+    try:
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+        strange = any(path.suffix not in {".png", ".html"} for path in folder.iterdir())
+    except OSError as error:
+        what = f"the folder for review can't be used: {error.strerror}"
+        raise TryAgain(what, fix="choose a folder that you may write to") from None
+    if strange:
+        what = "the folder for review holds other files"
+        raise UsageMistake(what, fix="choose a new folder: it will hold identifying pictures and nothing else")
+
+
 class OutputFolder:
     """Writes files beside their place and renames them there; one run at a time."""
 
@@ -94,7 +113,7 @@ class OutputFolder:
                 os.close(handle)
 
     @staticmethod
-    def write(path: Path, pieces: Sequence[bytes | memoryview]) -> None:
+    def write(path: Path, pieces: Sequence[bytes | bytearray | memoryview]) -> None:
         """Write a file unless it is there and equal.  Raises OSError; a failed write leaves nothing."""
         if _is_equal(path, pieces):
             return
@@ -110,7 +129,7 @@ class OutputFolder:
             raise
 
 
-def _is_equal(path: Path, pieces: Sequence[bytes | memoryview]) -> bool:
+def _is_equal(path: Path, pieces: Sequence[bytes | bytearray | memoryview]) -> bool:
     try:
         if path.stat().st_size != sum(len(piece) for piece in pieces):
             return False

@@ -7,6 +7,7 @@ from fivesafes.data.header.cursor import Cursor
 from fivesafes.data.header.elements import Encoding
 from fivesafes.data.header.method import method_elements
 from fivesafes.data.header.outcome import Outcome, Stand
+from fivesafes.data.header.pixel_change import UNCHANGED, PixelChange
 from fivesafes.data.header.profile import Action, Rule
 from fivesafes.data.header.scan import Made, Owner, clean_level
 from fivesafes.data.header.shift import DATE_OF, TIME_OF, shift_date_and_time
@@ -68,8 +69,10 @@ class Cleaner:
         self._constant: dict[tuple[frozenset[str], tuple[bool, bool]], dict[int, bytes]] = {}
         self._remembered = 0
 
-    def data_set(self, cursor: Cursor, tally: Tally) -> bytes:
+    def data_set(self, cursor: Cursor, tally: Tally, changed: PixelChange = UNCHANGED) -> bytes:
         """Clean what the cursor stands before: all elements before the pixels.
+
+        ``changed`` says what became of the pixels, and so of the attributes that describe them.
 
         Raises Malformed when the encoding is broken.
         """
@@ -79,20 +82,33 @@ class Cleaner:
         made = clean_level(cursor, self, log)
         number = self.told(log)
         tally.add(self._told[number])
-        made.update(self._always(number, named=(_NAME in made, _ID in made)))
+        for tag, description in changed.attributes.items():
+            self._describe(made, tag, description, tally)
+        options = self._options[number] | changed.options
+        made.update(self._always(options, named=(_NAME in made, _ID in made)))
         return b"".join([made[tag] for tag in sorted(made)])
 
-    def _always(self, number: int, *, named: tuple[bool, bool]) -> dict[int, bytes]:
+    def _always(self, options: frozenset[str], *, named: tuple[bool, bool]) -> dict[int, bytes]:
         """Give what each result holds, whatever the original had: the pseudonym, and how it was de-identified."""
-        key = (self._options[number], named)
+        key = (options, named)
         always = self._constant.get(key)
         if always is None:
             label = self._stand.label.encode("ascii")
             fresh = [(tag, vr, label) for (tag, vr), there in zip(_NAMED, named, strict=True) if not there]
-            methods = method_elements(self._stand.profile, self._options[number], self._target)
+            methods = method_elements(self._stand.profile, options, self._target)
             always = {tag: encode(tag, vr, value, self._target) or b"" for tag, vr, value in (*fresh, *methods)}
             self._constant[key] = always
         return always
+
+    def _describe(
+        self, made: dict[int, bytes], tag: int, description: tuple[bytes, bytes] | None, tally: Tally
+    ) -> None:
+        """Write what describes changed pixels, (VR, value); None removes it, if it was there."""
+        if description is not None:
+            made[tag] = encode(tag, *description, self._target) or b""
+            tally.count(Outcome.REPLACED, name_of(tag))
+        elif made.pop(tag, None) is not None:
+            tally.count(_REMOVED, name_of(tag))
 
     def reserved(self, value: bytes) -> Owner:
         """Say whose the elements of a block are (PS3.5 7.8.1: (gggg,0010-00FF) reserve them)."""

@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import Final
 
 import pydicom
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.core.verdict import Verdict
@@ -19,8 +19,11 @@ from fivesafes.data.header.elements import PIXEL_DATA, Element
 from fivesafes.data.header.judge import LOOKED_AT, Telling, judge_instance
 from fivesafes.data.header.malformed import Malformed, no_identity
 from fivesafes.data.header.outcome import Stand
+from fivesafes.data.header.overlay_bits import OVERLAY_TAGS, can_be_parted, shares_bits
 from fivesafes.data.header.part10 import DataSet, file_head, open_data_set
-from fivesafes.data.header.pixels import SAID_OF_PIXELS, pixel_pieces
+from fivesafes.data.header.pixel_policies import RegionRule
+from fivesafes.data.header.pixel_step import AS_TOLD, Looked, PixelStep
+from fivesafes.data.header.pixels import SAID_OF_PIXELS, Pixels, pixel_pieces
 from fivesafes.data.header.profile import Action, Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.header.scanner import Cleaner, look
@@ -35,28 +38,24 @@ _PRESENCE: Final = frozenset({_SHARED, _POSITION})
 """Of these the judgement is told no more than whether they are there: they are long, or differ in each slice."""
 _SAMPLES: Final = _TAGS["SamplesPerPixel"]
 _INSTANCE: Final = 0x00080018
-_OVERLAYS: Final = range(0x6000, 0x6100, 2)
-_BITS_ALLOCATED, _BIT_POSITION = 0x0100, 0x0102
-_OVERLAY_TAGS: Final = frozenset(
-    group << 16 | number for group in _OVERLAYS for number in (_BITS_ALLOCATED, _BIT_POSITION)
-)
-_WANTED: Final = _OVERLAY_TAGS | {
+_WANTED: Final = OVERLAY_TAGS | {
     *(*_TAGS.values(), _INSTANCE, CHARACTER_SET, PATIENT_ID, STUDY, PIXEL_DATA),
     *SAID_OF_PIXELS,
 }
 """What is looked at before a header is cleaned."""
 _SAID_OF_PATIENT: Final = (PATIENT_ID, CHARACTER_SET, STUDY)
-_JUDGED: Final = frozenset({*_TAGS.values(), *_OVERLAY_TAGS}) - _PRESENCE
-_MOST_VERDICTS: Final = 64
+_JUDGED: Final = frozenset({*_TAGS.values(), *OVERLAY_TAGS, *SAID_OF_PIXELS}) - _PRESENCE
+_MOST_JUDGED: Final = 64
 
 
 @frozen(kw_only=True)
 class Cleaned:
     """One object after its header was cleaned: the pieces of the new file, or none when the verdict is not to pass."""
 
-    pieces: tuple[bytes | memoryview, ...] = field(repr=False)
+    pieces: tuple[Pixels, ...] = field(repr=False)
     tally: Tally = field(repr=False, factory=Tally)
     verdict: Verdict
+    looked: Looked | None = None
 
     @property
     def record(self) -> HeaderRecord:
@@ -64,36 +63,49 @@ class Cleaned:
         return self.tally.record()
 
 
+@frozen(kw_only=True)
+class _Judged:
+    """What the header says: whether the object may pass, which rule tells of its regions, where its overlays lie."""
+
+    verdict: Verdict
+    rule: RegionRule | None
+    overlay_apart: bool
+
+
 class Deidentifier:
     """De-identifies objects of one project; remembers what it has seen, as slices of a series are much alike."""
 
-    def __init__(self, profile: Profile, pseudonyms: Pseudonyms) -> None:
-        """Take the rules and the project's pseudonyms."""
+    def __init__(self, profile: Profile, pseudonyms: Pseudonyms, pixels: PixelStep = AS_TOLD) -> None:
+        """Take the rules, the project's pseudonyms, and what is done about text in pixels."""
         self._profile = profile
+        self._pixels = pixels
         self._pseudonyms = pseudonyms
         self._cleaners: dict[object, Cleaner] = {}
-        self._verdicts: dict[object, Verdict] = {}
+        self._judgements: dict[object, _Judged] = {}
 
     def clean(self, data_set: DataSet) -> Cleaned:
         """Judge and clean one object.  Raises Malformed when its encoding is broken."""
         cursor = data_set.cursor()
         found = look(cursor, _WANTED)
-        verdict = self._judged(data_set, found)
-        if verdict.gravity:
-            return Cleaned(pieces=(), verdict=verdict)
+        judged = self._judged(data_set, found)
+        if judged.verdict.gravity:
+            return Cleaned(pieces=(), verdict=judged.verdict)
         instance = plain_text(data_set, found.get(_INSTANCE))
         if not instance:
             raise no_identity()
         tally = Tally()
-        cleaner = self._cleaner(data_set, found)
-        pixels: tuple[bytes | memoryview, ...] = ()
+        done = self._pixels.treat(data_set, found, tally, judged.rule, overlaid=judged.overlay_apart)
+        verdict = judged.verdict + done.verdict
+        if verdict.gravity:
+            return Cleaned(pieces=(), verdict=verdict, looked=done.looked)
+        pixels: tuple[Pixels, ...] = ()
         if PIXEL_DATA in found:
-            pixels = pixel_pieces(data_set, found, tally)
+            pixels = pixel_pieces(data_set, found, tally, done.change.content)
             cursor.limit = found[PIXEL_DATA].head  # nothing is read behind the pixels
-        data = cleaner.data_set(cursor, tally)
+        data = self._cleaner(data_set, found).data_set(cursor, tally, done.change)
         sop_class = plain_text(data_set, found[_TAGS["SOPClassUID"]])
-        head = file_head(sop_class, self._instance(instance), data_set.syntax)
-        return Cleaned(pieces=(head, data, *pixels), tally=tally, verdict=verdict)
+        head = file_head(sop_class, self._instance(instance), done.change.syntax or data_set.syntax)
+        return Cleaned(pieces=(head, data, *pixels), tally=tally, verdict=verdict, looked=done.looked)
 
     def _instance(self, uid: str) -> str:
         """Give the UID that the object has in the result; file meta information repeats it (PS3.10 7.1)."""
@@ -101,21 +113,26 @@ class Deidentifier:
         retained = rule is not None and rule.action is Action.K
         return uid if retained else self._pseudonyms.uid(uid)
 
-    def _judged(self, data_set: DataSet, found: Mapping[int, Element]) -> Verdict:
+    def _judged(self, data_set: DataSet, found: Mapping[int, Element]) -> _Judged:
         """Judge it, or remember what was judged of the same bytes: slices of a series say the same of themselves."""
         key = (
             data_set.encoding,
+            data_set.syntax,
+            PIXEL_DATA in found and found[PIXEL_DATA].undefined,
             _SHARED in found,
             _is_there(data_set, found.get(_POSITION)),
             *[(tag, _value(data_set, found[tag])) for tag in found if tag in _JUDGED],
         )
-        verdict = self._verdicts.get(key)
-        if verdict is None:
-            verdict = judge_instance(_telling(data_set, found), self._profile)
-            if len(self._verdicts) >= _MOST_VERDICTS:
-                self._verdicts.clear()
-            self._verdicts[key] = verdict
-        return verdict
+        judged = self._judgements.get(key)
+        if judged is None:
+            telling = _telling(data_set, found)
+            rule = self._pixels.rule_for(telling.texts, data_set, found, self._profile)
+            verdict = judge_instance(evolve(telling, listed=rule is not None), self._profile)
+            judged = _Judged(verdict=verdict, rule=rule, overlay_apart=telling.overlay_apart)
+            if len(self._judgements) >= _MOST_JUDGED:
+                self._judgements.clear()
+            self._judgements[key] = judged
+        return judged
 
     def _cleaner(self, data_set: DataSet, found: Mapping[int, Element]) -> Cleaner:
         """Give the cleaner for a participant and an encoding; a new one forgets nobody else's values into it."""
@@ -136,14 +153,14 @@ class Deidentifier:
         return self._cleaners[key]
 
 
-def deidentifier_of_process(profile: Profile, pseudonyms: Pseudonyms) -> Deidentifier:
+def deidentifier_of_process(profile: Profile, pseudonyms: Pseudonyms, pixels: PixelStep = AS_TOLD) -> Deidentifier:
     """Give the one that this process has for these rules and pseudonyms: series of a participant are much alike."""
-    if not (_LAST and _LAST[0][0] is profile and _LAST[0][1] == pseudonyms):
-        _LAST[:] = [(profile, pseudonyms, Deidentifier(profile, pseudonyms))]
-    return _LAST[0][2]
+    if not (_LAST and _LAST[0][0] is profile and _LAST[0][1:3] == (pseudonyms, pixels)):
+        _LAST[:] = [(profile, pseudonyms, pixels, Deidentifier(profile, pseudonyms, pixels))]
+    return _LAST[0][3]
 
 
-_LAST: Final[list[tuple[Profile, Pseudonyms, Deidentifier]]] = []
+_LAST: Final[list[tuple[Profile, Pseudonyms, PixelStep, Deidentifier]]] = []
 """At most one entry: what it remembers is bounded, and another project's is forgotten."""
 
 
@@ -195,9 +212,9 @@ def _telling(data_set: DataSet, found: Mapping[int, Element]) -> Telling:
     if samples is not None:
         order: Final = "little" if data_set.encoding.little else "big"
         texts["SamplesPerPixel"] = str(int.from_bytes(_value(data_set, samples)[:8], order))
-    overlays = [found[tag] for tag in found if tag >> 16 in _OVERLAYS]
-    overlay = any(_shares_bits(element, _value(data_set, element)) for element in overlays)
-    return Telling(texts=texts, overlay_in_pixels=overlay)
+    overlaid = shares_bits(data_set, found)
+    apart = overlaid and can_be_parted(data_set, found)
+    return Telling(texts=texts, overlay_in_pixels=overlaid and not apart, overlay_apart=apart)
 
 
 def _is_there(data_set: DataSet, element: Element | None) -> str:
@@ -205,14 +222,6 @@ def _is_there(data_set: DataSet, element: Element | None) -> str:
     if element is None or not (element.tag == _SHARED or plain_text(data_set, element)):
         return ""
     return "present"
-
-
-def _shares_bits(element: Element, value: bytes) -> bool:
-    """Tell whether an overlay lies in the pixels' own bits: more than one bit allocated, or a position above 0."""
-    number = int.from_bytes(value, "little")
-    if element.tag & 0xFFFF == _BITS_ALLOCATED:
-        return number not in {0, 1, 0x0100}
-    return element.tag & 0xFFFF == _BIT_POSITION and number != 0
 
 
 def _value(data_set: DataSet, element: Element) -> bytes:

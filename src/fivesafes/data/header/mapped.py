@@ -17,7 +17,7 @@ def contents(file: BinaryIO, size: int) -> Buffer:
     return file.read(size) if size < MAPPED else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def stretches(piece: Buffer | memoryview) -> Iterator[memoryview]:
+def stretches(piece: Buffer | bytearray | memoryview) -> Iterator[memoryview]:
     """Give a piece in stretches that fit in memory; the pages of a mapped file are let go after each."""
     view = memoryview(piece)
     for start in range(0, len(view), _STRETCH):

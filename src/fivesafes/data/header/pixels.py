@@ -10,12 +10,16 @@ from fivesafes.data.header.malformed import Malformed, truncated, uncounted_pixe
 from fivesafes.data.header.outcome import Outcome
 from fivesafes.data.header.part10 import NATIVE, DataSet
 from fivesafes.data.header.tally import Tally
+from fivesafes.data.pixels.layout import PixelLayout
+
+Pixels = bytes | bytearray | memoryview
 
 _COUNTS: Final = {0x00280002: "samples", 0x00280010: "rows", 0x00280011: "columns", 0x00280100: "bits"}
 _FRAMES: Final = 0x00280008
 _PHOTOMETRIC: Final = 0x00280004
-SAID_OF_PIXELS: Final = frozenset({*_COUNTS, _FRAMES, _PHOTOMETRIC})
-"""The tags that say how long the pixels are."""
+_PLANAR, _STORED, _HIGH_BIT, _SIGNED = 0x00280006, 0x00280101, 0x00280102, 0x00280103
+SAID_OF_PIXELS: Final = frozenset({*_COUNTS, _FRAMES, _PHOTOMETRIC, _PLANAR, _STORED, _HIGH_BIT, _SIGNED})
+"""The tags that say how long the pixels are, and how they lie."""
 _END: Final = {"<": b"\xfe\xff\xdd\xe0\0\0\0\0", ">": b"\xff\xfe\xe0\xdd\0\0\0\0"}
 _MOST_DIGITS: Final = 12
 """Of an IS (PS3.5 6.2); Python refuses to read numbers of thousands of digits."""
@@ -44,13 +48,20 @@ def _shape(data_set: DataSet, found: Mapping[int, Element]) -> Shape:
     return Shape(**numbers, frames=int(_value(data_set, found.get(_FRAMES)).strip(b" \0") or b"1"))
 
 
-def pixel_pieces(data_set: DataSet, found: Mapping[int, Element], tally: Tally) -> tuple[bytes | memoryview, ...]:
-    """Give the PixelData element as pieces of the new file.
+def pixel_pieces(
+    data_set: DataSet, found: Mapping[int, Element], tally: Tally, changed: Pixels | None = None
+) -> tuple[Pixels, ...]:
+    """Give the PixelData element as pieces of the new file; ``changed`` are uncompressed pixels that stand for its own.
 
     Raises Malformed when there are fewer pixels than the header says or when it does not say how many, and when they
     are packed in an unsaid way.
     """
     element = found[PIXEL_DATA]
+    if changed is not None:
+        tally.count(Outcome.REPLACED, "PixelData")
+        odd = len(changed) % 2
+        native = element._replace(undefined=False)
+        return _head(native, data_set, len(changed) + odd), changed, bytes(odd)
     content = memoryview(data_set.buffer)[element.start : element.end]
     tally.count(Outcome.KEPT, "PixelData")
     if element.undefined:
@@ -72,6 +83,39 @@ def pixel_pieces(data_set: DataSet, found: Mapping[int, Element], tally: Tally) 
     content = content[:expected]  # what pads them to an even length is written anew
     odd = len(content) % 2
     return _head(element, data_set, len(content) + odd), content, bytes(odd)
+
+
+def native_content(data_set: DataSet, found: Mapping[int, Element]) -> memoryview:
+    """Give the bytes of PixelData as they lie: all pixels, or the fragments of compressed ones."""
+    element = found[PIXEL_DATA]
+    return memoryview(data_set.buffer)[element.start : element.end]
+
+
+def pixel_layout(data_set: DataSet, found: Mapping[int, Element]) -> PixelLayout:
+    """Read from the header how the pixels lie; what it does not say counts as PS3.3 C.7.6.3 has it most plainly."""
+    order: Final = "little" if data_set.encoding.little else "big"
+
+    def number(tag: int, absent: int) -> int:
+        value = _value(data_set, found.get(tag))[:2]
+        return int.from_bytes(value, order) if value else absent
+
+    frames = _value(data_set, found.get(_FRAMES)).strip(b" \0") or b"1"
+    allocated = number(0x00280100, 0)
+    stored = number(_STORED, allocated)
+    photometric = _value(data_set, found.get(_PHOTOMETRIC)).strip(b" \0").decode("ascii", "replace")
+    return PixelLayout(
+        rows=number(0x00280010, 0),
+        columns=number(0x00280011, 0),
+        frames=int(frames) if frames.isdigit() and len(frames) <= _MOST_DIGITS else 0,
+        samples=number(0x00280002, 1),
+        allocated=allocated,
+        stored=stored,
+        high_bit=number(_HIGH_BIT, stored - 1),
+        signed=number(_SIGNED, 0) == 1,
+        separate=number(_PLANAR, 0) == 1,
+        photometric=photometric or "MONOCHROME2",
+        little=data_set.encoding.little,
+    )
 
 
 def _value(data_set: DataSet, element: Element | None) -> bytes:

@@ -5,16 +5,18 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from fivesafes.core.errors import UsageMistake
+from fivesafes.core.errors import EngineMissing, UsageMistake
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
 if TYPE_CHECKING:
     from fivesafes.core.progress import Progress
+    from fivesafes.data.header.pixel_step import Looked, PixelStep
     from fivesafes.data.header.pseudonyms import Pseudonyms
+    from fivesafes.data.ports import TextFinder
     from fivesafes.flow.compare_conversion import ConversionComparison
     from fivesafes.flow.deidentify_folder import FolderOutcome
     from fivesafes.flow.ports import Executor
@@ -45,6 +47,19 @@ EXIT_REFUSED, EXIT_NOTHING, EXIT_PARTLY, EXIT_REVIEW = 3, 4, 5, 6
 @click.option(
     "--log", type=click.Path(file_okay=False, path_type=Path), help="Folder for what was done to each header."
 )
+@click.option(
+    "--pixels",
+    type=click.Choice(["refuse", "examine", "blank"]),
+    default="refuse",
+    show_default=True,
+    help="Text in pixels: believe the header; hold for review what an engine finds; or blank what is found and listed.",
+)
+@click.option("--text-finder", metavar="NAME", help="Engine that looks for text (default: rapidocr, else tesseract).")
+@click.option(
+    "--review-folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Private folder for pictures of what was found and blanked; they identify people.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option(
@@ -60,6 +75,9 @@ def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per optio
     key: Path | None,
     workers: int | None,
     log: Path | None,
+    pixels: str,
+    text_finder: str | None,
+    review_folder: Path | None,
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     dry_run: bool,  # noqa: FBT001 - a flag of the command line
     compare: bool,  # noqa: FBT001 - a flag of the command line
@@ -77,7 +95,7 @@ def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per optio
     or the comparison of conversions found a loss.
     """
     from fivesafes.data.header.profile import load_profile  # noqa: PLC0415 - help stays quick
-    from fivesafes.flow.deidentify_folder import deidentify_folder, preview_folder  # noqa: PLC0415 - help stays quick
+    from fivesafes.flow.deidentify_folder import Options  # noqa: PLC0415 - help stays quick
 
     profile = load_profile(profile_name)
     pseudonyms = _pseudonyms(project, key, dry_run=dry_run or what_if)
@@ -86,17 +104,12 @@ def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per optio
 
         sys.exit(exit_code(show_fates(_files(paths), profile, pseudonyms, as_json=as_json)))
     source, into = _folders(paths)
+    options = Options(log=log, pixels=_pixel_step(pixels, text_finder, review_folder), review=review_folder)
     executor = _executor(workers, source)
+    given = {"profile": profile, "pseudonyms": pseudonyms, "executor": executor, "options": options}
     with shown_progress(quiet=as_json) as progress:
         comparison = _comparing(source, into, executor, progress, dry_run=dry_run) if compare else None
-        if dry_run:
-            outcome = preview_folder(
-                source, profile=profile, pseudonyms=pseudonyms, executor=executor, progress=progress
-            )
-        else:
-            outcome = deidentify_folder(
-                source, into, profile=profile, pseudonyms=pseudonyms, executor=executor, progress=progress, log=log
-            )
+        outcome = _outcome(source, None if dry_run else into, given, progress)
         compared = comparison(outcome) if comparison else None
     _tell(outcome, compared, as_json=as_json, dry_run=dry_run)
     code = exit_code(outcome.counts)
@@ -125,6 +138,15 @@ def _files(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     return paths
 
 
+def _outcome(source: Path, into: Path | None, given: dict[str, Any], progress: "Progress") -> "FolderOutcome":
+    """De-identify, or without ``into`` say what would be done."""
+    from fivesafes.flow.deidentify_folder import deidentify_folder, preview_folder  # noqa: PLC0415 - help stays quick
+
+    if into is None:
+        return preview_folder(source, progress=progress, **given)
+    return deidentify_folder(source, into, progress=progress, **given)
+
+
 def exit_code(counts: Mapping[str, int]) -> int:
     """Tell by the number of files of each status how it went."""
     number = Counter(counts)
@@ -146,6 +168,40 @@ def _pseudonyms(project: str, key: Path | None, *, dry_run: bool) -> "Pseudonyms
     if key is not None:
         return Pseudonyms(read_key(key), project)
     return Pseudonyms(os.urandom(KEY_BYTES) if dry_run else project_key(project), project)
+
+
+_FINDERS: Final = ("rapidocr", "tesseract")
+"""In the order of what they found of drawn names (docs/decisions/0022)."""
+
+
+def _pixel_step(mode: str, name: str | None, review_folder: Path | None) -> "PixelStep":
+    """Give what is to be done about text in pixels, with an engine that is ready.
+
+    Raises EngineMissing when none is, and UsageMistake when an option needs another.
+    """
+    from fivesafes.data.header.pixel_step import AS_TOLD, PixelMode, PixelStep  # noqa: PLC0415 - help stays quick
+
+    if mode == PixelMode.REFUSE:
+        if name is not None or review_folder is not None:
+            what = "--text-finder and --review-folder need --pixels examine or blank"
+            raise UsageMistake(what, fix="add --pixels examine")
+        return AS_TOLD
+    finder = _finder(name)
+    return PixelStep(mode=PixelMode(mode), finder=finder, engine=finder.version())
+
+
+def _finder(name: str | None) -> "TextFinder":
+    from fivesafes.core.plugins import load  # noqa: PLC0415 - help stays quick
+
+    lacking = []
+    for wanted in _FINDERS if name is None else (name,):
+        finder: TextFinder = load("text_finder", wanted)()
+        missing = finder.missing()
+        if missing is None:
+            return finder
+        lacking.append(f"{wanted}: {missing}")
+    what = "no engine that looks for text is ready"
+    raise EngineMissing(what, fix="; or ".join(lacking))
 
 
 def _executor(workers: int | None, source: Path) -> "Executor":
@@ -189,6 +245,7 @@ def _answer(outcome: "FolderOutcome", *, dry_run: bool) -> dict[str, object]:
             "output": None if dry_run else file.output,
             "reason": file.code,
             "why": file.why,
+            "pixels": _looked(file.pixels),
         }
         for file in outcome.files
     ]
@@ -199,6 +256,19 @@ def _answer(outcome: "FolderOutcome", *, dry_run: bool) -> dict[str, object]:
         "policy_digest": outcome.policy_digest,
         "links_not_followed": outcome.links,
         "dry_run": dry_run,
+    }
+
+
+def _looked(looked: "Looked | None") -> dict[str, object] | None:
+    """Give what was looked at in pixels: frames counted from 1, rectangles in rows and columns from 0."""
+    if looked is None:
+        return None
+    return {
+        "engine": looked.engine,
+        "frames": looked.frames,
+        "found_in": [text.frame + 1 for text in looked.found],
+        "blanked": [[box.top, box.bottom, box.left, box.right] for box in looked.blanked],
+        "rule": looked.rule or None,
     }
 
 
