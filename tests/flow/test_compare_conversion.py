@@ -21,7 +21,8 @@ from fivesafes.engines.converters.dcm2niix import Dcm2niix, Sidecars
 from fivesafes.engines.executors.inline import InlineExecutor
 from fivesafes.engines.executors.process import ProcessExecutor
 from fivesafes.flow.compare_conversion import ConversionComparison, compare_conversion
-from fivesafes.flow.deidentify_folder import FileOutcome, FolderOutcome, deidentify_folder
+from fivesafes.flow.deidentify_folder import deidentify_folder
+from fivesafes.flow.folder_outcome import FileOutcome, FolderOutcome
 from fivesafes.flow.ports import Executor
 
 

@@ -20,7 +20,8 @@ from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FileStatus
 from fivesafes.engines.executors.inline import InlineExecutor
 from fivesafes.engines.executors.process import ProcessExecutor
-from fivesafes.flow.deidentify_folder import FolderOutcome, Options, deidentify_folder, preview_folder
+from fivesafes.flow.deidentify_folder import deidentify_folder, preview_folder
+from fivesafes.flow.folder_outcome import FolderOutcome, Options
 from fivesafes.flow.output_folder import OutputFolder
 from fivesafes.flow.ports import Executor
 

@@ -16,7 +16,8 @@ from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.engines.executors.inline import InlineExecutor
 from fivesafes.flow import deidentify_folder as module
 from fivesafes.flow import receive as receiving
-from fivesafes.flow.deidentify_folder import FolderOutcome, Options, deidentify_folder
+from fivesafes.flow.deidentify_folder import deidentify_folder
+from fivesafes.flow.folder_outcome import FolderOutcome, Options
 from fivesafes.flow.receive import receive
 
 PSEUDONYMS = Pseudonyms(bytes(range(32)), "test")

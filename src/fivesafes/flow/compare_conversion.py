@@ -16,7 +16,7 @@ from fivesafes.core.progress import Progress
 from fivesafes.data.conversion.compare import ImageComparison, Look, compare_series, look_at
 from fivesafes.data.conversion.fates import load_fates
 from fivesafes.data.ports import Converter
-from fivesafes.flow.deidentify_folder import FolderOutcome
+from fivesafes.flow.folder_outcome import FolderOutcome
 from fivesafes.flow.output_folder import shown, walk
 from fivesafes.flow.ports import Executor
 

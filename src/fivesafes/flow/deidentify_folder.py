@@ -4,7 +4,6 @@ Two passes: each file is looked at once, whatever its name; then each series is 
 key and policies give the same output, so a run that was interrupted is finished by running it again.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -22,75 +21,22 @@ from fivesafes.data.header.inspect import SetAside, inspect, set_aside_unread
 from fivesafes.data.header.malformed import Malformed, changing, too_much
 from fivesafes.data.header.mapped import digest_of
 from fivesafes.data.header.part10 import open_data_set
-from fivesafes.data.header.pixel_step import AS_TOLD, Looked, PixelStep
+from fivesafes.data.header.pixel_step import Looked
 from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FileStatus, HeaderRecord
 from fivesafes.data.pixels.pictures import page, picture
-from fivesafes.flow.limits import limited, patience_for, run_spans
+from fivesafes.flow.folder_outcome import NOTHING_BESIDE, FileOutcome, FolderOutcome, Options
+from fivesafes.flow.limits import limited, run_spans
 from fivesafes.flow.output_folder import OutputFolder, check_places, is_regular, private_folder, shown, walk
 from fivesafes.flow.ports import Executor
 
 CHUNK: Final = 64
 """Files per job of the first pass."""
 
-ENGINE_SECONDS: Final = 3600.0
-"""Of processor time that looking for text in the pixels of one object may take."""
-
 DONE: Final = "data.file.deidentified"
 DUPLICATE: Final = "data.file.duplicate"
 SAME_UID: Final = "data.file.same-uid"
-
-
-@frozen(kw_only=True)
-class FileOutcome:
-    """What became of one input file; ``path`` is relative to the input folder and may itself hold a name."""
-
-    path: str = field(repr=False)
-    status: FileStatus
-    code: str
-    why: str
-    output: str | None = None
-    pixels: Looked | None = field(default=None, repr=False)
-
-
-@frozen(kw_only=True)
-class Options:
-    """What may be asked for beside: ``log``, a folder for what was done to each header; how pixels are dealt with.
-
-    ``review``, a private folder, gets pictures of text that was found and blanked: as identifying as the pixels.
-    """
-
-    log: Path | None = field(default=None, repr=False)
-    pixels: PixelStep = AS_TOLD
-    review: Path | None = field(default=None, repr=False)
-
-    @property
-    def engine_seconds(self) -> float:
-        """How long an engine may take with one object."""
-        return 0.0 if self.pixels.finder is None else ENGINE_SECONDS
-
-    def patience(self, files: int) -> float:
-        """Say after how many seconds without an answer to a job of so many files a worker process is stuck."""
-        return patience_for(files) + files * self.engine_seconds
-
-
-NOTHING_BESIDE: Final = Options()
-
-
-@frozen(kw_only=True)
-class FolderOutcome:
-    """What became of every file, in order of paths.  ``links`` counts linked folders, which are not followed."""
-
-    files: tuple[FileOutcome, ...]
-    profile: str
-    policy_digest: str
-    links: int = 0
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many files have each status."""
-        return dict(sorted(Counter(file.status.value for file in self.files).items()))
 
 
 @frozen(kw_only=True)

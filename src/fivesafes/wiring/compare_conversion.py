@@ -7,7 +7,7 @@ from fivesafes.core.errors import EngineMissing
 from fivesafes.core.progress import Progress
 from fivesafes.engines.converters.dcm2niix import Dcm2niix, Sidecars
 from fivesafes.flow.compare_conversion import ConversionComparison, compare_conversion
-from fivesafes.flow.deidentify_folder import FolderOutcome
+from fivesafes.flow.folder_outcome import FolderOutcome
 from fivesafes.flow.ports import Executor
 from fivesafes.stores.workshop import for_us_alone, no_core_dumps, opened_scratch
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fivesafes.data.header.pseudonyms import Pseudonyms
     from fivesafes.data.ports import TextFinder
     from fivesafes.flow.compare_conversion import ConversionComparison
-    from fivesafes.flow.deidentify_folder import FolderOutcome
+    from fivesafes.flow.folder_outcome import FolderOutcome
     from fivesafes.flow.ports import Executor
     from fivesafes.wiring.compare_conversion import Compare
 
@@ -95,7 +95,7 @@ def command(  # noqa: PLR0913, PLR0917 - click hands over one argument per optio
     or the comparison of conversions found a loss.
     """
     from fivesafes.data.header.profile import load_profile  # noqa: PLC0415 - help stays quick
-    from fivesafes.flow.deidentify_folder import Options  # noqa: PLC0415 - help stays quick
+    from fivesafes.flow.folder_outcome import Options  # noqa: PLC0415 - help stays quick
 
     profile = load_profile(profile_name)
     pseudonyms = _pseudonyms(project, key, dry_run=dry_run or what_if)
