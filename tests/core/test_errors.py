@@ -23,6 +23,7 @@ def test_exit_codes_are_the_contract() -> None:
         "NeedsReview": 6,
         "EngineMissing": 69,
         "TryAgain": 75,
+        "WorkerDied": 75,
     }
 
 

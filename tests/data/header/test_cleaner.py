@@ -138,8 +138,8 @@ def test_a_text_under_another_vr_of_texts_is_read_by_the_dictionary(by: Deidenti
 def test_a_value_that_has_no_room_in_its_vr_goes(by: Deidentifier) -> None:
     """Text of an implicit object may be longer than an explicit one can say, and is not cut."""
     long = b"\\".join([b"1"] * 40_000)
-    told, done = _cleaned(by, whole((0x00181318, b"UN", long + b"\\")))
-    assert 0x00181318 not in told
+    told, done = _cleaned(by, whole((0x00281050, b"UN", long + b"\\")))
+    assert 0x00281050 not in told
     assert sum(done.record.removed.values()) == 1
 
 
@@ -205,13 +205,15 @@ def test_an_object_without_identity_is_malformed(by: Deidentifier) -> None:
 
 
 def test_a_sequence_that_is_blanked_has_no_items(profile: Profile, pseudonyms: Pseudonyms) -> None:
-    """It stays, empty; one that was empty is no change; one that goes is gone."""
+    """It stays, empty; one that was empty is no change; one that goes is gone; an empty item stands in for one."""
     tag = 0x00081140
-    for action, kept in ((Action.Z, True), (Action.X, False), (Action.D, False)):
+    for action, left in ((Action.Z, b""), (Action.X, None), (Action.D, item())):
         rules = {**profile.rules, tag: evolve(profile.rules[tag], action=action)}
         by = Deidentifier(evolve(profile, rules=rules), pseudonyms)
         for items in (b"", item(element(0x00104000, b"LT", b"Qvist1"))):
             told, done = _cleaned(by, whole((tag, b"SQ", items)))
-            assert told.get(tag) == ((b"SQ", b"") if kept else None)
-            counts = done.record.removed if not kept else done.record.blanked if items else done.record.kept
+            assert told.get(tag) == (None if left is None else (b"SQ", left))
+            record = done.record
+            blanked = record.blanked if items else record.kept
+            counts = {Action.X: record.removed, Action.D: record.replaced, Action.Z: blanked}[action]
             assert counts["ReferencedImageSequence"] == 1
