@@ -240,7 +240,8 @@ def _enhanced(words: _Words) -> bytes:
 
 def _encapsulated(words: _Words) -> bytes:
     dataset = _common(words)
-    dataset.PixelData = encapsulate([bytes(range(64))])
+    high, low = (b"\x0f" + plane + b"\0" for plane in (bytes(16), bytes(range(16))))  # PS3.5 G.3: each copied literally
+    dataset.PixelData = encapsulate([pack("<16L", 2, 64, 64 + len(high), *[0] * 13) + high + low])
     dataset["PixelData"].is_undefined_length = True
     return _written(dataset, RLELossless)
 

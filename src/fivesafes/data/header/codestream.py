@@ -32,7 +32,7 @@ _JFIF, _COLOUR_TRANSFORM, _ADOBE = 0xE0, 0xE8, 0xEE
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 _TABLES: Final = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD, _LSE})
 _LSE_PARAMETERS: Final = 11
-_ENDS_SCAN: Final = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]", re.DOTALL)
+_ENDS_SCAN: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 _ENDS_LS_SCAN: Final = re.compile(rb"\xff[\x80-\xcf\xd8-\xff]", re.DOTALL)
 
 _SOC, _SOT, _SOD, _J2K_COM = 0x4F, 0x90, 0x93, 0x64

@@ -17,7 +17,7 @@ LEAST, MOST = -99_999.0, 99_999.0
 
 _NUMBER: Final = re.compile(rb"[+-]?(?:(\d{1,12})(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?")
 _INTEGER: Final = re.compile(rb"[+-]?(\d{1,10})")
-_RANGE: Final = re.compile(r"(-?\d+(?:\.\d+)?)\.\.(-?\d+(?:\.\d+)?)")
+_RANGE: Final = re.compile(r"(-?\d{1,12}(?:\.\d{1,12})?)\.\.(-?\d{1,12}(?:\.\d{1,12})?)")
 _FEWEST_DIGITS: Final = 5
 _SMALLEST: Final = 1e-28
 """A digit or a blank in the highest byte of a double reads as less than this; what scanners compute does not."""
