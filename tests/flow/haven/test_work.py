@@ -61,6 +61,8 @@ def work(context: dict[str, str], job: Job) -> str:
         raise ValueError("Jane Doe")
     if job.object.startswith("full"):
         raise OSError(errno.ENOSPC, "no space", "/scans/Jane Doe")
+    if job.object.startswith("trouble"):
+        raise OSError(errno.EIO, "input/output error", "/scans/Jane Doe")
     if job.object.startswith("kill"):
         os.kill(os.getpid(), 9)
     if job.object.startswith("end all"):
@@ -139,13 +141,13 @@ def test_what_was_done_is_kept_with_the_jobs_end_and_its_event(desk: Desk) -> No
 
 def test_each_way_not_to_be_done_has_its_state_and_reason(desk: Desk) -> None:
     """The moment's fault waits, the scan's fails, ours fails without quoting a value; the others go on."""
-    queue(desk, "bug", "bad", "busy", "full", "good", "stray")
+    queue(desk, "bug", "bad", "busy", "full", "good", "stray", "trouble")
     drained, kept = run(desk)
-    assert drained.ended == {JobState.FAILED: 2, JobState.QUEUED: 2, JobState.DONE: 1, JobState.CANCELLED: 1}
-    assert sorted(kept.dropped) == ["bad", "bug", "busy", "full", "stray"]
+    assert drained.ended == {JobState.FAILED: 2, JobState.QUEUED: 3, JobState.DONE: 1, JobState.CANCELLED: 1}
+    assert sorted(kept.dropped) == ["bad", "bug", "busy", "full", "stray", "trouble"]
     assert kept.told["bad"] == ("no image in it", JobState.FAILED)
     assert kept.told["busy"] == ("the store is away", JobState.QUEUED)
-    assert kept.told["full"][1] is JobState.QUEUED
+    assert {kept.told[one][1] for one in ("full", "trouble")} == {JobState.QUEUED}
     what, state = kept.told["bug"]
     assert state is JobState.FAILED
     assert what.startswith("a fault of the program: ValueError at test_work.py:")
@@ -157,6 +159,7 @@ def test_each_way_not_to_be_done_has_its_state_and_reason(desk: Desk) -> None:
         "full": True,
         "good": False,
         "stray": True,
+        "trouble": True,
     }
     assert {job.object: job.fix for job in desk.jobs.jobs()}["bad"] == "look"
 

@@ -40,6 +40,8 @@ _MOST_ROUNDS: Final = 16
 _LOOK_SECONDS: Final = 1.0
 """How often it is looked which stage each job is in."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_TROUBLE: Final = frozenset({errno.EIO, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ETIMEDOUT})
+"""What a disk answers that fails, was taken away, or can be reached no more."""
 
 
 class NotAsked(FiveSafesError):
@@ -173,6 +175,9 @@ def _attempt(given: tuple[Callable[[C, Job], R], C], job: Job) -> R | _Fault:
         if isinstance(fault, OSError) and fault.errno in _FULL:
             message = f"the machine has no room: {os.strerror(fault.errno or 0)}"
             raise TryAgain(message, fix="make room, then run it again") from None
+        if isinstance(fault, OSError) and fault.errno in _TROUBLE:
+            message = f"a disk gives trouble: {os.strerror(fault.errno or 0)}"
+            raise TryAgain(message, fix="check that disk and its mount, then run it again") from None
         return _Fault(where=_place(fault))
 
 
