@@ -1,5 +1,6 @@
 """Broken inputs: each is answered clearly, with what to do next, and never with a value or a traceback."""
 
+import os
 import resource
 import shutil
 import subprocess
@@ -112,14 +113,14 @@ def test_a_file_that_may_not_be_read_is_told(run_before: Study, monkeypatch: pyt
     """Root reads everything, so the system's refusal is put in its place."""
     secret = run_before.scans / "secret.dcm"
     secret.write_bytes(b"x")
-    read = Path.read_bytes
+    opened = os.open
 
-    def refuse(path: Path) -> bytes:
-        if path.name == "secret.dcm":
+    def refuse(path: Path | str, flags: int) -> int:
+        if Path(path).name == "secret.dcm":
             raise PermissionError(13, "Permission denied")
-        return read(path)
+        return opened(path, flags)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     answer = inspect(secret)
     assert isinstance(answer, SetAside)
     assert answer.status is FileStatus.UNREADABLE
