@@ -61,6 +61,16 @@ def _cleaned(by: Deidentifier, content: bytes) -> tuple[dict[int, tuple[bytes, b
     return {one.tag: (one.vr, data_set.buffer[one.start : one.end]) for one in found}, done
 
 
+def test_more_creators_than_are_remembered_are_still_told_apart(by: Deidentifier) -> None:
+    """Three hundred that nobody knows, and one that is known, in one object."""
+    strangers = [((0x1001 + 2 * number) << 16 | 0x10, b"LO", b"Qvist%04d" % number) for number in range(300)]
+    known = [(0x7FDF0010, b"LO", b"SIEMENS MR HEADER "), (0x7FDF1001, b"LO", b"Qvist")]
+    told, _ = _cleaned(by, whole(*strangers, *known))
+    assert not any(tag >> 16 & 1 for tag in told)
+    again, _ = _cleaned(by, whole((0x00190010, b"LO", b"SIEMENS MR HEADER "), (0x0019100C, b"IS", b"1000")))
+    assert again[0x0019100C] == (b"IS", b"1000")
+
+
 def test_elements_of_a_known_private_block_bring_its_creator(by: Deidentifier) -> None:
     """Once for a block, in the profile's own spelling; a block of unknown elements brings none."""
     told, done = _cleaned(

@@ -52,7 +52,7 @@ def test_ages_over_89_are_told_as_90(age: bytes, told: bytes) -> None:
     assert compile_grammar("age", "AS", KNOWN)(age) == told
 
 
-@pytest.mark.parametrize("grammar", ["anything", "re:[", "step:five", ""])
+@pytest.mark.parametrize("grammar", ["anything", "re:[", "step:five", "", "number:five", "number:9..1"])
 def test_a_grammar_that_does_not_exist_is_refused(grammar: str) -> None:
     """Unknown names and broken expressions do not load."""
     with pytest.raises(GrammarInvalid):

@@ -25,6 +25,11 @@ def test_what_people_write_goes(text: str) -> None:
     assert Number()(text.encode()) == b""
 
 
+def test_bytes_are_no_numbers() -> None:
+    """A VR that holds none keeps nothing, not even nothing."""
+    assert not Number().holds_all(b"OB", b"", "<")
+
+
 @given(number=st.integers(100_000, 10**12), order=st.sampled_from("<>"), vr=st.sampled_from(sorted(FORMS)))
 def test_a_long_number_goes_in_every_binary_form(number: int, order: str, vr: bytes) -> None:
     """A date is one, whatever its VR and byte order."""
