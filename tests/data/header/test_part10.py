@@ -164,10 +164,10 @@ def test_a_deflated_data_set_is_bounded_by_what_it_was_deflated_to(monkeypatch: 
 
 
 def test_file_meta_information_that_ends_too_soon_is_seen(write: Write, image: Dataset) -> None:
-    """In an element, behind one, and behind the last: nothing follows."""
+    """In the head of an element, in one, behind one, and behind the last: nothing follows."""
     whole = write(image)
     start = open_data_set(whole).start
-    for end in (140, start - 3, start):
+    for end in (135, 140, start - 3, start):
         with pytest.raises(Malformed) as malformed:
             open_data_set(whole[:end])
         assert malformed.value.code == "data.file.truncated"
