@@ -180,9 +180,7 @@ def _looks(files: Mapping[int, Path], series: Sequence[Sequence[int]], place: Pa
 def _compared(before: Sequence[Look], after: Sequence[Look]) -> Science:
     fates = load_fates()
     stays = {key for key, ruling in fates.items() if ruling.fate is not Fate.CHANGES}
-    must = {
-        look.name: [key for key in (*look.parts, *look.sidecar) if key in stays or key in look.parts] for look in before
-    }
+    must = {look.name: {*look.parts, *(stays & look.sidecar.keys())} for look in before}
     gone = whole = 0
     for image in compare_series(before, after, fates):
         if image.new:
