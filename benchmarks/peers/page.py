@@ -8,8 +8,8 @@ _HEAD = """# Beside the de-identifiers of today
 
 Made by `python -m benchmarks.peers.table --data FOLDER --page PAGE` (seed {seed}); no figure was entered by hand. Each
 tool ran in an environment of its own, with its own defaults, one file at a time. They differ in purpose, and defaults
-can be changed: the rows say what somebody gets who installs a tool and runs it. The corpus has the places that we thought
-of; its generator is `tests/planted`.
+can be changed: the rows say what somebody gets who installs a tool and runs it. The corpus has the places that we
+thought of; its generator is `tests/planted`.
 
 | tool | version and settings |
 | --- | --- |
