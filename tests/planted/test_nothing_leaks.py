@@ -23,6 +23,7 @@ from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.interfaces.cli.deidentify import EXIT_PARTLY, command
 
 KEY = bytes(range(32))
+_BY_CHANCE = 6
 CATEGORIES = {
     "standard",
     "nested",
@@ -83,6 +84,16 @@ def _left(corpus: Corpus, *contents: bytes) -> list[str]:
     return [f"{plant.category}: {plant.place} ({encoding})" for plant, encoding in found]
 
 
+def _left_in(corpus: Corpus, file: PlantedFile, content: bytes) -> list[str]:
+    """List what is left in a file's result; six bytes of another file's plant stand somewhere in forty megabytes."""
+    own = {plant.number for plant in file.plants}
+    return [
+        f"{plant.category}: {plant.place} ({encoding})"
+        for plant, encoding in corpus.search.find(content)
+        if plant.number in own or max(len(raw) for how, raw in plant.needles if how == encoding) > _BY_CHANCE
+    ]
+
+
 def test_every_plant_is_found_where_it_was_planted(corpus: Corpus) -> None:
     """The search finds each value in its own file, or in its name: one that copied its input would leak them all."""
     for file in corpus.files:
@@ -115,7 +126,7 @@ def test_good_files_come_out_with_their_physics(corpus: Corpus, deidentifier: De
 def test_nothing_planted_is_left(corpus: Corpus, deidentifier: Deidentifier) -> None:
     """No value in any encoding in any byte of any result, nor in what is told of it."""
     for file in corpus.files:
-        assert not _left(corpus, _cleaned(file, deidentifier)), file.name
+        assert not _left_in(corpus, file, _cleaned(file, deidentifier)), file.name
 
 
 @pytest.mark.slow
@@ -125,7 +136,7 @@ def test_nothing_of_the_whole_corpus_is_left(seed: int, deidentifier: Deidentifi
     corpus = _corpus(seed, WHOLE)
     assert sum(len(file.plants) for file in corpus.files) > 20_000
     for file in corpus.files:
-        assert not _left(corpus, _cleaned(file, deidentifier)), file.name
+        assert not _left_in(corpus, file, _cleaned(file, deidentifier)), file.name
     assert not list(_stay_as_they_are(corpus, deidentifier))
 
 
