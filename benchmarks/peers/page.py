@@ -16,7 +16,8 @@ thought of; its generator is `tests/planted`.
 {versions}
 """
 _SCIENCE = """What dcm2niix tells of an image: voxels, grid, scaling, orientation, b-values and vectors, every sidecar
-key of physics. The share that is the same after as before; in brackets, images that have all of theirs.
+key of physics. The share that is the same after as before; in brackets, images that have all of theirs.  gdcmanon and
+dcmodify are called once a file and make new UIDs each time, so that series of many files fall apart.
 """
 _DONE = """Written, of the files given. Ours refuses what is no image of a kind that it knows, and says so; the corpus
 and some sets have such files.
