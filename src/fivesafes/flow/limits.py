@@ -36,7 +36,7 @@ SECONDS_PER_MEGABYTE: Final = 0.02
 MEMORY: Final = 640 << 20
 """Bytes that may be asked for over what is in use; with the program itself that stays below a gigabyte."""
 MEMORY_PER_BYTE: Final = 1
-"""A file is read whole, so a big one may have as much again as its size."""
+"""A big file is mapped, but fragments in which texts are cleared are copied: as much again as its size."""
 
 _STATM: Final = Path("/proc/self/statm")
 _DATA_PAGES: Final = 5
