@@ -34,13 +34,27 @@ def _private_keys(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     monkeypatch.setenv("FIVESAFES_KEYS", str(tmp_path_factory.mktemp("keys", numbered=True)))
 
 
+def real_scans() -> Path | None:
+    """Find the real scans that lie beside a developer's checkout; a fresh clone elsewhere has none."""
+    places = (parent / "shared" / "data" for parent in Path(__file__).resolve().parents)
+    return next((place for place in places if place.is_dir()), None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what tries real scans where there are none: such a test is not one that should run there."""
+    if real_scans() is None:
+        tried = [item for item in items if item.get_closest_marker("shared_data")]
+        config.hook.pytest_deselected(items=tried)
+        items[:] = [item for item in items if item not in tried]
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Find the real scans that lie beside a developer's checkout; a fresh clone elsewhere has none."""
-    for parent in Path(__file__).resolve().parents:
-        if (parent / "shared" / "data").is_dir():
-            return parent / "shared" / "data"
-    pytest.skip("no real scans beside this checkout")
+    """Give the real scans; a test that asks for them bears the mark ``shared_data``."""
+    found = real_scans()
+    if found is None:
+        pytest.skip("no real scans beside this checkout, and the test is not marked shared_data")
+    return found
 
 
 @pytest.fixture(scope="session")
