@@ -18,8 +18,22 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 HEADER = Path("src", "fivesafes", "data", "header")
 PACKAGE = "fivesafes.data.header"
-MODULES = ("cursor", "scan", "values", "cleaner")
-SOURCES = ("cursor.py", "cursor.pxd", "scan.py", "scan.pxd", "values.py", "cleaner.py")
+MODULES = ("cursor", "runs", "scan", "ranges", "shift", "values", "cleaner")
+SOURCES = (
+    "cursor.py",
+    "cursor.pxd",
+    "runs.py",
+    "runs.pxd",
+    "scan.py",
+    "scan.pxd",
+    "ranges.py",
+    "ranges.pxd",
+    "shift.py",
+    "values.py",
+    "values.pxd",
+    "cleaner.py",
+    "cleaner.pxd",
+)
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": True,  # a stranger's bytes are read: an index outside is an error, never memory

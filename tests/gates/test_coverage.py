@@ -19,6 +19,8 @@ MODULES: Final = (
     "packbits",
     "part10",
     "profile",
+    "ranges",
+    "runs",
     "scan",
     "shift",
     "siemens",
@@ -28,7 +30,7 @@ MODULES: Final = (
 TESTS: Final = tuple(
     f"tests/data/header/test_{name}.py"
     for name in (*MODULES, "codestream", "compose", "deidentify", "inspect", "pixel_step", "scanner", "values_judged")
-    if name not in {"packbits", "scan"}  # tried by codestream and scanner
+    if name not in {"packbits", "ranges", "scan"}  # tried by codestream, numbers and scanner
 )  # fmt: skip
 
 

@@ -53,6 +53,12 @@ def test_measured_numbers_stay(numbers: list[float]) -> None:
         assert Number().holds_all(b"FD", pack(f"{order}{len(numbers)}d", *numbers), order)
 
 
+def test_what_stands_for_no_value_stays() -> None:
+    """Canon writes 7.23e75 where a double has none; any other number of that size is none."""
+    assert Number().holds_all(b"FD", pack("<2d", 7.23e75, 1.5), "<")
+    assert not Number().holds_all(b"FD", pack("<2d", 7.24e75, 1.5), "<")
+
+
 @pytest.mark.parametrize("value", [b"\0\0\0\0\0\0\xf8\x7f", b"\0\0\0\0\0\0\xf0\x7f", b"1\0\0"])
 def test_what_is_no_number_lies_in_no_range(value: bytes) -> None:
     """Not a number, infinity, and half of a number."""

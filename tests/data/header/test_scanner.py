@@ -7,102 +7,29 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from struct import pack
 from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.data.header.trees import ENCODINGS, KEPT, SEQUENCE, STAND, TREES, Tree, mark, written
 
-from fivesafes.core.ids import SubjectLabel
 from fivesafes.data.header import cleaner, cursor, scan, scanner
 from fivesafes.data.header.elements import (
-    EXPLICIT_BIG,
     EXPLICIT_LITTLE,
-    IMPLICIT_LITTLE,
     ITEM,
-    ITEM_END,
     MAX_DEPTH,
-    PIXEL_DATA,
-    SEQUENCE_END,
-    UNDEFINED,
     Encoding,
     holds_items,
 )
 from fivesafes.data.header.malformed import Malformed
-from fivesafes.data.header.outcome import Stand
-from fivesafes.data.header.profile import Profile, load_profile
-from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.tally import Tally
 from fivesafes.data.header.values import encode
 
 HEADER = Path(scanner.__file__).parent
-ENCODINGS = [EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG]
-KEPT, DROPPED, SEQUENCE, UNKNOWN = 0x00180081, 0x00100010, 0x00081140, 0x00091001
-"""EchoTime, PatientName, ReferencedImageSequence, and a private element."""
-STAND = Stand(
-    profile=load_profile(),
-    pseudonyms=Pseudonyms(bytes(32), "test"),
-    label=SubjectLabel("abcd"),
-    shift=timedelta(days=-40000, seconds=77),
-)
-TAGS = st.sampled_from(
-    [
-        *(KEPT, DROPPED, SEQUENCE, UNKNOWN, 0x00080018, 0x00080020, 0x00080030, 0x00081115, 0x00190010, 0x0019100C),
-        *(0x00190011, 0x0019110C, 0x00200032, 0x52009229, 0x52009230, PIXEL_DATA, ITEM_END),
-    ]
-)
-VRS = st.sampled_from([b"DS", b"PN", b"SQ", b"UN", b"UI", b"LO", b"OB", b"OW", b"IS", b"??", b"DA", b"TM"])
-VALUES = st.one_of(
-    st.binary(max_size=12), st.sampled_from([b"2.5 ", b"SIEMENS MR HEADER", b"20260131", b"101530.5", b"1.2.3\0", b""])
-)
-Tree = tuple[int, bytes, object, bool]
-
-
-def _head(tag: int, vr: bytes, length: int, encoding: Encoding) -> bytes:
-    if not encoding.explicit:
-        return pack(encoding.order + "HHL", tag >> 16, tag & 0xFFFF, length)
-    if vr in {b"SQ", b"UN", b"OB", b"OW"}:
-        return pack(encoding.order + "HH2s2xL", tag >> 16, tag & 0xFFFF, vr, length)
-    return pack(encoding.order + "HH2sH", tag >> 16, tag & 0xFFFF, vr, length & 0xFFFF)
-
-
-def _mark(tag: int, length: int, encoding: Encoding) -> bytes:
-    return pack(encoding.order + "HHL", tag >> 16, tag & 0xFFFF, length)
-
-
-def _element(tree: Tree, encoding: Encoding) -> bytes:
-    tag, vr, value, undefined = tree
-    if isinstance(value, bytes):
-        return _head(tag, vr, len(value), encoding) + value
-    assert isinstance(value, list)
-    inner = IMPLICIT_LITTLE if vr == b"UN" else encoding
-    items = b""
-    for item in value:
-        content = b"".join(_element(one, inner) for one in item)
-        if undefined:
-            items += _mark(ITEM, UNDEFINED, inner) + content + _mark(ITEM_END, 0, inner)
-        else:
-            items += _mark(ITEM, len(content), inner) + content
-    if undefined:
-        return _head(tag, vr, UNDEFINED, encoding) + items + _mark(SEQUENCE_END, 0, inner)
-    return _head(tag, vr, len(items), encoding) + items
-
-
-LEAVES = st.tuples(TAGS, VRS, VALUES, st.just(value=False))
-TREES = st.recursive(
-    LEAVES,
-    lambda inner: st.tuples(
-        st.sampled_from([SEQUENCE, 0x00081115, 0x52009229, 0x52009230, UNKNOWN]),
-        st.sampled_from([b"SQ", b"SQ", b"UN", b"OB"]),
-        st.lists(st.lists(inner, max_size=3), max_size=3),
-        st.booleans(),
-    ),
-    max_leaves=12,
-)
 
 
 def _module(name: str) -> ModuleType:
@@ -147,7 +74,7 @@ def _plain(name: str) -> ModuleType:
 @given(trees=st.lists(TREES, max_size=8), encoding=st.sampled_from(ENCODINGS), data=st.data())
 def test_both_modes_say_the_same_of_any_data_set(trees: list[Tree], encoding: Encoding, data: st.DataObject) -> None:
     """Whole ones, and the same with bytes cut off, changed and put in: results, counts and faults are equal."""
-    content = b"".join(_element(tree, encoding) for tree in trees)
+    content = b"".join(written(tree, encoding) for tree in trees)
     broken = bytearray(content)
     for _ in range(data.draw(st.integers(0, 3))):
         place = data.draw(st.integers(0, max(0, len(broken) - 1)))
@@ -165,7 +92,7 @@ def test_both_modes_say_the_same_of_noise(content: bytes, encoding: Encoding) ->
 @given(trees=st.lists(TREES, max_size=8), encoding=st.sampled_from(ENCODINGS))
 def test_bytes_and_struct_read_the_same_numbers(trees: list[Tree], encoding: Encoding) -> None:
     """The way in which the compiled walk reads numbers, tried on the walk as it stands."""
-    content = b"".join(_element(tree, encoding) for tree in trees)
+    content = b"".join(written(tree, encoding) for tree in trees)
     expected = _told(_plain, content, encoding)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cursor, "COMPILED", not cursor.COMPILED)
@@ -180,7 +107,7 @@ def test_what_is_cleaned_twice_is_the_same_from_memory(profile: Profile) -> None
     huge = encode(0x00291010, b"OB", bytes((1 << 20) + 2), EXPLICIT_LITTLE) or b""
     long = encode(0x00081030, b"LO", b"T1 " * 2000, EXPLICIT_LITTLE) or b""
     items = b"".join(
-        _mark(ITEM, 12, EXPLICIT_LITTLE) + (encode(KEPT, b"DS", b"2.5 ", EXPLICIT_LITTLE) or b"") for _ in range(300)
+        mark(ITEM, 12, EXPLICIT_LITTLE) + (encode(KEPT, b"DS", b"2.5 ", EXPLICIT_LITTLE) or b"") for _ in range(300)
     )
     sequence = encode(0x52009230, b"SQ", items, EXPLICIT_LITTLE) or b""
     results = []
@@ -212,10 +139,10 @@ def test_a_cleaner_that_remembers_too_much_forgets_and_says_the_same(monkeypatch
 
 def test_a_sequence_deeper_than_any_scanner_writes_is_refused_when_it_is_cleaned() -> None:
     """Depth is bounded in the walk that cleans as well."""
-    content = _mark(ITEM, 0, EXPLICIT_LITTLE)
+    content = mark(ITEM, 0, EXPLICIT_LITTLE)
     for _ in range(MAX_DEPTH + 1):
         element = encode(SEQUENCE, b"SQ", content, EXPLICIT_LITTLE) or b""
-        content = _mark(ITEM, len(element), EXPLICIT_LITTLE) + element
+        content = mark(ITEM, len(element), EXPLICIT_LITTLE) + element
     content = content[8:]
     for modules in (_module, _plain):
         walk = modules("cursor").Cursor(content, 0, len(content), EXPLICIT_LITTLE)

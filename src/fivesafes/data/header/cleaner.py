@@ -9,6 +9,7 @@ from fivesafes.data.header.method import method_elements
 from fivesafes.data.header.outcome import Outcome, Stand
 from fivesafes.data.header.pixel_change import UNCHANGED, PixelChange
 from fivesafes.data.header.profile import Action, Rule
+from fivesafes.data.header.runs import Pattern
 from fivesafes.data.header.scan import Made, Owner, clean_level
 from fivesafes.data.header.shift import DATE_OF, TIME_OF, shift_date_and_time
 from fivesafes.data.header.tally import Entry, Tally, Told, name_of
@@ -21,8 +22,8 @@ _MOST_TOLD: Final = 1 << 16
 _MOMENT, _NUMBER = 256, 8
 """About what a moved date and its time take, and what a number in a log does."""
 
-_KEPT, _REMOVED = Outcome.KEPT, Outcome.REMOVED
-_Z = Action.Z
+_KEPT, _REPLACED, _BLANKED, _REMOVED = Outcome.KEPT, Outcome.REPLACED, Outcome.BLANKED, Outcome.REMOVED
+_X, _Z, _D = Action.X, Action.Z, Action.D
 _MOST_SPELLINGS: Final = 256
 """Spellings of private creators that are remembered."""
 
@@ -44,6 +45,7 @@ class Cleaner:
         """Take in whose place values are put, and how they are written."""
         self._stand = stand
         self._target = target
+        self._order = target.order
         self._rules = stand.profile.rules
         self.standard = Owner(b"", stand.profile.rules)
         self.unknown = Owner(b"", {})
@@ -52,6 +54,7 @@ class Cleaner:
         }
         moved = (DATE_OF.keys() | TIME_OF.keys()) & self._rules.keys()
         self.paired = frozenset(tag for tag in moved if self._rules[tag].grammar == "shift")
+        self._pattern = Pattern()
         self._forget()
 
     def _forget(self) -> None:
@@ -59,6 +62,7 @@ class Cleaner:
         for owner in (self.standard, self.unknown, *self._creators.values()):
             owner.forget()
             owner.answers.clear()
+        self._pattern.forget()
         self.owners: dict[bytes, Owner] = {}
         self._moments: dict[tuple[int, bytes | None, bytes | None], list[tuple[int, bytes, int]]] = {}
         self._told: list[Told] = []
@@ -79,16 +83,16 @@ class Cleaner:
         if self._remembered > _MOST_REMEMBERED or len(self._told) > _MOST_TOLD:
             self._forget()
         log: list[int] = []
-        made = clean_level(cursor, self, log)
+        made = clean_level(cursor, self, self._pattern, log)
         number = self.told(log)
         tally.add(self._told[number])
         for tag, description in changed.attributes.items():
             self._describe(made, tag, description, tally)
         options = self._options[number] | changed.options
-        made.update(self._always(options, named=(_NAME in made, _ID in made)))
+        made.update(self._always(options, (_NAME in made, _ID in made)))
         return b"".join([made[tag] for tag in sorted(made)])
 
-    def _always(self, options: frozenset[str], *, named: tuple[bool, bool]) -> dict[int, bytes]:
+    def _always(self, options: frozenset[str], named: tuple[bool, bool]) -> dict[int, bytes]:
         """Give what each result holds, whatever the original had: the pseudonym, and how it was de-identified."""
         key = (options, named)
         always = self._constant.get(key)
@@ -106,7 +110,7 @@ class Cleaner:
         """Write what describes changed pixels, (VR, value); None removes it, if it was there."""
         if description is not None:
             made[tag] = encode(tag, *description, self._target) or b""
-            tally.count(Outcome.REPLACED, name_of(tag))
+            tally.count(_REPLACED, name_of(tag))
         elif made.pop(tag, None) is not None:
             tally.count(_REMOVED, name_of(tag))
 
@@ -128,29 +132,17 @@ class Cleaner:
     def applied(self, rule: Rule, cursor: Cursor) -> Made:
         """Apply a rule to a value, read by a VR that the rule knows."""
         declared = cursor.vr()
-        vr = self._vr(declared, rule)
+        vr = _vr(declared, rule)
         if vr is None or cursor.undefined or rule.grammar == "pixels" or (declared == b"UN" and not cursor.little):
             return self._removed(rule)
-        result = apply_rule(rule, vr, cursor.piece(cursor.start, cursor.stop), self._stand, self._target.order)
-        if result.value is None:
+        value, outcome = apply_rule(rule, vr, cursor.piece(cursor.start, cursor.stop), self._stand, self._order)
+        if value is None:
             return self._removed(rule)
-        written = encode(cursor.tag, vr, result.value, self._target)
+        written = encode(cursor.tag, vr, value, self._target)
         if written is None:
             return self._removed(rule)
-        option = rule.option if result.value.strip(b" \0") else ""
-        return written, self._number_of(result.outcome, rule.keyword, option)
-
-    @staticmethod
-    def _vr(declared: bytes, rule: Rule) -> bytes | None:
-        """Choose the VR to read and write by: the declared one if the rule knows it, else what the rule says.
-
-        None when the declared VR contradicts the rule: its bytes would be read as something they are not.
-        """
-        if declared in rule.vrs:
-            return declared
-        if declared in _UNTOLD or (declared in TEXTS and rule.vrs[0] in TEXTS):
-            return rule.vrs[0]
-        return None
+        option = rule.option if value.strip(b" \0") else ""
+        return written, self._number_of(outcome, rule.keyword, option)
 
     def opened(self, rule: Rule, cursor: Cursor) -> Made | None:
         """Say what becomes of a sequence that goes, or stays empty; None when its items are cleaned.
@@ -158,13 +150,13 @@ class Cleaner:
         Within UN they are little endian (PS3.5 6.2.2 note 2), and are not turned round.
         """
         vr = cursor.vr()
-        if vr not in _SEQUENCE_VRS or rule.action is Action.X or (vr == b"UN" and not cursor.little):
+        if vr not in _SEQUENCE_VRS or rule.action is _X or (vr == b"UN" and not cursor.little):
             return self._removed(rule)
-        if rule.action is Action.D:  # one empty item stands in for what was there
-            return self.closed(cursor.tag, [b""]), self._number_of(Outcome.REPLACED, rule.keyword)
+        if rule.action is _D:  # one empty item stands in for what was there
+            return self.closed(cursor.tag, [b""]), self._number_of(_REPLACED, rule.keyword)
         if rule.action is not _Z:
             return None
-        outcome = Outcome.BLANKED if cursor.stop > cursor.start else _KEPT
+        outcome = _BLANKED if cursor.stop > cursor.start else _KEPT
         return encode(cursor.tag, b"SQ", b"", self._target), self._number_of(outcome, rule.keyword)
 
     def closed(self, tag: int, items: list[bytes]) -> bytes:
@@ -220,7 +212,7 @@ class Cleaner:
         for tag, before, after in zip((date, time), old, new, strict=True):
             if tag in found:
                 rule = self._rules[tag]
-                outcome = Outcome.REPLACED if after else Outcome.BLANKED if before else _KEPT
+                outcome = _REPLACED if after else _BLANKED if before else _KEPT
                 number = self._number_of(outcome, rule.keyword, rule.option if after else "")
                 moved.append((tag, encode(tag, rule.vrs[0], after, self._target) or b"", number))
         return moved
@@ -244,3 +236,15 @@ class Cleaner:
             self._told.append(told)
             self._options.append(frozenset(option for (_, _, option), _ in told if option))
         return number
+
+
+def _vr(declared: bytes, rule: Rule) -> bytes | None:
+    """Choose the VR to read and write by: the declared one if the rule knows it, else what the rule says.
+
+    None when the declared VR contradicts the rule: its bytes would be read as something they are not.
+    """
+    if declared in rule.vrs:
+        return declared
+    if declared in _UNTOLD or (declared in TEXTS and rule.vrs[0] in TEXTS):
+        return rule.vrs[0]
+    return None

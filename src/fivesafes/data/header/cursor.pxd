@@ -4,7 +4,7 @@ cimport cython
 
 cdef bint COMPILED
 cdef Py_ssize_t _NONE, _SHORT, _LONG
-cdef Py_ssize_t _item, _item_end, _sequence_end, _pixel_data, _undefined, _max_depth, _private
+cdef Py_ssize_t _item, _item_end, _sequence_end, _pixel_data, _undefined, _max_depth
 cdef const unsigned char[::1] _KINDS_LITTLE, _KINDS_BIG
 
 @cython.final
@@ -12,6 +12,7 @@ cdef class Cursor:
     cdef public object buffer
     cdef const unsigned char[::1] data
     cdef const char *letters
+    cdef bytes held
     cdef bint whole
     cdef public Py_ssize_t place, first, limit, depth
     cdef public bint open
@@ -19,19 +20,21 @@ cdef class Cursor:
     cdef public bint undefined
     cdef dict ends
     cdef public bint explicit, little
-    cdef const unsigned char[::1] kinds
     cdef object read_head, read_four
 
     cpdef read_as(self, bint explicit, bint little)
     @cython.locals(head="Py_ssize_t", start="Py_ssize_t", group="Py_ssize_t", number="Py_ssize_t", letters="Py_ssize_t",
                    length="Py_ssize_t", tag="Py_ssize_t", kind="Py_ssize_t")
     cpdef bint step(self) except -1
+    cdef Py_ssize_t kind_of(self, Py_ssize_t letters) except -1
     cdef Py_ssize_t two(self, Py_ssize_t place) except -1
     @cython.locals(group="Py_ssize_t", number="Py_ssize_t")
     cdef Py_ssize_t tag_at(self, Py_ssize_t place) except -1
     @cython.locals(number="Py_ssize_t", low="Py_ssize_t", high="Py_ssize_t")
     cdef Py_ssize_t four(self, Py_ssize_t place) except -1
     cpdef bytes piece(self, Py_ssize_t start, Py_ssize_t stop)
+    cpdef bint follows(self, bytes key) except -1
+    cdef bint stands_at(self, Py_ssize_t tag) except -1
     cpdef bytes vr(self)
     cpdef element(self)
     @cython.locals(tag="Py_ssize_t", length="Py_ssize_t")
@@ -44,8 +47,6 @@ cdef class Cursor:
     @cython.locals(tag="Py_ssize_t", length="Py_ssize_t")
     cdef Py_ssize_t _end_of_fragments(self, Py_ssize_t place) except -1
 
-@cython.locals(found=dict, limit="Py_ssize_t")
-cpdef dict look(Cursor cursor, frozenset wanted)
 @cython.locals(cursor=Cursor)
 cdef _read(buffer, Py_ssize_t start, Py_ssize_t end, encoding, Py_ssize_t depth, list elements)
 @cython.locals(cursor=Cursor, items=list, elements=list, place="Py_ssize_t", end="Py_ssize_t")

@@ -34,7 +34,7 @@ COMPILED = not __file__.endswith(".py")
 
 _NONE, _SHORT, _LONG = 0, 1, 2
 _item, _item_end, _sequence_end, _pixel_data = ITEM, ITEM_END, SEQUENCE_END, PIXEL_DATA
-_undefined, _max_depth, _private = UNDEFINED, MAX_DEPTH, 0x10000
+_undefined, _max_depth = UNDEFINED, MAX_DEPTH
 _element = tuple.__new__  # four times as quick as the class itself, and a header has hundreds
 
 
@@ -66,8 +66,9 @@ class Cursor:
         self.buffer = buffer
         self.data = buffer
         self.whole = isinstance(buffer, bytes)
+        self.held = b""
         if isinstance(buffer, bytes):
-            self.letters = buffer
+            self.letters = self.held = buffer
         self.place = self.first = start
         self.limit = end
         self.depth = depth
@@ -83,9 +84,9 @@ class Cursor:
         """Take what follows as written so."""
         self.explicit = explicit
         self.little = little
-        self.kinds = _KINDS_LITTLE if little else _KINDS_BIG
-        self.read_head = _HEAD_LITTLE if little else _HEAD_BIG
-        self.read_four = _FOUR_LITTLE if little else _FOUR_BIG
+        if not COMPILED:
+            self.read_head = _HEAD_LITTLE if little else _HEAD_BIG
+            self.read_four = _FOUR_LITTLE if little else _FOUR_BIG
 
     def step(self) -> bool:
         """Read the head of the next element; False behind the last, or before the delimiter of an item.
@@ -104,7 +105,7 @@ class Cursor:
         else:
             group, number, letters, length = self.read_head(self.data, head)
         tag = group << 16 | number
-        kind = self.kinds[letters] if self.explicit else _NONE
+        kind = self.kind_of(letters) if self.explicit else _NONE
         if kind != _SHORT:
             if tag == _item_end:
                 return False
@@ -130,6 +131,10 @@ class Cursor:
         if tag == _pixel_data and not self.depth:
             self.limit = self.place
         return True
+
+    def kind_of(self, letters: int) -> int:
+        """Tell whether the length of a VR, by the number that its letters make, is short or long, or it is no VR."""
+        return _KINDS_LITTLE[letters] if self.little else _KINDS_BIG[letters]
 
     def two(self, place: int) -> int:
         """Read a number of two bytes."""
@@ -158,6 +163,14 @@ class Cursor:
     def piece(self, start: int, stop: int) -> bytes:
         """Copy what lies between two places."""
         return self.letters[start:stop] if self.whole else self.buffer[start:stop]
+
+    def follows(self, key: bytes) -> bool:
+        """Tell whether these bytes lie next, within the level.  Of a mapped file it always says no."""
+        return self.place + len(key) <= self.limit and self.held.startswith(key, self.place)
+
+    def stands_at(self, tag: int) -> bool:
+        """Tell whether an element of this tag is next."""
+        return self.place + 8 <= self.limit and self.tag_at(self.place) == tag
 
     def vr(self) -> bytes:
         """Give the VR of the element, or nothing when the encoding does not tell it."""
@@ -240,21 +253,6 @@ class Cursor:
                 raise Malformed.unreadable()
             place += 8 + length
         raise truncated()
-
-
-def look(cursor: Cursor, wanted: frozenset[int]) -> dict[int, Element]:
-    """Walk the level to its end and tell where the elements wanted lie; the cursor then stands at its beginning again.
-
-    Private ones are not looked for: whose they are is said elsewhere (PS3.5 7.8.1).
-    Raises Malformed as ``read_elements`` does.
-    """
-    found: dict[int, Element] = {}
-    limit = cursor.limit
-    while cursor.step():
-        if not cursor.tag & _private and cursor.tag in wanted:
-            found[cursor.tag] = cursor.element()
-    cursor.place, cursor.limit = cursor.first, limit
-    return found
 
 
 def read_elements(buffer: Buffer, start: int, end: int, encoding: Encoding, *, depth: int = 0) -> list[Element]:

@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.core.verdict import Verdict
-from fivesafes.data.header.elements import PIXEL_DATA, Element
+from fivesafes.data.header.elements import PIXEL_DATA, Element, Encoding
 from fivesafes.data.header.judge import LOOKED_AT, Telling, judge_instance
 from fivesafes.data.header.malformed import Malformed, no_identity
 from fivesafes.data.header.outcome import Stand
@@ -23,10 +23,10 @@ from fivesafes.data.header.overlay_bits import OVERLAY_TAGS, can_be_parted, shar
 from fivesafes.data.header.part10 import DataSet, file_head, open_data_set
 from fivesafes.data.header.pixel_policies import RegionRule
 from fivesafes.data.header.pixel_step import AS_TOLD, Looked, PixelStep
-from fivesafes.data.header.pixels import SAID_OF_PIXELS, Pixels, pixel_pieces
+from fivesafes.data.header.pixels import SAID_OF_PIXELS, Pixels, expected_length, pixel_pieces
 from fivesafes.data.header.profile import Action, Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
-from fivesafes.data.header.scanner import Cleaner, look
+from fivesafes.data.header.scanner import Cleaner, Pattern, look
 from fivesafes.data.header.tally import Tally
 from fivesafes.data.header.texts import CHARACTER_SET, PATIENT_ID, STUDY, keywords_to_tags, patient_of, plain_text
 from fivesafes.data.model import HeaderRecord
@@ -68,8 +68,11 @@ class _Judged:
     """What the header says: whether the object may pass, which rule tells of its regions, where its overlays lie."""
 
     verdict: Verdict
+    stops: bool
     rule: RegionRule | None
     overlay_apart: bool
+    sop_class: str
+    expected: int | None
 
 
 class Deidentifier:
@@ -81,30 +84,33 @@ class Deidentifier:
         self._pixels = pixels
         self._pseudonyms = pseudonyms
         self._cleaners: dict[object, Cleaner] = {}
+        self._patterns: dict[Encoding, Pattern] = {}
         self._judgements: dict[object, _Judged] = {}
 
     def clean(self, data_set: DataSet) -> Cleaned:
         """Judge and clean one object.  Raises Malformed when its encoding is broken."""
         cursor = data_set.cursor()
-        found = look(cursor, _WANTED)
-        judged = self._judged(data_set, found)
-        if judged.verdict.gravity:
+        pattern = self._patterns.setdefault(data_set.encoding, Pattern())
+        found, said = look(cursor, _WANTED, _JUDGED, pattern)
+        judged = self._judged(data_set, found, said)
+        if judged.stops:
             return Cleaned(pieces=(), verdict=judged.verdict)
         instance = plain_text(data_set, found.get(_INSTANCE))
         if not instance:
             raise no_identity()
         tally = Tally()
         done = self._pixels.treat(data_set, found, tally, judged.rule, overlaid=judged.overlay_apart)
-        verdict = judged.verdict + done.verdict
-        if verdict.gravity:
-            return Cleaned(pieces=(), verdict=verdict, looked=done.looked)
+        verdict = judged.verdict
+        if done.verdict.findings:
+            verdict += done.verdict
+            if verdict.gravity:
+                return Cleaned(pieces=(), verdict=verdict, looked=done.looked)
         pixels: tuple[Pixels, ...] = ()
         if PIXEL_DATA in found:
-            pixels = pixel_pieces(data_set, found, tally, done.change.content)
+            pixels = pixel_pieces(data_set, found, tally, judged.expected, done.change.content)
             cursor.limit = found[PIXEL_DATA].head  # nothing is read behind the pixels
         data = self._cleaner(data_set, found).data_set(cursor, tally, done.change)
-        sop_class = plain_text(data_set, found[_TAGS["SOPClassUID"]])
-        head = file_head(sop_class, self._instance(instance), done.change.syntax or data_set.syntax)
+        head = file_head(judged.sop_class, self._instance(instance), done.change.syntax or data_set.syntax)
         return Cleaned(pieces=(head, data, *pixels), tally=tally, verdict=verdict, looked=done.looked)
 
     def _instance(self, uid: str) -> str:
@@ -113,26 +119,37 @@ class Deidentifier:
         retained = rule is not None and rule.action is Action.K
         return uid if retained else self._pseudonyms.uid(uid)
 
-    def _judged(self, data_set: DataSet, found: Mapping[int, Element]) -> _Judged:
+    def _judged(self, data_set: DataSet, found: Mapping[int, Element], said: bytes) -> _Judged:
         """Judge it, or remember what was judged of the same bytes: slices of a series say the same of themselves."""
         key = (
+            said,
             data_set.encoding,
             data_set.syntax,
             PIXEL_DATA in found and found[PIXEL_DATA].undefined,
             _SHARED in found,
             _is_there(data_set, found.get(_POSITION)),
-            *[(tag, _value(data_set, found[tag])) for tag in found if tag in _JUDGED],
         )
         judged = self._judgements.get(key)
         if judged is None:
-            telling = _telling(data_set, found)
-            rule = self._pixels.rule_for(telling.texts, data_set, found, self._profile)
-            verdict = judge_instance(evolve(telling, listed=rule is not None), self._profile)
-            judged = _Judged(verdict=verdict, rule=rule, overlay_apart=telling.overlay_apart)
+            judged = self._judge(data_set, found)
             if len(self._judgements) >= _MOST_JUDGED:
                 self._judgements.clear()
             self._judgements[key] = judged
         return judged
+
+    def _judge(self, data_set: DataSet, found: Mapping[int, Element]) -> _Judged:
+        """Judge it from what is ``_JUDGED``, and whether there is what is told of by its presence alone."""
+        telling = _telling(data_set, found)
+        rule = self._pixels.rule_for(telling.texts, data_set, found, self._profile)
+        verdict = judge_instance(evolve(telling, listed=rule is not None), self._profile)
+        return _Judged(
+            verdict=verdict,
+            stops=bool(verdict.gravity),
+            rule=rule,
+            overlay_apart=telling.overlay_apart,
+            sop_class=telling.texts.get("SOPClassUID", ""),
+            expected=expected_length(data_set, found),
+        )
 
     def _cleaner(self, data_set: DataSet, found: Mapping[int, Element]) -> Cleaner:
         """Give the cleaner for a participant and an encoding; a new one forgets nobody else's values into it."""

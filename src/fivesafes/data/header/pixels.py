@@ -49,9 +49,15 @@ def _shape(data_set: DataSet, found: Mapping[int, Element]) -> Shape:
 
 
 def pixel_pieces(
-    data_set: DataSet, found: Mapping[int, Element], tally: Tally, changed: Pixels | None = None
+    data_set: DataSet,
+    found: Mapping[int, Element],
+    tally: Tally,
+    expected: int | None,
+    changed: Pixels | None = None,
 ) -> tuple[Pixels, ...]:
     """Give the PixelData element as pieces of the new file; ``changed`` are uncompressed pixels that stand for its own.
+
+    ``expected`` is its ``expected_length``.
 
     Raises Malformed when there are fewer pixels than the header says or when it does not say how many, and when they
     are packed in an unsaid way.
@@ -73,7 +79,6 @@ def pixel_pieces(
         return _head(element, data_set, _UNDEFINED), *pieces, _END[data_set.encoding.order]
     if data_set.syntax not in NATIVE:
         raise Malformed.unreadable()  # compressed pixels have no length (PS3.5 A.4)
-    expected = expected_length(data_set, found)
     if expected is None:
         raise uncounted_pixels()
     if len(content) < expected:

@@ -1,6 +1,7 @@
 # The types of scan.py where Cython compiles it.
 cimport cython
 from fivesafes.data.header.cursor cimport Cursor
+from fivesafes.data.header.runs cimport Pattern, Run
 
 cdef Py_ssize_t _private, _max_depth, _REMEMBERED, _REMEMBERED_BLOB
 
@@ -23,8 +24,11 @@ cdef class Scan:
     cdef Owner standard, unknown
     cdef dict owners
 
-    @cython.locals(cursor=Cursor, tag="Py_ssize_t", owner=Owner, answer=Answer, made=dict, moments=dict, blocks=dict)
+    @cython.locals(made=dict, moments=dict, blocks=dict)
     cdef dict level(self, list log)
+    cdef elements(self, list log, dict made, dict moments, dict blocks)
+    @cython.locals(cursor=Cursor, tag="Py_ssize_t", owner=Owner, answer=Answer)
+    cdef element(self, list log, dict made, dict moments, dict blocks)
     cdef Answer _ask(self, Owner owner, Py_ssize_t tag)
     @cython.locals(owner=Owner)
     cdef Owner _reserved(self, bytes value)
@@ -40,3 +44,8 @@ cdef class Scan:
                    limit="Py_ssize_t", is_open=bint, explicit=bint, little=bint, place="Py_ssize_t", items=list,
                    level=dict)
     cdef _sequence(self, Answer answer, list log)
+
+@cython.locals(scan=Scan, made=dict, moments=dict, blocks=dict, run=Run)
+cpdef dict clean_level(Cursor cursor, cleaning, Pattern pattern, list log)
+@cython.locals(cursor=Cursor, after="Py_ssize_t", limit="Py_ssize_t")
+cdef _learn(Scan scan, Run run, dict blocks)

@@ -14,6 +14,7 @@ from fivesafes.data.header.cursor import Cursor
 from fivesafes.data.header.elements import MAX_DEPTH
 from fivesafes.data.header.malformed import too_deep
 from fivesafes.data.header.profile import BLOBS, Rule
+from fivesafes.data.header.runs import Pattern, Run
 
 Made = tuple[bytes | None, int]
 """An element as it is written (None: it goes), and the number of what to count, as ``Cleaning`` gives it."""
@@ -114,34 +115,46 @@ class Scan:
 
         ``log`` gets the number of what became of each element.  Raises Malformed when the encoding is broken.
         """
-        cursor = self.cursor
         made: dict[int, bytes] = {}
         moments: dict[int, bytes] = {}
         blocks: dict[int, Owner] = {}
-        while cursor.step():
-            tag = cursor.tag
-            owner = self.standard
-            if tag & _private:
-                if tag & 0xFF00 == 0:
-                    blocks[tag >> 16 << 8 | tag & 0xFF] = self._reserved(cursor.piece(cursor.start, cursor.stop))
-                    continue
-                owner = blocks.get(tag >> 8, self.unknown)
-            answer = owner.answers.get(tag)
-            if answer is None:
-                answer = self._ask(owner, tag)
-            if answer.dropped:
-                log.append(answer.number)
-            elif answer.paired:
-                moments[tag] = cursor.piece(cursor.start, cursor.stop)
-            else:
-                written = self._made(owner, answer, log)
-                if written is not None:
-                    made[tag] = written
-                    if tag & _private:
-                        self._mark(owner, tag >> 16 << 16 | tag >> 8 & 0xFF, made)
+        self.elements(log, made, moments, blocks)
         if moments:
             self.cleaning.moments(moments, made, log)
         return made
+
+    def elements(
+        self, log: list[int], made: dict[int, bytes], moments: dict[int, bytes], blocks: dict[int, Owner]
+    ) -> None:
+        """Clean the elements that are left of a level, into ``made``; dates and times are put by, in ``moments``."""
+        while self.cursor.step():
+            self.element(log, made, moments, blocks)
+
+    def element(
+        self, log: list[int], made: dict[int, bytes], moments: dict[int, bytes], blocks: dict[int, Owner]
+    ) -> None:
+        """Clean the element at which the cursor stands; ``blocks`` tells whose the private ones are."""
+        cursor = self.cursor
+        tag = cursor.tag
+        owner = self.standard
+        if tag & _private:
+            if tag & 0xFF00 == 0:
+                blocks[tag >> 16 << 8 | tag & 0xFF] = self._reserved(cursor.piece(cursor.start, cursor.stop))
+                return
+            owner = blocks.get(tag >> 8, self.unknown)
+        answer = owner.answers.get(tag)
+        if answer is None:
+            answer = self._ask(owner, tag)
+        if answer.dropped:
+            log.append(answer.number)
+        elif answer.paired:
+            moments[tag] = cursor.piece(cursor.start, cursor.stop)
+        else:
+            written = self._made(owner, answer, log)
+            if written is not None:
+                made[tag] = written
+                if tag & _private:
+                    self._mark(owner, tag >> 16 << 16 | tag >> 8 & 0xFF, made)
 
     def _ask(self, owner: Owner, tag: int) -> Answer:
         """Look a rule up, once for each tag."""
@@ -237,6 +250,46 @@ class Scan:
         return cleaning.closed(tag, items)
 
 
-def clean_level(cursor: Cursor, cleaning: Cleaning, log: list[int]) -> dict[int, bytes]:
-    """Clean the elements of the outermost level and all that they hold, by tag; see ``Scan.level``."""
-    return Scan(cursor, cleaning).level(log)
+def clean_level(cursor: Cursor, cleaning: Cleaning, pattern: Pattern, log: list[int]) -> dict[int, bytes]:
+    """Clean the elements of the outermost level and all that they hold, by tag; see ``Scan.level``.
+
+    ``pattern`` is what it is made of since its like was cleaned by the same ``cleaning``.
+    """
+    scan = Scan(cursor, cleaning)
+    made: dict[int, bytes] = {}
+    moments: dict[int, bytes] = {}
+    blocks: dict[int, Owner] = {}
+    pattern.begin()
+    while True:
+        run = pattern.run_at(cursor)
+        if run is not None:
+            if not run.known or (run.private and run.before != blocks):
+                _learn(scan, run, blocks)
+            made.update(run.made)
+            log.extend(run.log)
+            if run.moments:
+                moments.update(run.moments)
+            if run.private:
+                blocks.update(run.blocks)
+        elif cursor.step():
+            pattern.walked_over(cursor)
+            scan.element(log, made, moments, blocks)
+        else:
+            break
+    pattern.end()
+    if moments:
+        cleaning.moments(moments, made, log)
+    return made
+
+
+def _learn(scan: Scan, run: Run, blocks: dict[int, Owner]) -> None:
+    """Clean by itself a run that the cursor has passed over."""
+    cursor = scan.cursor
+    after, limit = cursor.place, cursor.limit
+    run.before = dict(blocks)
+    run.blocks = dict(blocks)
+    run.log, run.made, run.moments = [], {}, {}
+    cursor.place, cursor.limit = after - len(run.key), after
+    scan.elements(run.log, run.made, run.moments, run.blocks)
+    run.known = True
+    cursor.place, cursor.limit = after, limit

@@ -11,9 +11,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from fivesafes.data.header import cleaner, cursor, scan, values
+from fivesafes.data.header import cleaner, cursor, ranges, runs, scan, shift, values
 
-SOURCES: Final = ("cursor.py", "cursor.pxd", "scan.py", "scan.pxd", "values.py", "cleaner.py")
+SOURCES: Final = (
+    "cursor.py",
+    "cursor.pxd",
+    "runs.py",
+    "runs.pxd",
+    "scan.py",
+    "scan.pxd",
+    "ranges.py",
+    "ranges.pxd",
+    "shift.py",
+    "values.py",
+    "values.pxd",
+    "cleaner.py",
+    "cleaner.pxd",
+)
+_PARTS: Final = (cursor, runs, scan, ranges, shift, values, cleaner)
 T = TypeVar("T")
 
 
@@ -31,7 +46,7 @@ def _twins() -> dict[str, ModuleType]:
     if os.environ.get("FIVESAFES_SCANNER") == "plain":
         return {}
     try:
-        twins = {module.__name__: import_module(_twin_of(module)) for module in (cursor, scan, values, cleaner)}
+        twins = {module.__name__: import_module(_twin_of(module)) for module in _PARTS}
     except ImportError:
         return {}
     digest = digest_of_sources()
@@ -57,10 +72,12 @@ def _chosen(plain: T) -> T:
 if TYPE_CHECKING:
     from fivesafes.data.header.cleaner import Cleaner
     from fivesafes.data.header.cursor import Cursor
+    from fivesafes.data.header.runs import Pattern
 else:
     Cleaner = _chosen(cleaner.Cleaner)
     Cursor = _chosen(cursor.Cursor)
-look = _chosen(cursor.look)
+    Pattern = _chosen(runs.Pattern)
+look = _chosen(runs.look)
 read_elements = _chosen(cursor.read_elements)
 read_items = _chosen(cursor.read_items)
 readable_elements = _chosen(cursor.readable_elements)
@@ -69,6 +86,7 @@ __all__ = [
     "MODE",
     "Cleaner",
     "Cursor",
+    "Pattern",
     "digest_of_sources",
     "look",
     "read_elements",

@@ -7,6 +7,7 @@ one that dcm2niix, AFNI and nibabel read; Siemens has not published it.
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from struct import Struct, error, pack
 from typing import Final
 
@@ -23,8 +24,9 @@ _VRS: Final = frozenset(b"AS CS DA DS DT FD FL IS LO LT SH SL SS ST TM UI UL UN 
 _PROTOCOLS: Final = frozenset({"MrPhoenixProtocol", "MrProtocol"})
 _BEGIN: Final = b"### ASCCONV BEGIN"
 _END: Final = b"### ASCCONV END"
-_LINE: Final = re.compile(rb'^([A-Za-z][\w.\[\]]*+)[ \t]*+=[ \t]*+("{0,2}+)([^"\n]*+)"{0,2}+[ \t\r]*+$', re.MULTILINE)
+_LINE: Final = re.compile(rb'^([A-Za-z][\w.\[\]]*+)[ \t]*+=[ \t]*+("{0,2}+)([^"\n]*+)"{0,2}+[ \t\r]*+$')
 """Each part takes all it can and gives nothing back: lines made of blanks would otherwise take time to the third."""
+_LONGEST_KEY: Final = 256
 _INDEX: Final = re.compile(r"\[\d{1,4}\]")
 _HEXADECIMAL: Final = re.compile(rb"0x[0-9a-fA-F]{1,8}")
 
@@ -63,11 +65,14 @@ def clean_protocol(value: bytes, fields: Mapping[str, Clean]) -> bytes | None:
     if end < 0:
         return None
     lines = []
-    for match in _LINE.finditer(value, begin + 1, end):
-        key, quote, text = match.groups()
-        clean = fields.get(_INDEX.sub("[#]", key.decode("ascii")))
-        if clean is None:
+    for line in value[begin + 1 : end].split(b"\n"):
+        clean = fields.get(_entry_of(line.partition(b"=")[0].rstrip(b" \t")[:_LONGEST_KEY]))
+        if clean is None:  # of a thousand entries, all but some hundred
             continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            continue
+        key, quote, text = match.groups()
         text = text.strip()
         kept = text if _HEXADECIMAL.fullmatch(text) and clean(b"%d" % int(text, 16)) else clean(text)
         if kept:
@@ -76,6 +81,12 @@ def clean_protocol(value: bytes, fields: Mapping[str, Clean]) -> bytes | None:
         return None
     # dcm2niix looks from the second byte on where no SV10 header comes before
     return b"\n\n### ASCCONV BEGIN ###\n" + b"".join(lines) + b"### ASCCONV END ###\n"
+
+
+@lru_cache(maxsize=8192)
+def _entry_of(key: bytes) -> str:
+    """Name an entry as the policy does: with every index written as ``[#]``."""
+    return _INDEX.sub("[#]", key.decode("latin-1"))
 
 
 def _parsed(value: bytes) -> list[Tag]:
