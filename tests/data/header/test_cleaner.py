@@ -138,11 +138,43 @@ def test_a_value_of_undefined_length_goes(by: Deidentifier) -> None:
     assert done.record.removed == {"EchoTime": 1}
 
 
-def test_a_text_under_another_vr_of_texts_is_read_by_the_dictionary(by: Deidentifier) -> None:
-    """Bytes are not, and nothing of them stays."""
-    told, _ = _cleaned(by, whole((0x00180081, b"LO", b"2.98"), (0x00180080, b"US", b"Qv")))
-    assert told[0x00180081] == (b"DS", b"2.98")
-    assert 0x00180080 not in told
+def test_a_vr_that_contradicts_the_dictionary_takes_the_value_with_it(by: Deidentifier) -> None:
+    """Texts are taken for one another, and so are numbers; a text is no number: its tag may be damaged."""
+    told, done = _cleaned(
+        by,
+        whole(
+            (0x00180015, b"LO", b"BRAIN "),
+            (0x00180080, b"IS", b"500 "),
+            (0x00180081, b"SH", b"48305 "),
+            (0x00180082, b"US", b"Qv"),
+            (0x00181030, b"PN", b"T1"),
+        ),
+    )
+    assert told[0x00180015] == (b"CS", b"BRAIN ")
+    assert told[0x00180080] == (b"DS", b"500 ")
+    assert not told.keys() & {0x00180081, 0x00180082, 0x00181030}
+    assert done.record.removed == {"EchoTime": 1, "InversionTime": 1, "ProtocolName": 1}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_is_not_in_the_order_of_its_tags_is_set_aside(by: Deidentifier, nested: bool) -> None:
+    """A damaged tag would give a value another's name: an accession number reads as a thickness of slices."""
+    moved = element(0x00180050, b"DS", b"48305 ") + element(0x00100040, b"CS", b"O ")
+    twice = element(0x00180050, b"DS", b"5 ") * 2
+    for broken in (moved, twice):
+        content = whole() + (element(0x00189112, b"SQ", item(broken)) if nested else broken)
+        with pytest.raises(Malformed) as told:
+            by.clean(open_data_set(content))
+        assert told.value.code == "data.file.out-of-order"
+
+
+def test_private_elements_may_lie_in_any_order(by: Deidentifier) -> None:
+    """Some programs sort them by who gave them their meaning."""
+    private = [(0x00190010, b"LO", b"SIEMENS MR HEADER"), (0x0019100C, b"IS", b"1000"), (0x0019100A, b"US", b"\x24\0")]
+    content = whole() + b"".join(element(*one) for one in private)
+    told, _ = _cleaned(by, content)
+    assert told[0x0019100C][1] == b"1000"
+    assert told[0x0019100A][1] == b"\x24\0"
 
 
 def test_a_value_that_has_no_room_in_its_vr_goes(by: Deidentifier) -> None:
@@ -190,7 +222,7 @@ def test_sequences_that_nest_too_deep_are_malformed(by: Deidentifier) -> None:
     """However their lengths are told."""
     inner = b""
     for _ in range(60):
-        inner = element(0x00081140, b"SQ", item(inner))
+        inner = element(0x00189112, b"SQ", item(inner))
     with pytest.raises(Malformed) as told:
         by.clean(open_data_set(whole() + inner))
     assert told.value.code == "data.file.too-deep"

@@ -125,16 +125,16 @@ def test_what_is_cleaned_twice_is_the_same_from_memory(profile: Profile) -> None
 
 def test_a_cleaner_that_remembers_too_much_forgets_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded, and what was forgotten is made again."""
-    content = b"".join(encode(KEPT, b"DS", b"%d " % number, EXPLICIT_LITTLE) or b"" for number in range(40))
+    contents = [encode(KEPT, b"DS", b"%d " % number, EXPLICIT_LITTLE) or b"" for number in range(10, 50)]
     monkeypatch.setattr(cleaner, "_MOST_REMEMBERED", 200)
     monkeypatch.setattr(cleaner, "_MOST_TOLD", 1)
     made = cleaner.Cleaner(STAND, EXPLICIT_LITTLE)
     results = set()
-    for _ in range(3):
+    for content in contents * 3:
         tally = Tally()
         results.add((made.data_set(cursor.Cursor(content, 0, len(content), EXPLICIT_LITTLE), tally), tally.entries()))
         assert len(made.standard.explicit) < 40
-    assert len(results) == 1
+    assert len(results) == 40
 
 
 def test_a_sequence_deeper_than_any_scanner_writes_is_refused_when_it_is_cleaned() -> None:
@@ -173,7 +173,7 @@ def test_a_private_block_is_reserved_once_for_all_that_stays_of_it() -> None:
 
 def test_a_mapped_file_reads_as_its_bytes(tmp_path: Path) -> None:
     """A file that is too big for memory may be mapped instead of read."""
-    content = b"".join(encode(tag, b"DS", b"2.5 ", EXPLICIT_LITTLE) or b"" for tag in (KEPT, 0x00180080))
+    content = b"".join(encode(tag, b"DS", b"2.5 ", EXPLICIT_LITTLE) or b"" for tag in (0x00180080, KEPT))
     (tmp_path / "file").write_bytes(content)
     with (tmp_path / "file").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         for modules in (_module, _plain):

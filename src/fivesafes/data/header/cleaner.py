@@ -13,7 +13,7 @@ from fivesafes.data.header.runs import Pattern
 from fivesafes.data.header.scan import Made, Owner, clean_level
 from fivesafes.data.header.shift import DATE_OF, TIME_OF, shift_date_and_time
 from fivesafes.data.header.tally import Entry, Tally, Told, name_of
-from fivesafes.data.header.values import TEXTS, apply_rule, encode, encode_items
+from fivesafes.data.header.values import apply_rule, encode, encode_items
 
 _MOST_REMEMBERED: Final = 1 << 26
 """Bytes of elements that are remembered, so that the next slice of a series costs little."""
@@ -31,6 +31,9 @@ _NAME, _ID = 0x00100010, 0x00100020
 _NAMED: Final = ((_NAME, b"PN"), (_ID, b"LO"))
 _SEQUENCE_VRS: Final = frozenset({b"SQ", b"UN", b""})
 _UNTOLD: Final = frozenset({b"UN", b""})
+_WRITTEN: Final = frozenset({b"AE", b"CS", b"LO", b"LT", b"SH", b"ST", b"UC", b"UT"})
+_NUMBERS: Final = frozenset({b"DS", b"IS"})
+"""VRs that are taken for one another: texts that somebody wrote, and numbers that are written out."""
 
 
 class Cleaner:
@@ -245,6 +248,6 @@ def _vr(declared: bytes, rule: Rule) -> bytes | None:
     """
     if declared in rule.vrs:
         return declared
-    if declared in _UNTOLD or (declared in TEXTS and rule.vrs[0] in TEXTS):
-        return rule.vrs[0]
-    return None
+    expected = rule.vrs[0]
+    alike = any(declared in each and expected in each for each in (_WRITTEN, _NUMBERS))
+    return expected if alike or declared in _UNTOLD else None

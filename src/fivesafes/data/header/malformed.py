@@ -40,6 +40,15 @@ def too_deep() -> Malformed:
     return Malformed(FileStatus.UNREADABLE, "data.file.too-deep", why)
 
 
+def out_of_order() -> Malformed:
+    """Say that the elements do not lie in the order of their tags, or one comes twice (PS3.5 7.1)."""
+    why = (
+        "its elements are not in the order of their tags, so a tag may be damaged and a value bear another's name; "
+        "export it again, or, if you know why it is so, write it anew with dcmconv"
+    )
+    return Malformed(FileStatus.UNREADABLE, "data.file.out-of-order", why)
+
+
 def inflated_too_far() -> Malformed:
     """Say that the deflated data set grows beyond any sense."""
     why = "the compressed data set grows beyond any sensible size"

@@ -8,7 +8,7 @@ cdef Py_ssize_t _LONGEST, _FEWEST, _MOST_LEARNT, _PATIENT, _MOST_PATIENT, _HELPE
 cdef class Run:
     cdef public list pieces, tags, log
     cdef public bytes key, said
-    cdef public Py_ssize_t first, last, place
+    cdef public Py_ssize_t first, last, standard, place
     cdef public bint private, known
     cdef public dict found, before, blocks, made, moments
 
@@ -21,7 +21,7 @@ cdef class Pattern:
     cdef public list runs
     cdef public bint learning
     cdef public Py_ssize_t patience, helped, passed, size
-    cdef Py_ssize_t number, walked, length, last
+    cdef Py_ssize_t number, walked, length, last, standard
     cdef bint in_order
     cdef list pieces, tags
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from fivesafes.data.header.cursor import Cursor
 from fivesafes.data.header.elements import PIXEL_DATA, Element
+from fivesafes.data.header.malformed import out_of_order
 
 _LONGEST, _FEWEST = 4096, 2
 """Longer elements are the vendors' own headers, which differ; one element alone is as quick to look up."""
@@ -41,6 +42,7 @@ class Run:
         self.first = tags[0]
         self.last = tags[len(tags) - 1]
         self.private = any(tag & _private for tag in tags)
+        self.standard = max([tag for tag in tags if not tag & _private], default=-1)
         self.known = False
         self.place = 0
         self.found: dict[int, Element] = {}
@@ -88,7 +90,7 @@ class Pattern:
     def begin(self) -> None:
         """Stand before the first element of a data set."""
         self.number = self.walked = self.length = 0
-        self.last = -1
+        self.last = self.standard = -1
         self.in_order = True
         if self.learning:
             self.runs = []
@@ -107,6 +109,7 @@ class Pattern:
                 if cursor.follows(run.key):
                     cursor.place += len(run.key)
                     self.last = run.last
+                    self.standard = max(self.standard, run.standard)
                     self.number += 1
                     return run
                 same = run.same(cursor)
@@ -120,7 +123,15 @@ class Pattern:
         return None
 
     def walked_over(self, cursor: Cursor) -> None:
-        """Note an element that was walked by itself."""
+        """Note an element that was walked by itself.
+
+        Raises Malformed when it lies behind one of a higher tag, unless it is private: some programs sort those by who
+        gave them their meaning.
+        """
+        if not cursor.tag & _private:
+            if cursor.tag <= self.standard:
+                raise out_of_order()
+            self.standard = cursor.tag
         self.walked += 1
         self.in_order = self.in_order and cursor.tag > self.last
         self.last = cursor.tag

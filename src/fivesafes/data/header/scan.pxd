@@ -26,6 +26,7 @@ cdef class Scan:
 
     @cython.locals(made=dict, moments=dict, blocks=dict)
     cdef dict level(self, list log)
+    @cython.locals(cursor=Cursor, last="Py_ssize_t")
     cdef elements(self, list log, dict made, dict moments, dict blocks)
     @cython.locals(cursor=Cursor, tag="Py_ssize_t", owner=Owner, answer=Answer)
     cdef element(self, list log, dict made, dict moments, dict blocks)

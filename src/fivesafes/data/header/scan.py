@@ -12,7 +12,7 @@ from typing import Protocol
 
 from fivesafes.data.header.cursor import Cursor
 from fivesafes.data.header.elements import MAX_DEPTH
-from fivesafes.data.header.malformed import too_deep
+from fivesafes.data.header.malformed import out_of_order, too_deep
 from fivesafes.data.header.profile import BLOBS, Rule
 from fivesafes.data.header.runs import Pattern, Run
 
@@ -126,8 +126,17 @@ class Scan:
     def elements(
         self, log: list[int], made: dict[int, bytes], moments: dict[int, bytes], blocks: dict[int, Owner]
     ) -> None:
-        """Clean the elements that are left of a level, into ``made``; dates and times are put by, in ``moments``."""
-        while self.cursor.step():
+        """Clean the elements that are left of a level, into ``made``; dates and times are put by, in ``moments``.
+
+        Raises Malformed when those of the standard are not in order (see ``Pattern.walked_over``).
+        """
+        cursor = self.cursor
+        last = -1
+        while cursor.step():
+            if not cursor.tag & _private:
+                if cursor.tag <= last:
+                    raise out_of_order()
+                last = cursor.tag
             self.element(log, made, moments, blocks)
 
     def element(

@@ -18,9 +18,6 @@ from fivesafes.data.header.ranges import holds_all, is_number
 from fivesafes.data.header.shift import shift_datetime
 from fivesafes.data.header.siemens import clean_image_header, clean_protocol, clean_series_header
 
-TEXTS: Final = frozenset(
-    {b"AE", b"AS", b"CS", b"DS", b"IS", b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UI", b"UR", b"UT"}
-)
 _SINGLE: Final = frozenset({b"LT", b"ST", b"UT", b"UR"})
 _SIZES: Final = {vr.encode(): size for vr, size in BINARY_SIZES.items()}
 _FORMS: Final = {b"FL": "f", b"FD": "d"}
