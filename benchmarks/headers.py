@@ -11,6 +11,7 @@ file.  ``cp -r`` and programs are whole processes.  Quote the ratios.
 """
 
 import argparse
+import hashlib
 import os
 import resource
 import shutil
@@ -18,8 +19,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import venv
 from pathlib import Path
+
+import pydicom
 
 SETS = ("siemens-ge", "structural-t1", "siemens-enhanced")
 PINNED = {
@@ -47,9 +51,9 @@ def run():
     return lost
 run()
 gc.freeze()
-begin = time.process_time()
+begin, clock = time.process_time(), time.monotonic()
 lost = run()
-print(time.process_time() - begin, lost)
+print(clock, time.monotonic(), time.process_time() - begin, lost)
 """
 WRITE = "    with to.open('wb') as file:\n        file.writelines({pieces})\n"
 WAYS = {
@@ -106,6 +110,7 @@ def main() -> None:
         for name in given.set:
             _measure(given, given.data / name, Path(scratch))
         if given.two_cores:
+            _halves(given.data / "structural-t1", Path(scratch), given.rounds)
             _two_cores(given.data / "structural-t1", Path(scratch), given.rounds)
 
 
@@ -198,24 +203,76 @@ def _spent(commands: list[list[str]]) -> tuple[float, int]:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, lost
 
 
-def _two_cores(folder: Path, scratch: Path, rounds: int) -> None:
-    """Print the CPU of the whole command with two workers, less that for a single file, beside cp -r."""
-    single = scratch / "single"
-    single.mkdir()
-    shutil.copyfile(min(path for path in folder.rglob("*.dcm")), single / "one.dcm")
-    figures: dict[str, list[float]] = {"whole": [], "start": [], "cp -r": []}
+def _halves(folder: Path, scratch: Path, rounds: int) -> None:
+    """Print how long two processes take for half of a set each, by the clock, beside cp -r."""
+    inside = scratch / "halves"
+    _copies(folder, inside, 4)
+    paths = sorted(inside.iterdir())
+    setup, body = WAYS["ours"]
+    taken: list[float] = []
+    copied: list[float] = []
     for _ in range(rounds):
-        for name, source in (("whole", folder), ("start", single)):
-            command = [sys.executable, "-m", "fivesafes", "deidentify", str(source), str(scratch / "out")]
-            figures[name].append(_spent([[*command, "--workers", "2"]])[0])
-            shutil.rmtree(scratch / "out", ignore_errors=True)
-        figures["cp -r"].append(_spent([["cp", "-r", str(folder), str(scratch / "out")]])[0])
-        shutil.rmtree(scratch / "out", ignore_errors=True)
-    whole, start, copy = (statistics.median(figures[name]) for name in ("whole", "start", "cp -r"))
+        running = []
+        for half in (0, 1):
+            out, listed = scratch / f"out-{half}", scratch / f"list-{half}"
+            out.mkdir()
+            listed.write_text("\n".join(map(str, paths[half::2])))
+            command = [sys.executable, "-c", LOOP.format(setup=setup, body=body), str(listed), str(out)]
+            running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        times = [[float(word) for word in one.communicate()[0].split()[-4:-2]] for one in running]
+        taken.append(max(end for _, end in times) - min(begin for begin, _ in times))
+        for half in (0, 1):
+            shutil.rmtree(scratch / f"out-{half}")
+        copied.append(_clock(["cp", "-r", str(inside), str(scratch / "out")]))
+        shutil.rmtree(scratch / "out")
+    ours, copy = statistics.median(taken), statistics.median(copied)
     print(
-        f"\n{folder.name}, the whole command, two workers: {whole:.2f} CPU s, of which {start:.2f} to start; ", end=""
+        f"\n{folder.name} four times, two processes: read, clean and write {len(paths)} files in {ours:.2f} s; cp -r "
+        f"{copy:.2f} s; {ours / copy:.1f} x"
     )
-    print(f"cp -r {copy:.2f}; the rest on two cores is {(whole - start) / 2 / copy:.1f} x cp -r")
+    shutil.rmtree(inside)
+
+
+def _two_cores(folder: Path, scratch: Path, rounds: int) -> None:
+    """Print how long seven more copies of a set take the whole command with two workers, beside cp -r of as many.
+
+    The clock is what counts here, so nothing else may run; what the command needs to start falls out of the difference.
+    """
+    few, many = scratch / "few", scratch / "many"
+    _copies(folder, few, 1)
+    _copies(folder, many, 8)
+    figures: dict[str, list[float]] = {name: [] for name in ("few", "many", "cp few", "cp many")}
+    for _ in range(rounds):
+        for name, source in (("few", few), ("many", many)):
+            command = [sys.executable, "-m", "fivesafes", "deidentify", str(source), str(scratch / "out")]
+            figures[name].append(_clock([*command, "--workers", "2"]))
+            shutil.rmtree(scratch / "out")
+            figures[f"cp {name}"].append(_clock(["cp", "-r", str(source), str(scratch / "out")]))
+            shutil.rmtree(scratch / "out")
+    few_s, many_s, cp_few, cp_many = (statistics.median(figures[name]) for name in figures)
+    ratio = (many_s - few_s) / (cp_many - cp_few)
+    print(
+        f"\n{folder.name}, the whole command, two workers: {few_s:.2f} s, eight times as much {many_s:.2f} s; cp -r "
+        f"{cp_few:.2f} and {cp_many:.2f} s; seven sets more take {ratio:.1f} x as long as cp -r"
+    )
+
+
+def _copies(folder: Path, into: Path, times: int) -> None:
+    """Write the objects of a folder several times, each time under other instance UIDs of the same length."""
+    into.mkdir()
+    for path in sorted(path for path in folder.rglob("*.dcm")):
+        content = path.read_bytes()
+        uid = pydicom.dcmread(path, specific_tags=["SOPInstanceUID"]).SOPInstanceUID.encode()
+        for number in range(times):
+            drawn = int.from_bytes(hashlib.sha512(uid + b"%d" % number).digest())
+            other = (b"2.25.1%d" % drawn)[: len(uid)] if number else uid
+            (into / f"{path.stem}-{number}.dcm").write_bytes(content.replace(uid, other))
+
+
+def _clock(command: list[str]) -> float:
+    begin = time.perf_counter()
+    subprocess.run(command, capture_output=True, check=True)
+    return time.perf_counter() - begin
 
 
 if __name__ == "__main__":

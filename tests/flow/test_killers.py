@@ -14,8 +14,8 @@ from fivesafes.data.header.inspect import examine
 from fivesafes.data.header.profile import load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.engines.executors.inline import InlineExecutor
-from fivesafes.flow import deidentify_folder as module
 from fivesafes.flow import receive as receiving
+from fivesafes.flow import sort_folder as sorting
 from fivesafes.flow.deidentify_folder import deidentify_folder
 from fivesafes.flow.folder_outcome import FolderOutcome, Options
 from fivesafes.flow.receive import receive
@@ -66,11 +66,11 @@ def _done(scans: Path, executor: InlineExecutor) -> FolderOutcome:
 
 
 def _killed_in_pass_one(context: Any, job: Any) -> bool:  # noqa: ANN401 - any work
-    return isinstance(job, tuple) and any(context.paths[index].name == "1" for index in range(*job))
+    return not hasattr(context, "parts") and any(context.paths[index].name == "1" for index in range(*job))
 
 
 def _killed_in_pass_two(context: Any, job: Any) -> bool:  # noqa: ANN401 - any work
-    return isinstance(job, str) and any(context.paths[one.index].name == "1" for one in context.series[job])
+    return hasattr(context, "parts") and any(context.paths[one.index].name == "1" for one in context.parts[job])
 
 
 @pytest.mark.parametrize("dies", [_killed_in_pass_one, _killed_in_pass_two])
@@ -90,7 +90,7 @@ def test_a_killer_is_set_aside_and_its_series_is_done(scans: Path, dies: Callabl
 
 def test_a_series_that_dies_of_no_single_file_is_set_aside_whole(scans: Path) -> None:
     """Nobody knows why, and nothing of it is half done."""
-    told = _done(scans, Deadly(lambda context, job: isinstance(job, str) and len(context.series[job]) > 1))
+    told = _done(scans, Deadly(lambda context, job: len(getattr(context, "parts", {}).get(job, ())) > 1))
     assert {one.code for one in told.files} == {"data.file.too-much"}
 
 
@@ -101,7 +101,7 @@ def test_an_error_of_another_kind_ends_the_run(scans: Path) -> None:
         def run_with(self, context: Any, work: Any, jobs: Any, **more: Any) -> Iterator[Any]:  # noqa: ANN401 - any work
             """Refuse the second pass."""
             for job, answer in super().run_with(context, work, jobs, **more):
-                yield job, InvalidInput("no", fix="none") if isinstance(job, str) else answer
+                yield job, InvalidInput("no", fix="none") if hasattr(context, "parts") else answer
 
     with pytest.raises(InvalidInput):
         _done(scans, Refusing())
@@ -113,7 +113,7 @@ def test_a_file_that_changes_between_the_passes_is_set_aside(scans: Path) -> Non
     class Meddling(InlineExecutor):
         def run_with(self, context: Any, work: Any, jobs: Any, **more: Any) -> Iterator[Any]:  # noqa: ANN401 - any work
             """Write over a file before the second pass."""
-            if jobs and isinstance(jobs[0], str):
+            if hasattr(context, "parts"):
                 (scans / "1").write_bytes((scans / "1").read_bytes().replace(b"730194458", b"111111111"))
             yield from super().run_with(context, work, jobs, **more)
 
@@ -146,7 +146,7 @@ def test_a_fault_of_ours_costs_its_file_alone(scans: Path, monkeypatch: pytest.M
         return good(path) if path.name != "1" else 1 // 0
 
     monkeypatch.setattr(receiving, "examine", faulty)
-    monkeypatch.setattr(module, "inspect", lambda path: faulty(path)[0])
+    monkeypatch.setattr(sorting.Identifier, "identify", lambda _, path: faulty(path)[0])
     got = receive(
         Identifying(scans), executor=InlineExecutor(), profile=PROFILE, pseudonyms=PSEUDONYMS, progress=Silent()
     )

@@ -4,6 +4,7 @@ Two passes: each file is looked at once, whatever its name; then each series is 
 key and policies give the same output, so a run that was interrupted is finished by running it again.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,15 +12,12 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from fivesafes.core.errors import FiveSafesError, TryAgain, WorkerDied
-from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Progress
 from fivesafes.core.verdict import Gravity
 from fivesafes.data.header.account import account_of
 from fivesafes.data.header.content import read_content
 from fivesafes.data.header.deidentify import Cleaned, Deidentifier, deidentifier_of_process
-from fivesafes.data.header.inspect import SetAside, inspect, set_aside_unread
 from fivesafes.data.header.malformed import Malformed, changing, too_much
-from fivesafes.data.header.mapped import digest_of
 from fivesafes.data.header.part10 import open_data_set
 from fivesafes.data.header.pixel_step import Looked
 from fivesafes.data.header.profile import Profile
@@ -27,47 +25,27 @@ from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FileStatus, HeaderRecord
 from fivesafes.data.pixels.pictures import page, picture
 from fivesafes.flow.folder_outcome import NOTHING_BESIDE, FileOutcome, FolderOutcome, Options
-from fivesafes.flow.limits import limited, run_spans
-from fivesafes.flow.output_folder import OutputFolder, check_places, is_regular, private_folder, shown, walk
+from fivesafes.flow.limits import limited
+from fivesafes.flow.output_folder import OutputFolder, check_places, private_folder, shown
 from fivesafes.flow.ports import Executor
+from fivesafes.flow.sort_folder import Seen, Sorted, sort_folder, stamp_of
 
-CHUNK: Final = 64
-"""Files per job of the first pass."""
+PART: Final = 128
+"""Files per job of the second pass: a series of a thousand slices is the work of every core."""
 
 DONE: Final = "data.file.deidentified"
-DUPLICATE: Final = "data.file.duplicate"
-SAME_UID: Final = "data.file.same-uid"
 
 
-@frozen(kw_only=True)
-class _Seen:
-    """What sorting needs of one whole object; its place in the list of paths is ``index``.
-
-    ``stamp`` is the file's size and time of change: what is cleaned must be what was looked at.
-    """
-
-    index: int
-    stamp: tuple[int, int]
-    sha256: str
-    sop: str = field(repr=False)
-    series: str = field(repr=False)
-    study: str = field(repr=False)
-    patient: Identifying[str]
-
-
-@frozen(kw_only=True)
-class _Paths:
-    """What workers of the first pass are given once: every path, in order."""
-
-    paths: tuple[Path, ...] = field(repr=False)
+_Part = tuple[str, int]
+"""Some files of a series: its output folder, and the place of the first among them."""
 
 
 @frozen(kw_only=True)
 class _Work:
-    """What workers of the second pass are given once; ``series`` names an output folder and its files by index."""
+    """What workers of the second pass are given once."""
 
     paths: tuple[Path, ...] = field(repr=False)
-    series: Mapping[str, tuple[_Seen, ...]]
+    parts: Mapping[_Part, tuple[Seen, ...]]
     into: Path | None = field(repr=False)
     options: Options
     profile: Profile
@@ -95,7 +73,7 @@ def deidentify_folder(
     if options.review is not None:
         private_folder(options.review, apart_from=(source, into))
     with OutputFolder.locked(into):
-        found = _sorted(source, pseudonyms, executor, progress)
+        found = sort_folder(source, pseudonyms, executor, progress)
         work = _work(found, into, options, profile, pseudonyms)
         outcome = _finish(source, found, work, executor, progress)
     if options.review is not None:
@@ -113,38 +91,21 @@ def preview_folder(
     options: Options = NOTHING_BESIDE,
 ) -> FolderOutcome:
     """Say what deidentify_folder would do; write nothing."""
-    found = _sorted(source, pseudonyms, executor, progress)
+    found = sort_folder(source, pseudonyms, executor, progress)
     work = _work(found, None, evolve(options, log=None, review=None), profile, pseudonyms)
     return _finish(source, found, work, executor, progress)
 
 
-@frozen(kw_only=True)
-class _Sorted:
-    """The first pass: whole objects by output folder, and what is already known of the other files."""
-
-    paths: tuple[Path, ...] = field(repr=False)
-    series: Mapping[str, tuple[_Seen, ...]]
-    outcomes: dict[int, FileOutcome]
-    closed: tuple[Path, ...] = field(repr=False)
-    links: int
+def _work(found: Sorted, into: Path | None, options: Options, profile: Profile, pseudonyms: Pseudonyms) -> _Work:
+    parts = {
+        (folder, start): ones[start : start + PART]
+        for folder, ones in found.series.items()
+        for start in range(0, len(ones), PART)
+    }
+    return _Work(paths=found.paths, parts=parts, into=into, options=options, profile=profile, pseudonyms=pseudonyms)
 
 
-def _work(found: _Sorted, into: Path | None, options: Options, profile: Profile, pseudonyms: Pseudonyms) -> _Work:
-    return _Work(
-        paths=found.paths, series=found.series, into=into, options=options, profile=profile, pseudonyms=pseudonyms
-    )
-
-
-def _sorted(source: Path, pseudonyms: Pseudonyms, executor: Executor, progress: Progress) -> _Sorted:
-    walked = walk(source)
-    outcomes: dict[int, FileOutcome] = {}
-    seen = list(_look(source, walked.files, executor, progress, outcomes))
-    chosen = list(_choose(source, walked.files, seen, outcomes))
-    series = _by_series(chosen, pseudonyms)
-    return _Sorted(paths=walked.files, series=series, outcomes=outcomes, closed=walked.unreadable, links=walked.links)
-
-
-def _finish(source: Path, found: _Sorted, work: _Work, executor: Executor, progress: Progress) -> FolderOutcome:
+def _finish(source: Path, found: Sorted, work: _Work, executor: Executor, progress: Progress) -> FolderOutcome:
     outcomes = dict(found.outcomes)
     for index, outcome in _clean(work, executor, progress):
         outcomes[index] = evolve(outcome, path=shown(found.paths[index], source))
@@ -160,168 +121,79 @@ def _finish(source: Path, found: _Sorted, work: _Work, executor: Executor, progr
 _CLOSED: Final = "the system does not let this folder be read: what it holds is unknown"
 
 
-def _look(
-    source: Path, paths: tuple[Path, ...], executor: Executor, progress: Progress, outcomes: dict[int, FileOutcome]
-) -> Iterator[_Seen]:
-    """Look at every file once; yield whole objects, note the rest in ``outcomes``."""
-    progress.begin("look", total=len(paths), unit="files")
-    context = _Paths(paths=paths)
-    jobs = [(start, min(start + CHUNK, len(paths))) for start in range(0, len(paths), CHUNK)]
-    for (start, _), answer in run_spans(executor, context, _inspect_chunk, jobs):
-        if isinstance(answer, WorkerDied):
-            answer = [(start, set_aside_unread(paths[start], too_much()))]  # noqa: PLW2901 - the killer's answer
-        for index, what in answer:
-            if isinstance(what, _Seen):
-                yield what
-            else:
-                outcomes[index] = _told(what, shown(paths[index], source))
-            progress.advance("look")
-    progress.end("look")
+@frozen(kw_only=True)
+class _PartDone:
+    """What became of the files of a part, and of their headers where a log is kept."""
 
-
-def _told(what: SetAside, path: str) -> FileOutcome:
-    return FileOutcome(path=path, status=what.status, code=what.code, why=what.why)
-
-
-def _inspect_chunk(context: _Paths, job: tuple[int, int]) -> list[tuple[int, _Seen | SetAside]]:
-    """Inspect the files of one chunk (a worker's job)."""
-    return [(index, _inspected(index, context.paths[index])) for index in range(*job)]
-
-
-def _inspected(index: int, path: Path) -> _Seen | SetAside:
-    """Inspect one file within limits."""
-    if not is_regular(path):
-        return _link(path)
-    stamp = _stamp(path)
-    try:
-        what = limited(stamp[0], inspect, path)
-    except Malformed as malformed:
-        return set_aside_unread(path, malformed)
-    if isinstance(what, SetAside):
-        return what
-    return _Seen(
-        index=index,
-        stamp=stamp,
-        sha256=what.sha256,
-        sop=what.sop_instance_uid,
-        series=what.series_uid,
-        study=what.study_uid,
-        patient=what.patient,
-    )
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Give what changes when a file is written to: its size, and when it was changed; zeros where that is not told."""
-    try:
-        told = path.stat()
-    except OSError:
-        return 0, 0
-    return told.st_size, told.st_mtime_ns
-
-
-def _link(path: Path) -> SetAside:
-    why = "a link, pipe or device: only files that lie in the folder themselves are read"
-    return SetAside(path=Identifying(path), status=FileStatus.NOT_DICOM, code="data.file.link", why=why)
-
-
-def _choose(
-    source: Path, paths: tuple[Path, ...], seen: Sequence[_Seen], outcomes: dict[int, FileOutcome]
-) -> Iterator[_Seen]:
-    """Yield one file of each object; copies are noted, and different objects under one UID wait for a person."""
-    by_uid: dict[str, dict[str, list[_Seen]]] = {}
-    for one in sorted(seen, key=lambda one: one.index):
-        by_uid.setdefault(one.sop, {}).setdefault(one.sha256, []).append(one)
-    for copies in by_uid.values():
-        distinct = list(copies.values()) if len(copies) == 1 else _by_content(paths, copies)
-        for first, *others in distinct:
-            for other in others:
-                path = shown(paths[other.index], source)
-                why = "the same object is there already"
-                outcomes[other.index] = FileOutcome(path=path, status=FileStatus.DUPLICATE, code=DUPLICATE, why=why)
-            if len(distinct) == 1:
-                yield first
-            else:
-                path = shown(paths[first.index], source)
-                outcomes[first.index] = FileOutcome(path=path, status=FileStatus.REVIEW, code=SAME_UID, why=_TWO)
-
-
-_TWO: Final = "another file with other contents bears the same SOPInstanceUID: keep the right one, take the other away"
-
-
-def _by_content(paths: tuple[Path, ...], copies: Mapping[str, list[_Seen]]) -> list[list[_Seen]]:
-    """Group files of one UID by their data sets: file meta information and preamble make no other object."""
-    groups: dict[str, list[_Seen]] = {}
-    for ones in copies.values():
-        try:
-            path = paths[ones[0].index]
-            content = limited(ones[0].stamp[0], _digest, path)
-        except Malformed:
-            content = ones[0].sha256
-        groups.setdefault(content, []).extend(ones)
-    return [sorted(group, key=lambda one: one.index) for group in groups.values()]
-
-
-def _digest(path: Path) -> str:
-    data_set = open_data_set(read_content(path))
-    return digest_of(memoryview(data_set.buffer)[data_set.start :])
-
-
-def _by_series(chosen: Sequence[_Seen], pseudonyms: Pseudonyms) -> dict[str, tuple[_Seen, ...]]:
-    """Group objects by the folder they go to."""
-    series: dict[str, list[_Seen]] = {}
-    for one in chosen:
-        subject = pseudonyms.subject(one.patient)
-        folder = f"sub-{subject}/{pseudonyms.name('study', one.study)}/{pseudonyms.series(one.series)}"
-        series.setdefault(folder, []).append(one)
-    return {folder: tuple(ones) for folder, ones in sorted(series.items())}
+    part: _Part
+    outcomes: list[tuple[int, FileOutcome]]
+    log: dict[str, HeaderRecord] = field(factory=dict)
 
 
 def _clean(work: _Work, executor: Executor, progress: Progress) -> Iterator[tuple[int, FileOutcome]]:
-    progress.begin("deidentify", total=sum(map(len, work.series.values())), unit="files")
-    for answer in _cleaned(work, list(work.series), executor):
-        yield from answer
-        progress.advance("deidentify", len(answer))
+    left = Counter[str]()
+    for (folder, _), ones in work.parts.items():
+        left[folder] += len(ones)
+    logs: dict[str, dict[int, dict[str, HeaderRecord]]] = {}
+    progress.begin("deidentify", total=left.total(), unit="files")
+    for done in _cleaned(work, list(work.parts), executor):
+        yield from done.outcomes
+        progress.advance("deidentify", len(done.outcomes))
+        folder, place = done.part
+        left[folder] -= len(done.outcomes)
+        if done.log:
+            logs.setdefault(folder, {})[place] = done.log
+        if not left[folder] and folder in logs:
+            _write_log(work, folder, logs.pop(folder))
     progress.end("deidentify")
 
 
-def _cleaned(work: _Work, folders: Sequence[str], executor: Executor) -> Iterator[list[tuple[int, FileOutcome]]]:
-    """Clean series; where one costs its worker, find the files that do, and clean the rest."""
-    most = max((len(work.series[folder]) for folder in folders), default=0)
-    for folder, answer in executor.run_with(work, _clean_series, folders, patience=work.options.patience(most)):
+def _write_log(work: _Work, folder: str, logs: Mapping[int, Mapping[str, HeaderRecord]]) -> None:
+    """Write the account of a series, whose parts were done in any order."""
+    if work.options.log is None:
+        return
+    account = account_of({name: log[name] for _, log in sorted(logs.items()) for name in log}, work.profile)
+    _write(work.options.log / f"{folder.replace('/', '_')}.json", (account.encode(),))
+
+
+def _cleaned(work: _Work, parts: Sequence[_Part], executor: Executor) -> Iterator[_PartDone]:
+    """Clean parts of series; where one costs its worker, find the files that do, and clean the rest."""
+    most = max((len(work.parts[part]) for part in parts), default=0)
+    for part, answer in executor.run_with(work, _clean_part, parts, patience=work.options.patience(most)):
         if isinstance(answer, WorkerDied):
-            yield from _without_killers(work, folder, executor)
+            yield from _without_killers(work, part, executor)
         elif isinstance(answer, FiveSafesError):
             raise answer
         else:
             yield answer
 
 
-def _without_killers(work: _Work, folder: str, executor: Executor) -> Iterator[list[tuple[int, FileOutcome]]]:
-    """Try each file of a series alone, writing nothing; set aside those that cost their worker, and do the rest."""
-    ones = {f"{folder} {place}": (one,) for place, one in enumerate(work.series[folder])}
-    trial = evolve(work, series=ones, into=None, options=evolve(work.options, log=None, review=None))
-    tried = dict(executor.run_with(trial, _clean_series, list(ones), patience=work.options.patience(1)))
+def _without_killers(work: _Work, part: _Part, executor: Executor) -> Iterator[_PartDone]:
+    """Try each file of a part alone, writing nothing; set aside those that cost their worker, and do the rest."""
+    folder, start = part
+    ones = {(folder, start + place): (one,) for place, one in enumerate(work.parts[part])}
+    trial = evolve(work, parts=ones, into=None, options=evolve(work.options, log=None, review=None))
+    tried = dict(executor.run_with(trial, _clean_part, list(ones), patience=work.options.patience(1)))
     killers = {ones[name][0] for name, answer in tried.items() if isinstance(answer, WorkerDied)}
-    rest = tuple(one for one in work.series[folder] if one not in killers)
+    rest = tuple(one for one in work.parts[part] if one not in killers)
     if not killers:  # each alone is harmless and all together are not: nobody knows why
         killers, rest = set(rest), ()
-    yield [(one.index, _problem(too_much())) for one in killers]
+    yield _PartDone(part=part, outcomes=[(one.index, _problem(too_much())) for one in killers])
     if rest:
-        yield from _cleaned(evolve(work, series={folder: rest}), [folder], executor)
+        yield from _cleaned(evolve(work, parts={part: rest}), [part], executor)
 
 
-def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
-    """De-identify the objects of one series (a worker's job).  Raises TryAgain when they can't be written."""
+def _clean_part(work: _Work, part: _Part) -> _PartDone:
+    """De-identify some objects of one series (a worker's job).  Raises TryAgain when they can't be written."""
     deidentifier = deidentifier_of_process(work.profile, work.pseudonyms, work.options.pixels)
-    log_folder, review = work.options.log, work.options.review
-    outcomes = []
-    log: dict[str, HeaderRecord] = {}
-    for one in work.series[folder]:
-        name = f"{folder}/{work.pseudonyms.name('object', one.sop)}.dcm"
+    review = work.options.review
+    done = _PartDone(part=part, outcomes=[])
+    for one in work.parts[part]:
+        name = f"{part[0]}/{work.pseudonyms.name('object', one.sop)}.dcm"
         path = work.paths[one.index]
         try:
             cleaned = limited(one.stamp[0], _cleaned_file, deidentifier, path, more_seconds=work.options.engine_seconds)
-            if _stamp(path) != one.stamp:
+            if stamp_of(path) != one.stamp:
                 raise changing()
         except Malformed as malformed:
             outcome = _problem(malformed)
@@ -329,15 +201,12 @@ def _clean_series(work: _Work, folder: str) -> list[tuple[int, FileOutcome]]:
             outcome = _outcome(cleaned, name)
             if cleaned.pieces and work.into is not None:
                 _write(work.into / name, cleaned.pieces)
-            if cleaned.pieces and log_folder is not None:
-                log[name] = cleaned.record
+            if cleaned.pieces and work.options.log is not None:
+                done.log[name] = cleaned.record
             if review is not None and cleaned.looked is not None:
                 _show(review, name, cleaned.looked)
-        outcomes.append((one.index, outcome))
-    if log_folder is not None and log:
-        account = account_of(log, work.profile)
-        _write(log_folder / f"{folder.replace('/', '_')}.json", (account.encode(),))
-    return outcomes
+        done.outcomes.append((one.index, outcome))
+    return done
 
 
 def _cleaned_file(deidentifier: Deidentifier, path: Path) -> Cleaned:

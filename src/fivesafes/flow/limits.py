@@ -6,12 +6,13 @@ file alone.
 """
 
 import contextlib
+import mmap
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import parent_process
-from pathlib import Path
 from types import FrameType
 from typing import Final, TypeVar, TypeVarTuple
 
@@ -38,7 +39,7 @@ MEMORY: Final = 640 << 20
 MEMORY_PER_BYTE: Final = 1
 """A big file is mapped, but fragments in which texts are cleared are copied: as much again as its size."""
 
-_STATM: Final = Path("/proc/self/statm")
+_STATM: Final = "/proc/self/statm"
 _DATA_PAGES: Final = 5
 _GRACE: Final = 2.0
 _AGAIN: Final = 0.25
@@ -83,11 +84,13 @@ def limited(size: int, work: Callable[[*Given], R], *given: *Given, more_seconds
     """
     overrun = False
     try:
-        with (
-            _memory(MEMORY + MEMORY_PER_BYTE * size),
-            _time(SECONDS + more_seconds + SECONDS_PER_MEGABYTE * size / (1 << 20)),
-        ):
-            return work(*given)
+        memory = _bound_memory(MEMORY + MEMORY_PER_BYTE * size)
+        try:
+            with _time(SECONDS + more_seconds + SECONDS_PER_MEGABYTE * size / (1 << 20)):
+                return work(*given)
+        finally:
+            if memory is not None:
+                resource.setrlimit(resource.RLIMIT_DATA, memory)
     except Malformed:
         raise
     except (MemoryError, _Overrun):
@@ -122,17 +125,25 @@ def _time(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
-@contextlib.contextmanager
-def _memory(most: int) -> Iterator[None]:
-    """Let memory be refused from here on beyond ``most`` more bytes, where the system can (Linux)."""
+def _bound_memory(most: int) -> tuple[int, int] | None:
+    """Let memory be refused from here on beyond ``most`` more bytes, where the system can (Linux).
+
+    Gives the bounds of before, to be set again.
+    """
     if resource is None or not sys.platform.startswith("linux"):
-        yield
-        return
+        return None
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = int(_STATM.read_bytes().split()[_DATA_PAGES]) * resource.getpagesize() + most
-    bounds = [bound for bound in (wanted, soft, hard) if bound != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_DATA, (min(bounds), hard))
+    wanted = _in_use() + most
+    resource.setrlimit(
+        resource.RLIMIT_DATA, (min(bound for bound in (wanted, soft, hard) if bound != resource.RLIM_INFINITY), hard)
+    )
+    return soft, hard
+
+
+def _in_use() -> int:
+    """Give the bytes of memory that this process has asked for (Linux)."""
+    handle = os.open(_STATM, os.O_RDONLY)
     try:
-        yield
+        return int(os.read(handle, 256).split()[_DATA_PAGES]) * mmap.PAGESIZE
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        os.close(handle)

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from attrs import field, frozen
 
@@ -117,16 +117,24 @@ class OutputFolder:
         """Write a file unless it is there and equal.  Raises OSError; a failed write leaves nothing."""
         if _is_equal(path, pieces):
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.{os.getpid()}{_ASIDE}")
         try:
-            with aside.open("wb") as file:
+            with _created(aside) as file:
                 for piece in pieces:
                     file.writelines(stretches(piece))
             aside.replace(path)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+
+
+def _created(path: Path) -> BinaryIO:
+    """Open a file to be written, and make its folder where it is missing: a series needs it once."""
+    try:
+        return path.open("wb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
 
 
 def _is_equal(path: Path, pieces: Sequence[bytes | bytearray | memoryview]) -> bool:

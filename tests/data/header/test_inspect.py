@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import RLELossless
+from tests.fuzz.seeds import NAMES, seed
 
-from fivesafes.data.header.inspect import Instance, SetAside, inspect
+from fivesafes.data.header.content import HEAD
+from fivesafes.data.header.inspect import Identifier, Identity, Instance, SetAside, inspect
 from fivesafes.data.model import FileStatus
 
 Write = Callable[..., bytes]
@@ -132,3 +134,71 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Path]:
     folder = tmp_path_factory.mktemp("damaged")
     pydicom.dcmwrite(folder / "whole", dataset, enforce_file_format=True)
     return (folder / "whole").read_bytes(), folder
+
+
+def _same(path: Path) -> SetAside | Instance:
+    """Say what a file is; that its beginning alone says the same where that is enough is asserted."""
+    whole, short = inspect(path), Identifier().identify(path)
+    if isinstance(whole, SetAside):
+        assert short == whole
+    else:
+        assert isinstance(short, Identity)
+        assert (short.sop_instance_uid, short.series_uid) == (whole.sop_instance_uid, whole.series_uid)
+        assert (short.study_uid, short.patient) == (whole.study_uid, whole.patient)
+    return whole
+
+
+@pytest.mark.parametrize("beside", [-12, -8, -4, -2, 0, 2, 8, 5000])
+def test_the_beginning_of_a_long_file_is_enough(write: Write, image: Dataset, tmp_path: Path, beside: int) -> None:
+    """Wherever the first kilobytes end, before, in or behind the head of the pixels; fewer pixels are found missing."""
+    image.Rows = image.Columns = 200
+    image.PixelData = bytes(2 * 200 * 200)
+    image.add_new(0x00091001, "OB", b"")
+    path = tmp_path / "a"
+    place = write(image).rindex(b"\xe0\x7f\x10\x00")
+    image.add_new(0x00091001, "OB", bytes(HEAD - place - 12 + beside))
+    content = write(image)
+    path.write_bytes(content)
+    assert isinstance(_same(path), Instance)
+    path.write_bytes(content[:-2])
+    told = _same(path)
+    assert isinstance(told, SetAside)
+    assert told.code == "data.file.truncated"
+    path.write_bytes(content + b"behind the pixels")
+    assert isinstance(_same(path), Instance)
+
+
+def test_what_the_beginning_does_not_tell_is_read_on(write: Write, image: Dataset, tmp_path: Path) -> None:
+    """Long headers, compressed pixels, objects without pixels, and a header that breaks far behind."""
+    path = tmp_path / "a"
+    image.Rows = image.Columns = 200
+    image.PixelData = bytes(2 * 200 * 200)
+    image.add_new(0x00091001, "OB", bytes(2 * HEAD))
+    path.write_bytes(write(image))
+    assert isinstance(_same(path), Instance)
+    packed = deepcopy(image)
+    packed.PixelData = encapsulate([bytes(2 * HEAD)])
+    packed["PixelData"].VR, packed["PixelData"].is_undefined_length = "OB", True
+    for content in (write(packed, syntax=RLELossless), write(packed, syntax=RLELossless)[:-8]):
+        path.write_bytes(content)
+        _same(path)
+    bare = deepcopy(image)
+    del bare.PixelData, bare.Rows, bare.Columns
+    bare.SOPClassUID = "1.2.840.10008.5.1.4.1.1.66"
+    bare.add_new(0x00091001, "UN", b"\1" * HEAD)
+    bare.add_new(0x7FE10010, "UN", b"\1" * HEAD)
+    whole = write(bare)
+    for content in (whole, whole[:-2], whole[:HEAD], whole[: HEAD + 1]):
+        path.write_bytes(content)
+        _same(path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_cut_anywhere_is_told_the_same_by_its_beginning(name: str, tmp_path: Path) -> None:
+    """And one that a byte of which was changed: of each encoding and vendor's header."""
+    content = seed(name).content
+    path = tmp_path / "a"
+    for place in range(0, len(content), max(1, len(content) // 60)):
+        for broken in (content[:place], content[:place] + b"\xff" + content[place + 1 :]):
+            path.write_bytes(broken)
+            _same(path)

@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 from fivesafes.data.header.numbers import Number
 
 FORMS = {b"UL": "L", b"SL": "l", b"FL": "f", b"FD": "d"}
+EVERY = {**FORMS, b"US": "H", b"SS": "h", b"OV": "Q", b"SV": "q"}
 
 
-@pytest.mark.parametrize("text", ["2.98", "-1e-05", ".5", "3.", "99999", "-99999", "+7", "0001", "1e4"])
+@pytest.mark.parametrize("text", ["2.98", "-1e-05", ".5", "3.", "99999", "-99999", "+7", "0001", "00012", "1e4"])
 def test_what_scanners_write_stays(text: str) -> None:
     """Five digits, signs, exponents."""
     assert Number()(text.encode()) == text.encode()
 
 
 @pytest.mark.parametrize(
-    "text", ["100000", "19480305", "050348", "1.9480305e7", "000012345", "1e400", "", "1,5", "nan"]
+    "text", ["100000", "19480305", "050348", "1.9480305e7", "000012345", "000012", "1e400", "", "1,5", "nan"]
 )
 def test_what_people_write_goes(text: str) -> None:
     """Dates of six and eight digits, numbers of patients with noughts, what is no number."""
@@ -36,6 +37,26 @@ def test_a_long_number_goes_in_every_binary_form(number: int, order: str, vr: by
     fits = number if vr in {b"FL", b"FD"} else number % 2**31
     if fits >= 100_000:
         assert not Number().holds_all(vr, pack(order + FORMS[vr], fits), order)
+
+
+@pytest.mark.parametrize("vr", EVERY)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_each_number_of_a_row_is_judged(vr: bytes, order: str) -> None:
+    """Whatever its size: the last of three decides like the first, and half a number is none."""
+    number = Number(((0, 9),))
+    for place in range(3):
+        row = [3, 3, 3]
+        assert number.holds_all(vr, pack(f"{order}3{EVERY[vr]}", *row), order)
+        row[place] = 10
+        assert not number.holds_all(vr, pack(f"{order}3{EVERY[vr]}", *row), order)
+    assert not number.holds_all(vr, pack(f"{order}3{EVERY[vr]}", 3, 3, 3)[:-1], order)
+
+
+@pytest.mark.parametrize("number", [1e-28, -1e-28, 1.1e-28, 0.0, -0.0])
+def test_what_a_scanner_computes_of_nothing_stays(number: float) -> None:
+    """And what is smaller is a digit, read as a double."""
+    assert Number().holds_all(b"FD", pack("<d", number), "<")
+    assert not Number().holds_all(b"FD", pack("<d", number / 1.2 or 9e-29), "<")
 
 
 @given(letters=st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ^", min_size=8, max_size=8))
@@ -72,6 +93,16 @@ def test_what_is_no_number_lies_in_no_range(value: bytes) -> None:
         (b"\x21\x00\x10\x10", True),
         (b"ANNA", False),
         (b"\x20\0", False),
+        (b"\x20\x00\x28\x91" * 3, True),
+        (b"\x20\x00\x28\x91\x20\x00\x28\x91ANNA", False),
+        (b"\x20\x00\x28\x91ANNA\x20\x00\x28\x91", False),
+        (b"\x09\x00\x00\x10", True),
+        (b"\xdf\x7f\xff\x1f", True),
+        (b"\x07\x00\x00\x10", False),
+        (b"\xe1\x7f\x00\x10", False),
+        (b"\x0a\x00\x00\x10", False),
+        (b"\x09\x00\xff\x0f", False),
+        (b"\x09\x00\x00\x20", False),
         (b"ANNALISA", False),
     ],
 )

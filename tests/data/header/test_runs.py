@@ -204,3 +204,47 @@ def test_a_run_that_moved_is_found_where_it_lies() -> None:
 def test_both_modes_are_tried() -> None:
     """The classes above are the compiled ones where they are compiled."""
     assert (Pattern is runs.Pattern) == (scanner.MODE == "plain")
+
+
+@pytest.mark.parametrize("instances", [(b"1.2.3 ",), (b"1.2.3 ", b"1.2.3 ", b"1.2.3.4.5.6.7 ", b"1.2 ")])
+def test_look_tells_where_each_element_lies_and_quotes(instances: tuple[bytes, ...]) -> None:
+    """Of the standard's, with odd and even tags; not of private ones, whose number somebody may have asked for."""
+    for pattern in (runs.Pattern(), Pattern()):
+        for instance in instances:
+            trees = _header(instance=instance)
+            content = _bytes(trees)
+            cursor = (PlainCursor if isinstance(pattern, runs.Pattern) else Cursor)(
+                content, 0, len(content), EXPLICIT_LITTLE
+            )
+            looking = runs.look if isinstance(pattern, runs.Pattern) else look
+            found, said = looking(cursor, WANTED | {MATRIX}, QUOTED, pattern)
+            expected = {tag: (vr, value) for tag, vr, value, _ in trees if tag in WANTED}
+            assert {
+                tag: (one.vr, content[one.start : one.end]) for tag, one in found.items() if tag == one.tag
+            } == expected
+            assert all(content[one.head : one.after] == _bytes([_of(trees, tag)]) for tag, one in found.items())
+            assert said == _bytes(tree for tree in trees if tree[0] in QUOTED)
+            assert (cursor.place, cursor.limit) == (0, len(content))
+
+
+def _of(trees: list[Tree], tag: int) -> Tree:
+    return next(tree for tree in trees if tree[0] == tag)
+
+
+@pytest.mark.parametrize("tag", [0x00180080, 0x00180081])
+@pytest.mark.parametrize("series", [1, 3])
+def test_an_element_of_the_standard_out_of_order_is_told_behind_a_run_too(tag: int, series: int) -> None:
+    """Odd or even, twice or too late, in the first slice and in one whose beginning is passed over."""
+    for wrong in ([(tag, b"DS", b"5 ", False)], [(0x00200013, b"IS", b"1 ", False), (tag, b"DS", b"5 ", False)]):
+        pattern, made = runs.Pattern(), cleaner.Cleaner(STAND, EXPLICIT_LITTLE)
+        for last in range(series):
+            trees = [tree for tree in _header() if tree[0] <= tag]
+            content = _bytes([*trees, *wrong] if last == series - 1 else trees)
+            cursor = PlainCursor(content, 0, len(content), EXPLICIT_LITTLE)
+            if last < series - 1:
+                runs.look(cursor, WANTED, QUOTED, pattern)
+                _cleaned(made, content, EXPLICIT_LITTLE, plain=True)
+        with pytest.raises(Malformed) as told:
+            runs.look(cursor, WANTED, QUOTED, pattern)
+        assert told.value.code == "data.file.out-of-order"
+        assert _cleaned(made, content, EXPLICIT_LITTLE, plain=True) == "data.file.out-of-order"

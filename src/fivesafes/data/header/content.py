@@ -45,6 +45,25 @@ def read_content(path: Path) -> Buffer:
     return content
 
 
+def read_beginning(path: Path) -> tuple[bytes, int]:
+    """Read the first kilobytes of a regular file, and say how many bytes follow them; all of a small one.
+
+    Raises Malformed as ``read_content`` does.
+    """
+    try:
+        handle = os.open(path, _FLAGS)
+        try:
+            told = os.fstat(handle)
+            if not stat.S_ISREG(told.st_mode):
+                raise not_dicom()
+            head = os.read(handle, HEAD)
+        finally:
+            os.close(handle)
+    except OSError:
+        raise unreadable_file() from None
+    return head, max(0, told.st_size - len(head))
+
+
 def read_head(path: Path) -> bytes:
     """Read the first kilobytes; nothing of what can't be read."""
     try:

@@ -14,7 +14,7 @@ cdef class Cursor:
     cdef const char *letters
     cdef bytes held
     cdef bint whole
-    cdef public Py_ssize_t place, first, limit, depth
+    cdef public Py_ssize_t place, first, limit, beyond, depth
     cdef public bint open
     cdef public Py_ssize_t tag, head, start, stop, kind
     cdef public bint undefined
@@ -26,6 +26,7 @@ cdef class Cursor:
     @cython.locals(head="Py_ssize_t", start="Py_ssize_t", group="Py_ssize_t", number="Py_ssize_t", letters="Py_ssize_t",
                    length="Py_ssize_t", tag="Py_ssize_t", kind="Py_ssize_t")
     cpdef bint step(self) except -1
+    cdef bint reaches_beyond(self)
     cdef Py_ssize_t kind_of(self, Py_ssize_t letters) except -1
     cdef Py_ssize_t two(self, Py_ssize_t place) except -1
     @cython.locals(group="Py_ssize_t", number="Py_ssize_t")

@@ -56,6 +56,7 @@ class Cursor:
     """Moves from element to element of one level, and into items and out again.
 
     After ``step`` the element is ``tag``, ``head``, ``start``, ``stop`` and ``undefined``; ``place`` is behind it.
+    ``beyond`` is how many bytes of the file follow the buffer; only pixels may lie there.
     """
 
     def __init__(self, buffer: Buffer, start: int, end: int, encoding: Encoding, depth: int = 0) -> None:
@@ -71,6 +72,7 @@ class Cursor:
             self.letters = self.held = buffer
         self.place = self.first = start
         self.limit = end
+        self.beyond = 0
         self.depth = depth
         self.open = False
         self.tag = self.head = self.start = self.stop = self.kind = 0
@@ -126,11 +128,15 @@ class Cursor:
             self.place = self.stop + 8
         else:
             self.place = self.stop = start + length
-            if self.place > self.limit:
+            if self.place > self.limit and not self.reaches_beyond():
                 raise truncated()
         if tag == _pixel_data and not self.depth:
             self.limit = self.place
         return True
+
+    def reaches_beyond(self) -> bool:
+        """Tell whether the element is the pixels of a file of which no more than the beginning was read."""
+        return self.tag == _pixel_data and not self.depth and self.place <= self.limit + self.beyond
 
     def kind_of(self, letters: int) -> int:
         """Tell whether the length of a VR, by the number that its letters make, is short or long, or it is no VR."""

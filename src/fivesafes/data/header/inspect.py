@@ -8,14 +8,14 @@ from attrs import field, frozen
 from pydicom._uid_dict import UID_dictionary
 
 from fivesafes.core.ids import Identifying
-from fivesafes.data.header.content import read_content, read_head, size_of
+from fivesafes.data.header.content import read_beginning, read_content, read_head, size_of
 from fivesafes.data.header.cursor import Buffer
-from fivesafes.data.header.elements import PIXEL_DATA, Element
+from fivesafes.data.header.elements import PIXEL_DATA, Element, Encoding
 from fivesafes.data.header.malformed import Malformed, no_identity, no_pixels, truncated
 from fivesafes.data.header.mapped import digest_of
 from fivesafes.data.header.part10 import NATIVE, DataSet, open_data_set
-from fivesafes.data.header.pixels import expected_length
-from fivesafes.data.header.scanner import readable_elements
+from fivesafes.data.header.pixels import SAID_OF_PIXELS, expected_length
+from fivesafes.data.header.scanner import Pattern, look, readable_elements
 from fivesafes.data.header.texts import (
     CHARACTER_SET,
     PATIENT_ID,
@@ -50,6 +50,9 @@ _TAGS: Final = keywords_to_tags(
         *_DESCRIPTIONS,
     )
 )
+
+
+_WANTED: Final = frozenset({*_TAGS.values(), *SAID_OF_PIXELS, CHARACTER_SET, PIXEL_DATA, _DIRECTORY_RECORDS})
 
 
 @frozen(kw_only=True)
@@ -92,6 +95,16 @@ class SetAside:
     patient: Identifying[str] | None = None
 
 
+@frozen(kw_only=True)
+class Identity:
+    """Of one readable DICOM object no more than which it is, and whose; see ``Instance``."""
+
+    sop_instance_uid: str = field(repr=False)
+    series_uid: str = field(repr=False)
+    study_uid: str = field(repr=False)
+    patient: Identifying[str]
+
+
 def inspect(path: Path) -> Instance | SetAside:
     """Read a file once and say what it is; every file has an answer, none raises."""
     return examine(path)[0]
@@ -106,6 +119,42 @@ def examine(path: Path) -> tuple[Instance | SetAside, DataSet | None]:
         return _instance(path, content, data_set), data_set
     except Malformed as malformed:
         return _set_aside(path, malformed, content), None
+
+
+class Identifier:
+    """Reads files once and says which objects they are; it remembers how headers look, as they are much alike."""
+
+    def __init__(self) -> None:
+        """Have seen no header yet."""
+        self._patterns: dict[Encoding, Pattern] = {}
+
+    def identify(self, path: Path) -> Identity | SetAside:
+        """Say what ``inspect`` does, but less of it; every file has an answer, none raises."""
+        content: Buffer = b""
+        try:
+            content, beyond = read_beginning(path)
+            try:
+                texts, patient = self._told(content, beyond)
+            except Malformed:
+                if not beyond:
+                    raise
+                content = read_content(path)  # its header is long, its pixels are compressed, or it is broken
+                texts, patient = self._told(content, 0)
+        except Malformed as malformed:
+            return _set_aside(path, malformed, content)
+        return Identity(
+            sop_instance_uid=texts["SOPInstanceUID"],
+            series_uid=texts["SeriesInstanceUID"],
+            study_uid=texts["StudyInstanceUID"],
+            patient=patient,
+        )
+
+    def _told(self, content: Buffer, beyond: int) -> tuple[dict[str, str], Identifying[str]]:
+        """Give the texts and the participant that contents tell of, behind which so many bytes follow in the file."""
+        data_set = open_data_set(content)
+        pattern = self._patterns.setdefault(data_set.encoding, Pattern())
+        _, texts, patient = _whole(data_set, pattern, beyond if data_set.buffer is content else 0)
+        return texts, patient
 
 
 def set_aside(path: Path, malformed: Malformed) -> SetAside:
@@ -128,17 +177,32 @@ def set_aside_unread(path: Path, malformed: Malformed) -> SetAside:
     )
 
 
-def _instance(path: Path, content: Buffer, data_set: DataSet) -> Instance | SetAside:
-    found = {element.tag: element for element in data_set.elements()}
-    texts = {keyword: plain_text(data_set, found.get(tag)) for keyword, tag in _TAGS.items()}
+def _whole(
+    data_set: DataSet, pattern: Pattern, beyond: int = 0
+) -> tuple[dict[int, Element], dict[str, str], Identifying[str]]:
+    """Give the elements that are looked at, their texts, and whose it is, of an object that is whole.
+
+    ``beyond`` is how many bytes of the file follow.  Raises Malformed when it is not whole, does not say which it is,
+    or is a directory.
+    """
+    cursor = data_set.cursor()
+    cursor.beyond = beyond
+    found, _ = look(cursor, _WANTED, frozenset(), pattern)
+    if beyond and PIXEL_DATA not in found:
+        raise truncated()
+    texts = {keyword: plain_text(data_set, found[tag]) if tag in found else "" for keyword, tag in _TAGS.items()}
     if _DIRECTORY_RECORDS in found or texts["SOPClassUID"] == DICOMDIR:
-        return _set_aside(path, _directory(), content)
+        raise _directory()
     if not all(
         texts[keyword] for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
     ):
         raise no_identity()
     _check_pixels(data_set, found)
-    patient = patient_of(data_set, found)
+    return found, texts, patient_of(data_set, found)
+
+
+def _instance(path: Path, content: Buffer, data_set: DataSet) -> Instance:
+    found, texts, patient = _whole(data_set, Pattern(False))  # noqa: FBT003 - for this one
     empty = not texts["PatientID"]
     return Instance(
         path=Identifying(path),

@@ -75,9 +75,10 @@ class Run:
 class Pattern:
     """The runs of data sets that are much alike, which it learns from those that it is walked along."""
 
-    def __init__(self) -> None:
-        """Know nothing yet."""
+    def __init__(self, learning: bool = True) -> None:  # noqa: FBT001, FBT002 - a C function takes no keywords
+        """Know nothing yet; one that is not to learn is for a single data set."""
         self.forget()
+        self.learning = learning
 
     def forget(self) -> None:
         """Learn anew."""
