@@ -10,12 +10,11 @@ from tests.fuzz.seeds import seed
 from fivesafes.core.errors import InvalidInput, WorkerDied
 from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Silent
-from fivesafes.data.header.inspect import examine
+from fivesafes.data.header.inspect import Identifier, examine
 from fivesafes.data.header.profile import load_profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.engines.executors.inline import InlineExecutor
 from fivesafes.flow import receive as receiving
-from fivesafes.flow import sort_folder as sorting
 from fivesafes.flow.deidentify_folder import deidentify_folder
 from fivesafes.flow.folder_outcome import FolderOutcome, Options
 from fivesafes.flow.receive import receive
@@ -146,7 +145,7 @@ def test_a_fault_of_ours_costs_its_file_alone(scans: Path, monkeypatch: pytest.M
         return good(path) if path.name != "1" else 1 // 0
 
     monkeypatch.setattr(receiving, "examine", faulty)
-    monkeypatch.setattr(sorting.Identifier, "identify", lambda _, path: faulty(path)[0])
+    monkeypatch.setattr(Identifier, "identify", lambda _, path: faulty(path)[0])
     got = receive(
         Identifying(scans), executor=InlineExecutor(), profile=PROFILE, pseudonyms=PSEUDONYMS, progress=Silent()
     )

@@ -94,9 +94,7 @@ def _pooled(
     """Run the jobs in one pool; when it breaks return those that were handed over, and those that were not."""
     queue = deque(jobs)
     running: dict[Future[R], J] = {}
-    pool = ProcessPoolExecutor(
-        workers, mp_context=_starting(order.work), initializer=_begin, initargs=(order.context,)
-    )
+    pool = ProcessPoolExecutor(workers, mp_context=_starting(order.work), initializer=_begin, initargs=(order.context,))
     try:
         whole = order.starting is None or _ready(pool, workers)
         whole = whole and _hand_over(pool, order, queue, running, workers)
