@@ -11,7 +11,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MODULES: Final = (
     "cleaner",
+    "codestream",
     "content",
+    "cursor",
+    "elements",
     "ge",
     "grammar",
     "judge",
@@ -29,8 +32,8 @@ MODULES: Final = (
 )
 TESTS: Final = tuple(
     f"tests/data/header/test_{name}.py"
-    for name in (*MODULES, "codestream", "compose", "deidentify", "inspect", "pixel_step", "scanner", "values_judged")
-    if name not in {"packbits", "ranges", "scan"}  # tried by codestream, numbers and scanner
+    for name in (*MODULES, "compose", "deidentify", "inspect", "pixel_step", "scanner", "values_judged")
+    if name not in {"cursor", "packbits", "ranges", "scan"}  # tried by scanner, codestream and numbers
 )  # fmt: skip
 
 

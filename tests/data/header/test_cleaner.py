@@ -218,6 +218,17 @@ def test_dates_move_with_their_times_and_alone(by: Deidentifier) -> None:
     assert (done.record.kept["StudyDate"], done.record.kept["StudyTime"]) == (1, 1)
 
 
+def test_dates_move_within_items_too(by: Deidentifier) -> None:
+    """By the same shift, with the time that lies in the same item."""
+    outer = [(0x00080023, b"DA", b"20260131"), (0x00080033, b"TM", b"101530")]
+    inner = element(0x00189112, b"SQ", item(*(element(*one) for one in outer)))
+    told, done = _cleaned(by, whole(*outer, (0x00189112, b"SQ", inner[12:])))
+    assert told[0x00080023][1] in told[0x00189112][1]
+    assert told[0x00080033][1] in told[0x00189112][1]
+    assert b"20260131" not in told[0x00189112][1]
+    assert done.record.replaced["ContentDate"] == done.record.replaced["ContentTime"] == 2
+
+
 def test_sequences_that_nest_too_deep_are_malformed(by: Deidentifier) -> None:
     """However their lengths are told."""
     inner = b""

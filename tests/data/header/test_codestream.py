@@ -155,3 +155,47 @@ def test_uncompressed_frames_in_fragments_end_where_their_pixels_end() -> None:
     pieces, cleared = clean_fragments(inside, "1.2.840.10008.1.2.1.98", _shape("rle"))
     assert cleared
     assert b"".join(pieces)[16:] == frame + bytes(6)
+
+
+def test_a_frame_that_is_shorter_than_its_pixels_is_refused() -> None:
+    """Uncompressed ones in fragments too."""
+    inside = memoryview(encapsulated([bytes(510)])[_ELEMENT:-_DELIMITER])
+    with pytest.raises(Malformed) as refused:
+        clean_fragments(inside, "1.2.840.10008.1.2.1.98", _shape("rle"))
+    assert refused.value.code == "data.file.truncated"
+
+
+@pytest.mark.parametrize("inside", [b"", b"\xfe\xff\x00\xe0\0\0\0\0"], ids=["nothing", "a table alone"])
+def test_pixels_without_a_fragment_are_refused(inside: bytes) -> None:
+    """There is no picture in them."""
+    with pytest.raises(Malformed) as refused:
+        clean_fragments(memoryview(inside), SYNTAXES["rle"], _shape("rle"))
+    assert refused.value.code == "data.file.truncated"
+
+
+def test_more_fragments_than_frames_are_refused() -> None:
+    """What would a second picture show that nobody counts?"""
+    with pytest.raises(Malformed) as refused:
+        _clean("rle", [rle(), rle()])
+    assert refused.value.code == "data.file.codestream"
+
+
+def test_parameters_of_a_predictor_stay_and_texts_in_their_place_are_refused() -> None:
+    """JPEG-LS names its thresholds in a segment of one length (T.87 C.2.4.1.1)."""
+    parameters = b"\xff\xf8\x00\x0d\x01" + bytes(10)
+    interval = b"\xff\xdd\x00\x04\0\0"
+    for known in (parameters, interval):
+        assert known in _clean("jpeg-ls", [_put("jpeg-ls", known)])
+    for other in (
+        b"\xff\xf8\x00\x0d\x02" + bytes(10),
+        b"\xff\xf8\x00\x0c\x01" + bytes(9),
+        b"\xff\xdd\x00\x05Qvi",
+    ):
+        with pytest.raises(Malformed):
+            _clean("jpeg-ls", [_put("jpeg-ls", other)])
+
+
+def test_behind_the_name_of_a_colour_transform_all_is_zero() -> None:
+    """Encoders of JPEG-LS name it in a segment for applications."""
+    said = b"\xff\xe8\x00\x0dmrfx\x01Qvist\0"
+    assert b"\xff\xe8\x00\x0dmrfx\x01" + bytes(6) in _clean("jpeg-ls", [_put("jpeg-ls", said)])

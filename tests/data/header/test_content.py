@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fivesafes.data.header import content as module
-from fivesafes.data.header.content import HEAD, begins_like_dicom, read_content, read_head, size_of
+from fivesafes.data.header.content import HEAD, begins_like_dicom, read_beginning, read_content, read_head, size_of
 from fivesafes.data.header.malformed import Malformed
 
 
@@ -31,6 +31,18 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     assert _why(tmp_path / "pipe") == "data.file.not-dicom"
     assert read_head(tmp_path / "pipe") == b""
     assert _why(Path("/dev/zero")) == "data.file.not-dicom"
+
+
+def test_the_beginning_of_a_file_and_how_much_follows(tmp_path: Path) -> None:
+    """Or the same reason why it can't be read."""
+    for size in (0, HEAD - 1, HEAD, HEAD + 7):
+        (tmp_path / "file").write_bytes(b"x" * size)
+        assert read_beginning(tmp_path / "file") == (b"x" * min(size, HEAD), max(0, size - HEAD))
+    os.mkfifo(tmp_path / "pipe")
+    for path, code in ((tmp_path / "pipe", "not-dicom"), (tmp_path / "absent", "permission")):
+        with pytest.raises(Malformed) as told:
+            read_beginning(path)
+        assert told.value.code == f"data.file.{code}" == _why(path)
 
 
 def test_what_can_t_be_opened_is_told(tmp_path: Path) -> None:
