@@ -34,7 +34,7 @@ HEADER = ROOT / "src" / "fivesafes" / "data" / "header"
 EQUIVALENT = ROOT / "tools" / "mutants-equivalent.csv"
 TESTS: Final = {
     "values": ("test_values", "test_deidentify"),
-    "cleaner": ("test_cleaner", "test_deidentify"),
+    "cleaner": ("test_cleaner", "test_deidentify", "test_pixel_step", "test_runs"),
     "grammar": ("test_grammar",),
     "words": ("test_words",),
     "profile": ("test_profile", "test_deidentify"),

@@ -5,15 +5,20 @@ from struct import pack
 
 import pytest
 from attrs import evolve
+from tests.data.header.trees import KEPT, STAND
 
 from fivesafes.core.ids import Identifying
 from fivesafes.data.header import cleaner as module
+from fivesafes.data.header.cursor import Cursor
 from fivesafes.data.header.deidentify import Cleaned, Deidentifier
-from fivesafes.data.header.elements import Element
+from fivesafes.data.header.elements import EXPLICIT_LITTLE, Element
 from fivesafes.data.header.malformed import Malformed
+from fivesafes.data.header.outcome import Outcome
 from fivesafes.data.header.part10 import open_data_set
 from fivesafes.data.header.profile import Action, Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
+from fivesafes.data.header.tally import Tally
+from fivesafes.data.header.values import encode
 
 Given = tuple[int, bytes, bytes]
 BASE: tuple[Given, ...] = (
@@ -270,3 +275,38 @@ def test_a_sequence_that_is_blanked_has_no_items(profile: Profile, pseudonyms: P
             blanked = record.blanked if items else record.kept
             counts = {Action.X: record.removed, Action.D: record.replaced, Action.Z: blanked}[action]
             assert counts["ReferencedImageSequence"] == 1
+
+
+def test_a_cleaner_that_remembers_too_much_forgets_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded, and what was forgotten is made again."""
+    contents = [encode(KEPT - number % 2, b"DS", b"%d " % number, EXPLICIT_LITTLE) or b"" for number in range(10, 50)]
+    monkeypatch.setattr(module, "_MOST_REMEMBERED", 200)
+    monkeypatch.setattr(module, "_MOST_TOLD", 1)
+    made = module.Cleaner(STAND, EXPLICIT_LITTLE)
+    results = set()
+    for content in contents * 3:
+        tally = Tally()
+        results.add((made.data_set(Cursor(content, 0, len(content), EXPLICIT_LITTLE), tally), tally.entries()))
+        assert len(made.standard.explicit) < 40
+    assert len(results) == 40
+    assert {entries for _, entries in results} == {
+        (((Outcome.KEPT, keyword, ""), 1),) for keyword in ("EchoTime", "RepetitionTime")
+    }
+
+
+def test_who_has_no_number_gets_one(by: Deidentifier) -> None:
+    """An object that names somebody and has no PatientID bears the pseudonym in both places."""
+    base = [one for one in BASE if one[0] != 0x00100020]
+    content = b"".join(element(*one) for one in [*base, (0x00100010, b"PN", b"QVIST^A ")])
+    told, _ = _cleaned(by, content)
+    assert told[0x00100010][1] == told[0x00100020][1] != b""
+
+
+def test_an_option_is_claimed_for_a_sequence_that_has_items(profile: Profile, pseudonyms: Pseudonyms) -> None:
+    """Of an empty one nothing was retained."""
+    timing = 0x00189112
+    rules = {**profile.rules, timing: evolve(profile.rules[timing], option="113108")}
+    for items, claimed in ((b"", False), (item(), True)):
+        by = Deidentifier(evolve(profile, rules=rules), pseudonyms)
+        told, _ = _cleaned(by, whole((timing, b"SQ", items)))
+        assert (b"113108" in told[0x00120064][1]) is claimed

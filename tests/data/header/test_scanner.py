@@ -123,20 +123,6 @@ def test_what_is_cleaned_twice_is_the_same_from_memory(profile: Profile) -> None
     assert profile.rules[0x52009230].vrs == (b"SQ",)
 
 
-def test_a_cleaner_that_remembers_too_much_forgets_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded, and what was forgotten is made again."""
-    contents = [encode(KEPT - number % 2, b"DS", b"%d " % number, EXPLICIT_LITTLE) or b"" for number in range(10, 50)]
-    monkeypatch.setattr(cleaner, "_MOST_REMEMBERED", 200)
-    monkeypatch.setattr(cleaner, "_MOST_TOLD", 1)
-    made = cleaner.Cleaner(STAND, EXPLICIT_LITTLE)
-    results = set()
-    for content in contents * 3:
-        tally = Tally()
-        results.add((made.data_set(cursor.Cursor(content, 0, len(content), EXPLICIT_LITTLE), tally), tally.entries()))
-        assert len(made.standard.explicit) < 40
-    assert len(results) == 40
-
-
 def test_a_sequence_deeper_than_any_scanner_writes_is_refused_when_it_is_cleaned() -> None:
     """Depth is bounded in the walk that cleans as well."""
     content = mark(ITEM, 0, EXPLICIT_LITTLE)
