@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, ClassVar
 
 import pytest
@@ -66,7 +66,9 @@ def work(context: dict[str, str], job: Job) -> str:
     if job.object.startswith("kill"):
         os.kill(os.getpid(), 9)
     if job.object.startswith("end all"):
-        os.kill(os.getppid(), 9)
+        parent = parent_process()
+        assert parent is not None
+        os.kill(parent.pid or 0, 9)
         time.sleep(30)
     if job.object.startswith("beside"):
         time.sleep(1)
