@@ -279,3 +279,10 @@ def _of_file(modules: Callable[[str], ModuleType], made: cleaner.Cleaner, path: 
         return made.data_set(walk, tally), tally.entries()
     except Malformed as malformed:
         return malformed.code
+
+
+def test_each_module_with_types_beside_it_has_its_twin() -> None:
+    """One that scanner.py does not name would be compiled, and make every digest another."""
+    assert [Path(part.__file__ or "").stem for part in scanner._PARTS] == sorted(
+        path.stem for path in HEADER.glob("[a-z]*.pxd")
+    )

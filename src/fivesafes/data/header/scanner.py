@@ -13,36 +13,22 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from fivesafes.data.header import cleaner, cursor, ranges, runs, scan, shift, values
 
-SOURCES: Final = (
-    "cursor.py",
-    "cursor.pxd",
-    "runs.py",
-    "runs.pxd",
-    "scan.py",
-    "scan.pxd",
-    "ranges.py",
-    "ranges.pxd",
-    "shift.py",
-    "values.py",
-    "values.pxd",
-    "cleaner.py",
-    "cleaner.pxd",
-)
-_PARTS: Final = (cursor, runs, scan, ranges, shift, values, cleaner)
+_PARTS: Final = (cleaner, cursor, ranges, runs, scan, shift, values)
+"""In the order of their names, as hatch_build.py takes them: each module with a .pxd beside it."""
 T = TypeVar("T")
 
 
 def digest_of_sources() -> str:
     """Give the SHA-256 of what twins are compiled from, as hatch_build.py writes it into them; empty when not there."""
-    folder = Path(__file__).parent
+    names = [str(Path(part.__file__ or "").with_suffix(suffix)) for part in _PARTS for suffix in (".py", ".pxd")]
     try:
-        return hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in SOURCES)).hexdigest()
+        return hashlib.sha256(b"\0".join(Path(name).read_bytes() for name in names)).hexdigest()
     except OSError:
         return ""
 
 
 def _twins() -> dict[str, ModuleType]:
-    """Give the compiled twins by the name of the module that they stand for; none unless both are made from it."""
+    """Give the compiled twins by the name of the module that they stand for; none unless all are made from it."""
     if os.environ.get("FIVESAFES_SCANNER") == "plain":
         return {}
     try:
