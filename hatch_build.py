@@ -120,7 +120,7 @@ def _built(package: Path, source: Path) -> Path:
     library = package / f"{source.stem}{sysconfig.get_config_var('EXT_SUFFIX')}"
     command = [
         *shlex.split(sysconfig.get_config_var("LDSHARED")),
-        "-O1",  # more takes half as long again, for 3 % of speed
+        "-O2",  # less compiles in two thirds of the time and is 9 % slower
         "-fPIC",
         "-DCYTHON_COMPRESS_STRINGS=0",  # so that the digest can be read in the file
         "-I",
