@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from fivesafes.data.header.cursor import Buffer
-from fivesafes.data.header.malformed import changing, not_dicom, unreadable_file
+from fivesafes.data.header.malformed import Malformed, changing, not_dicom, unreadable_file
 from fivesafes.data.header.mapped import contents
 
 HEAD: Final = 1 << 16
@@ -67,10 +67,8 @@ def read_beginning(path: Path) -> tuple[bytes, int]:
 def read_head(path: Path) -> bytes:
     """Read the first kilobytes; nothing of what can't be read."""
     try:
-        handle = os.open(path, _FLAGS)
-        with os.fdopen(handle, "rb") as file:
-            return file.read(HEAD) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
-    except OSError:
+        return read_beginning(path)[0]
+    except Malformed:
         return b""
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import frozen
 
-from fivesafes.data.header.ranges import holds_all, is_number
+from fivesafes.data.header.ranges import is_number
 
 LEAST, MOST = -99_999.0, 99_999.0
 """What a number may be where its row says no range."""
@@ -39,7 +39,3 @@ class Number:
     def __call__(self, value: bytes) -> bytes:
         """Give a number as text back, or nothing; noughts in front would make a code of it."""
         return value if is_number(value, self.ranges, self.whole) else b""
-
-    def holds_all(self, vr: bytes, value: bytes, order: str) -> bool:
-        """Tell whether each binary number of a value may stay; an AT must name an element that there is."""
-        return holds_all(vr, value, order, self.ranges)
