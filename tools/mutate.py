@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HEADER = ROOT / "src" / "fivesafes" / "data" / "header"
 EQUIVALENT = ROOT / "tools" / "mutants-equivalent.csv"
 TESTS: Final = {
-    "values": ("test_values", "test_deidentify"),
+    "values": ("test_values", "test_values_judged", "test_deidentify"),
     "cleaner": ("test_cleaner", "test_deidentify", "test_pixel_step", "test_runs"),
     "grammar": ("test_grammar",),
     "words": ("test_words",),

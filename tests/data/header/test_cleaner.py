@@ -15,6 +15,7 @@ from fivesafes.data.header.elements import EXPLICIT_LITTLE, Element
 from fivesafes.data.header.malformed import Malformed
 from fivesafes.data.header.outcome import Outcome
 from fivesafes.data.header.part10 import open_data_set
+from fivesafes.data.header.pixel_change import PixelChange
 from fivesafes.data.header.profile import Action, Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.header.tally import Tally
@@ -310,3 +311,19 @@ def test_an_option_is_claimed_for_a_sequence_that_has_items(profile: Profile, ps
         by = Deidentifier(evolve(profile, rules=rules), pseudonyms)
         told, _ = _cleaned(by, whole((timing, b"SQ", items)))
         assert (b"113108" in told[0x00120064][1]) is claimed
+
+
+def test_what_describes_changed_pixels_is_written_removed_and_counted() -> None:
+    """An attribute that is not there is not counted as removed."""
+    content = whole((0x00280006, b"US", b"\0\0"))
+    changed = PixelChange(
+        content=b"", attributes={0x00280301: (b"CS", b"NO"), 0x00280006: None, 0x00282110: None}, options=frozenset()
+    )
+    tally = Tally()
+    made = module.Cleaner(STAND, EXPLICIT_LITTLE)
+    result = made.data_set(Cursor(content, 0, len(content), EXPLICIT_LITTLE), tally, changed)
+    record = tally.record()
+    assert element(0x00280301, b"CS", b"NO") in result
+    assert element(0x00280006, b"US", b"\0\0") not in result
+    assert record.replaced["BurnedInAnnotation"] == 1
+    assert record.removed == {"PlanarConfiguration": 1}

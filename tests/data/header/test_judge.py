@@ -32,6 +32,8 @@ def test_a_usual_image_passes(profile: Profile) -> None:
         ({"Modality": ""}, Gravity.REFUSE, "modality"),
         ({"BurnedInAnnotation": "yes"}, Gravity.REFUSE, "burned-in"),
         ({"ImageType": "DERIVED\\PRIMARY\\Screen Save"}, Gravity.REFUSE, "screen-save"),
+        ({"ImageType": "DERIVED\\PRIMARY\\GRAPH"}, Gravity.REVIEW, "image-type"),
+        ({"ImageType": "DERIVED\\PRIMARY\\GRAPH\\SCREEN"}, Gravity.REFUSE, "screen-save"),
         ({"ConversionType": "wsd"}, Gravity.REFUSE, "converted"),
         ({"SamplesPerPixel": "3"}, Gravity.REVIEW, "colour-unplaced"),
         ({"PatientID": ""}, Gravity.NOTE, "no-patient-id"),
@@ -65,7 +67,8 @@ def test_what_says_nothing_of_the_kind_passes(profile: Profile, texts: dict[str,
 
 def test_overlays_in_the_pixels_are_refused_and_nothing_is_assumed(profile: Profile) -> None:
     """They are looked for by default only where they were seen."""
-    assert not Telling(texts={}).overlay_in_pixels
+    nothing = Telling(texts={})
+    assert (nothing.overlay_in_pixels, nothing.overlay_apart, nothing.listed) == (False, False, False)
     verdict = judge_instance(Telling(texts=GOOD, overlay_in_pixels=True), profile)
     assert verdict.gravity is Gravity.REFUSE
     assert [one.code for one in verdict.findings] == ["data.header.overlay-in-pixels"]

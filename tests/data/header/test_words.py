@@ -115,7 +115,8 @@ def test_numbers_and_letters_of_people_are_no_code(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "left"), [("run1948", ""), ("run100", "run100"), ("TI2500", "TI2500"), ("A-P", "A-P"), ("a n n a", "")]
+    ("text", "left"),
+    [("run1948", ""), ("run100", "run100"), ("TI2500", "TI2500"), ("A-P", "A-P"), ("A-P-R", ""), ("a n n a", "")],
 )
 def test_years_and_rows_of_letters_go(text: str, left: str) -> None:
     """A word takes three digits unless it is one that counts milliseconds; up to two letters stand by themselves."""
@@ -132,9 +133,10 @@ def test_each_kind_of_device_has_words_of_its_own() -> None:
 
 def test_numbers_after_a_letter_and_parts_of_words_have_their_limits() -> None:
     """Two digits after a letter, four for devices; parts of a word are words of more than one letter."""
-    words = Vocabulary.of(["p#", "spin", "echo", "field", "a"])
+    words = Vocabulary.of(["p#", "spin", "echo", "echo#", "field", "a"])
     assert [words.knows(token) for token in ("p1", "p12", "p123", "p1234")] == [True, True, False, False]
     assert [words.for_devices().knows(token) for token in ("p1234", "p12345")] == [True, False]
+    assert [words.for_devices().knows(token) for token in ("echo1234", "echo12345")] == [True, False]
     assert [words.knows(token) for token in ("SpinEcho", "SpinEchoField", "spin")] == [True, True, True]
     assert [words.knows(token) for token in ("SpinQvist", "QvistSpin", "SpinA", "qvist")] == [False] * 4
 
