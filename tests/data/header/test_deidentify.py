@@ -43,7 +43,8 @@ PLANTABLE = sorted(
     if vr in TEXT_VRS and keyword and tag >> 16 > 0x0008 and tag >> 16 not in {0x0018, 0x0020, 0x0028}
 )
 NAMED = sorted(rule.keyword for rule in load_profile().rules.values() if rule.vrs[0].decode() in TEXT_VRS)
-GATES = {"Modality", "BurnedInAnnotation", "ImageType", "SOPClassUID"}
+GATES = {"Modality", "BurnedInAnnotation", "ImageType", "PhotometricInterpretation", "SOPClassUID"}
+"""What they say decides whether an object passes at all; here it is to pass."""
 
 
 def _clean(content: bytes, profile: Profile, pseudonyms: Pseudonyms) -> bytes:

@@ -52,7 +52,9 @@ def test_ages_over_89_are_told_as_90(age: bytes, told: bytes) -> None:
     assert compile_grammar("age", "AS", KNOWN)(age) == told
 
 
-@pytest.mark.parametrize("grammar", ["anything", "re:[", "step:five", "", "number:five", "number:9..1"])
+@pytest.mark.parametrize(
+    "grammar", ["anything", "what:ever", "re", "re:[", "step", "step:five", "", "number:five", "number:9..1"]
+)
 def test_a_grammar_that_does_not_exist_is_refused(grammar: str) -> None:
     """Unknown names and broken expressions do not load."""
     with pytest.raises(GrammarInvalid):
@@ -80,3 +82,18 @@ def test_binary_numbers_have_the_sizes_of_the_standard() -> None:
     }
     assert {vr: calcsize(f"<{form}") for vr, form in forms.items()} == BINARY_SIZES
     assert MOST_BINARY == 4096
+
+
+@pytest.mark.parametrize(
+    ("grammar", "vr", "value", "left"),
+    [
+        ("step:1", "DS", b"500", b"500"),
+        ("step:1", "DS", b"501", b""),
+        ("step:0.5", "DS", b"0.4", b"0.5"),
+        ("number:0..9", "IS", b"1.5", b""),
+        ("number:0..9", "DS", b"1.5", b"1.5"),
+    ],
+)
+def test_numbers_end_where_their_rows_say(grammar: str, vr: str, value: bytes, left: bytes) -> None:
+    """Both ends belong to it; what counts has no fraction."""
+    assert compile_grammar(grammar, vr, KNOWN)(value) == left

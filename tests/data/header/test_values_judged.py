@@ -123,6 +123,7 @@ def test_each_of_ge_s_blobs_is_rewritten_by_its_own_reader(stand: Stand) -> None
         (b"SL", b"QvistLis", 2, BLANKED),
         (b"FD", b"QvistLisbethAnna", 2, BLANKED),
         (b"FD", b"QvistLis", 1, BLANKED),
+        (b"FD", pack("<d", 7.23e75), 1, KEPT),  # no value, as Canon writes it
         (b"FD", b"QvistLi=", 1, BLANKED),  # read as a number it is one, 7e-13
         (b"FL", b"QvistLisbeth", 0, BLANKED),
         (b"FL", b"@QAI@QAI@QAI@QAI", 0, BLANKED),

@@ -164,3 +164,45 @@ def test_a_code_holds_words_and_plain_separators_alone(text: bytes) -> None:
     words = Vocabulary.of(["t#"])
     assert words.keep_code(text) == b""
     assert words.keep_code(b"t1-t2 5.7.1.2") == b"t1-t2 5.7.1.2"
+
+
+@pytest.mark.parametrize(
+    ("token", "known"),
+    [("1500ms", True), ("15000ms", False), ("x1500ms", False), ("1500xy", False), ("150xy", True), ("b1500", True)],
+)
+def test_four_digits_stand_where_milliseconds_are_counted(token: str, known: bool) -> None:
+    """Behind nothing and before what counts them, or behind a word that takes them; elsewhere it may be a year."""
+    assert Vocabulary.of(["#ms", "x#ms", "#xy", "b#"]).knows(token) is known
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("27", True),
+        ("123", False),
+        ("5.7.1.2", True),
+        ("5.12345", False),
+        ("5.1234", True),
+        ("5.", False),
+        ("1.", False),
+    ],
+)
+def test_a_version_is_short(text: str, kept: bool) -> None:
+    """Points between numbers of up to four digits, or a number of up to two."""
+    software = Vocabulary.of(["syngo"]).for_devices()
+    assert software.keep_code(text.encode()) == (text.encode() if kept else b"")
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("T1w) (bold", "T1w) (bold"),
+        ("T1w - (bold", "T1w bold"),
+        ("T1w?bold", "T1w bold"),
+        ("T1w?-bold", "T1w bold"),
+        ("T1w_-_bold", "T1w_-_bold"),
+    ],
+)
+def test_separators_stay_where_they_are_few_and_plain(text: str, left: str) -> None:
+    """Up to three; else a blank stands for them."""
+    assert Vocabulary.of(["t#w", "bold"]).keep_words(text.encode()) == left.encode()
