@@ -37,7 +37,7 @@ TESTS: Final = {
     "cleaner": ("test_cleaner", "test_deidentify", "test_pixel_step", "test_runs"),
     "grammar": ("test_grammar",),
     "words": ("test_words",),
-    "profile": ("test_profile", "test_deidentify"),
+    "profile": ("test_profile", "test_compose", "test_siemens", "test_cleaner", "test_deidentify"),
     "judge": ("test_judge",),
     "ranges": ("test_numbers",),
     "runs": ("test_runs",),

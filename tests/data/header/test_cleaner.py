@@ -13,13 +13,11 @@ from fivesafes.data.header.cursor import Cursor
 from fivesafes.data.header.deidentify import Cleaned, Deidentifier
 from fivesafes.data.header.elements import EXPLICIT_LITTLE, Element
 from fivesafes.data.header.malformed import Malformed
-from fivesafes.data.header.outcome import Outcome
 from fivesafes.data.header.part10 import open_data_set
 from fivesafes.data.header.pixel_change import PixelChange
 from fivesafes.data.header.profile import Action, Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.header.tally import Tally
-from fivesafes.data.header.values import encode
 
 Given = tuple[int, bytes, bytes]
 BASE: tuple[Given, ...] = (
@@ -94,6 +92,13 @@ def test_elements_of_a_known_private_block_bring_its_creator(by: Deidentifier) -
     assert told[0x0019100C] == (b"IS", b"1000")
     assert not {0x001910EE, 0x00290010, 0x00291010} & told.keys()
     assert done.record.removed == {'(0019,xxEE) "SIEMENS MR HEADER"': 1, "(0029,xx10) unknown creator": 1}
+
+
+def test_of_a_private_element_as_many_numbers_stay_as_are_there(by: Deidentifier) -> None:
+    """No dictionary says how many: a time for each slice of a mosaic."""
+    times = pack("<30d", *(0.05 * slice_ for slice_ in range(30)))
+    told, _ = _cleaned(by, whole((0x00190010, b"LO", b"SIEMENS MR HEADER "), (0x00191029, b"FD", times)))
+    assert told[0x00191029] == (b"FD", times)
 
 
 def test_a_private_value_that_does_not_fit_is_blanked_or_goes(by: Deidentifier) -> None:
@@ -278,21 +283,34 @@ def test_a_sequence_that_is_blanked_has_no_items(profile: Profile, pseudonyms: P
             assert counts["ReferencedImageSequence"] == 1
 
 
-def test_a_cleaner_that_remembers_too_much_forgets_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded, and what was forgotten is made again."""
-    contents = [encode(KEPT - number % 2, b"DS", b"%d " % number, EXPLICIT_LITTLE) or b"" for number in range(10, 50)]
-    monkeypatch.setattr(module, "_MOST_REMEMBERED", 200)
-    monkeypatch.setattr(module, "_MOST_TOLD", 1)
-    made = module.Cleaner(STAND, EXPLICIT_LITTLE)
-    results = set()
-    for content in contents * 3:
+@pytest.mark.parametrize(("remembered", "told"), [(200, 1), (200, 1000), (1 << 20, 1), (1 << 20, 1000)])
+def test_a_cleaner_that_remembers_too_much_forgets_and_says_the_same(
+    remembered: int, told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is bounded, and what was forgotten is made again: values, dates, sequences, what has no rule."""
+    days = [b"201903%02d" % day for day in range(1, 21)]
+    contents = [element(KEPT - day % 2, b"DS", b"%d " % (10 + day)) for day in range(40)]
+    contents += [element(0x00080020, b"DA", day) + element(0x00080030, b"TM", b"101010") for day in days]
+    contents += [element(0x00181111 + 2 * day, b"DS", b"10") for day in range(20)]
+    contents += [element(0x00089215, b"SQ", item(element(0x00080100, b"SH", b"T-D1100 ")) * n) for n in (1, 2, 3)]
+    shared = element(0x00080008, b"CS", b"ORIGINAL\\PRIMARY") + element(0x00080016, *BASE[0][1:])
+    apart = []
+    contents = [shared * (place > 3) + content for place, content in enumerate(contents)]
+    for content in contents:
         tally = Tally()
-        results.add((made.data_set(Cursor(content, 0, len(content), EXPLICIT_LITTLE), tally), tally.entries()))
-        assert len(made.standard.explicit) < 40
-    assert len(results) == 40
-    assert {entries for _, entries in results} == {
-        (((Outcome.KEPT, keyword, ""), 1),) for keyword in ("EchoTime", "RepetitionTime")
-    }
+        fresh = module.Cleaner(STAND, EXPLICIT_LITTLE)
+        apart.append((fresh.data_set(Cursor(content, 0, len(content), EXPLICIT_LITTLE), tally), tally.entries()))
+    monkeypatch.setattr(module, "_MOST_REMEMBERED", remembered)
+    monkeypatch.setattr(module, "_MOST_TOLD", told)
+    made = module.Cleaner(STAND, EXPLICIT_LITTLE)
+    most = 0
+    for _ in range(3):
+        for content, expected in zip(contents, apart, strict=True):
+            tally = Tally()
+            result = made.data_set(Cursor(content, 0, len(content), EXPLICIT_LITTLE), tally)
+            assert (result, tally.entries()) == expected
+            most = max(most, len(made.standard.explicit))
+    assert (most < 20) is (remembered == 200 or told == 1)
 
 
 def test_who_has_no_number_gets_one(by: Deidentifier) -> None:

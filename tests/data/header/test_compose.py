@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from fivesafes.core.errors import PolicyInvalid
 from fivesafes.data.header.options import FULL_DATES, MODIFIED_DATES, NAMES, OF_HEADERS
-from fivesafes.data.header.profile import Action, Profile, load_profile, profile_names
+from fivesafes.data.header.profile import (
+    POLICIES,
+    Action,
+    Profile,
+    _newer_attributes,
+    load_profile,
+    profile_names,
+)
 
 HEAD = "keyword,action,grammar,option,why,source\n"
 OPTIONS = st.sets(st.sampled_from(OF_HEADERS)).filter(lambda codes: not {FULL_DATES, MODIFIED_DATES} <= codes)
@@ -43,6 +50,24 @@ def test_a_steward_writes_a_profile_outside_of_the_package(tmp_path: Path) -> No
     assert callable(load)
     assert isinstance(arguments, tuple)
     assert load(*arguments) is profile
+
+
+def test_the_digest_covers_a_profile_outside_of_the_package(tmp_path: Path) -> None:
+    """Each of its files, and what ships; the same files somewhere else are the same policy."""
+    heads = ('extends = "basic"\nrows = "ours.csv"\n', 'title = "Ours"\nextends = "basic"\nrows = "ours.csv"\n')
+    folders = [tmp_path / name for name in ("one", "same", "head", "rows")]
+    for folder in folders:
+        folder.mkdir()
+    given = zip(folders, (heads[0], heads[0], heads[1], heads[0]), ("", "", "", "EchoTime,X,,,w,s\n"), strict=True)
+    one, same, head, rows = (load_profile(_steward(folder, *more)).digest for folder, *more in given)
+    assert one == same
+    assert len({one, head, rows, load_profile("basic").digest}) == 4
+
+
+def test_newer_attributes_have_the_tag_that_is_written() -> None:
+    """The dictionary of pydicom does not have them yet."""
+    newer = _newer_attributes(POLICIES / "allow")
+    assert newer["PrincipalDiagnosisCodeSequence"] == (0x00081301, (b"SQ",), 1)
 
 
 def test_an_option_is_added_to_any_profile(tmp_path: Path) -> None:

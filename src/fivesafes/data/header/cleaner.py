@@ -83,7 +83,7 @@ class Cleaner:
 
         Raises Malformed when the encoding is broken.
         """
-        if self._remembered > _MOST_REMEMBERED or len(self._told) > _MOST_TOLD:
+        if len(self._told) > _MOST_TOLD:
             self._forget()
         log: list[int] = []
         made = clean_level(cursor, self, self._pattern, log)

@@ -9,7 +9,7 @@ cpdef bytes encode_items(list items, encoding)
 cdef _binary(rule, bytes vr, bytes value, str order)
 cdef bint _reads_as_text(bytes value) except -1
 @cython.locals(numbers=tuple)
-cdef bint _holds_more(bytes vr, bytes value, str order) except -1
+cdef bint _holds_more(bytes vr, bytes value) except -1
 @cython.locals(parts=list, old=list, new=list, part=bytes, joined=bytes, replaced=bint)
 cdef _text(rule, bytes vr, bytes value)
 @cython.locals(ranges=tuple, whole=bint, part=bytes)
