@@ -73,10 +73,17 @@ def test_sidecars_are_as_written(finished: Finished, suffix: str) -> None:
     assert json.loads(sidecar.read_text()) == json.loads(golden.read_text())
 
 
+HEEDING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""Starts a program that heeds Ctrl-C, also where the tests run in a shell's background, which ignores it."""
+
+
 def test_ctrl_c_stops_at_once_and_says_how_to_go_on(study: Study) -> None:
     """Exit 130, no release, no scratch, no traceback."""
     run = subprocess.Popen(
-        study.command("--workers", "2"), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", HEEDING, *study.command("--workers", "2")],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
     )
     deadline = time.monotonic() + 60
     while not list((study.out / "private").glob("scratch*")) and time.monotonic() < deadline:
