@@ -12,7 +12,7 @@ from fivesafes.data.face.itk import one_thread
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import template
 from fivesafes.data.face.prepare import Prepared, prepare, unfit
-from fivesafes.data.face.stored import Stored, read_stored, write_aside
+from fivesafes.data.face.stored import Stored, files_of, read_stored, write_stored
 from fivesafes.data.face.verify import judge, judge_pose, measure, skin_of
 from fivesafes.data.face.zones import lay_zones
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus
@@ -28,7 +28,7 @@ def engine_version() -> str:
 
 def mask_name(image: Path) -> str:
     """Name the mask of an image: ``x_T1w.nii.gz`` → ``x_T1w_mask.nii.gz``."""
-    stem = image.name.removesuffix(".gz").removesuffix(".nii")
+    stem = image.name.removesuffix(".gz").removesuffix(".nii").removesuffix(".img").removesuffix(".hdr")
     return f"{stem}_mask.nii.gz"
 
 
@@ -78,7 +78,7 @@ def _remove(  # noqa: PLR0913 - what the steps before found, each named
     if mode is FaceMode.MASK:
         written = blanked
     else:
-        write_aside(blanked.content, output)
+        write_stored(blanked, output)
         written = read_stored(output)
     evidence = measure(stored, written, zones=zones, scan=scan, pose=pose, skin=skin)
     verdict = so_far + judge(evidence, brain_known=zones.brain_known)

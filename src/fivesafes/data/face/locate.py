@@ -22,7 +22,14 @@ TILT: Final = 25.0
 
 BINS: Final = 32
 SURROUND: Final = (6, 6, 6)
-"""Voxels of air around the head that take part: where the head ends is the best clue."""
+"""Voxels of air around the head that take part at first: where a head ends is the best clue to where it is."""
+
+RIM: Final = (3, 3, 3)
+THIN_RIM: Final = (1, 1, 1)
+"""Voxels of air that take part once it is nearly found: more of it, and the outline outweighs what is inside."""
+
+STIFF: Final = -90.0
+"""Above this height, mm in template space, a head moves as one; below it jaw and neck go their own ways."""
 
 INNER: Final = (2, 2, 2)
 WEAKEST: Final = 0.15
@@ -52,11 +59,14 @@ class Stage:
     free: bool = False
 
 
-COARSE: Final = Stage(shrink=4, samples=12_000, steps=14, first=16.0, last=0.5)
+COARSE: Final = Stage(shrink=4, samples=4_000, steps=12, first=16.0, last=0.5)
 MIDDLE: Final = Stage(shrink=2, samples=25_000, steps=30, first=6.0, last=0.2)
-FREE: Final = Stage(shrink=2, samples=40_000, steps=60, first=3.0, last=0.05, relax=0.7, free=True)
-FINE: Final = Stage(shrink=1, samples=50_000, steps=25, first=1.0, last=0.02, relax=0.7, free=True)
+FREE: Final = Stage(shrink=2, samples=60_000, steps=120, first=3.0, last=0.05, relax=0.8, free=True)
+FINE: Final = Stage(shrink=1, samples=60_000, steps=50, first=1.5, last=0.02, relax=0.8, free=True)
 KEPT: Final = 3
+CLEAR: Final = 0.3
+"""Mutual information, nats, of a head that needs no evening out of a coil's shading first."""
+
 
 
 @frozen(kw_only=True, eq=False)
@@ -99,20 +109,30 @@ def locate(scan: Volume, template: Template, *, part: Bools | None = None) -> Po
     """
     part = template.head.data > 0 if part is None else part
     still = Volume(data=template.head.data * part, affine=template.affine)
-    where = dilated(part, SURROUND) & _seen_by_template(template)
     inner = eroded(part, INNER)
+    where = dilated(part, SURROUND) & _above(template, template.floor)
     coarse = _Level(still, scan, where, COARSE).ranked(_starts(scan=scan, still=still))
     middle = _Level(still, scan, where, MIDDLE).ranked(coarse[:KEPT])
     if not middle:
         return None
-    flat = flattened(scan, _laid(still, scan, middle[0]))
-    tries = [(image, _Level(still, image, where, FREE).ranked(middle[:1])) for image in (scan, flat)]
-    told = [mutual_information(image, still, found[0], inner) if found else 0.0 for image, found in tries]
-    image, found = tries[0] if told[0] >= told[1] else tries[1]
-    fine = _Level(still, image, where, FINE).ranked(found)
+    stiff = _above(template, STIFF)
+    image, found = _freed(still, scan, middle[0], where=dilated(part, RIM) & stiff, inner=inner)
+    fine = _Level(still, image, dilated(part, THIN_RIM) & stiff, FINE).ranked(found)
     if not fine:
         return None
     return Pose(affine=fine[0], mutual_information=mutual_information(scan, still, fine[0], inner))
+
+
+def _freed(still: Volume, scan: Volume, start: Affine, *, where: Bools, inner: Bools) -> tuple[Volume, list[Affine]]:
+    """Fit in 12 degrees, where need be in the scan without its shading too; give the image that was fitted better."""
+    found = _Level(still, scan, where, FREE).ranked([start])
+    told = mutual_information(scan, still, found[0], inner) if found else 0.0
+    if told > CLEAR:
+        return scan, found
+    flat = flattened(scan, _laid(still, scan, start))
+    other = _Level(still, flat, where, FREE).ranked([start])
+    better = bool(other) and mutual_information(flat, still, other[0], inner) > told
+    return (flat, other) if better else (scan, found)
 
 
 def flattened(scan: Volume, inside: Bools) -> Volume:
@@ -270,10 +290,10 @@ def _in_radii(image: Any) -> Any:  # noqa: ANN401
     return image
 
 
-def _seen_by_template(template: Template) -> Bools:
-    """Mark what was in the mean head's field of view: below its floor it knows nothing."""
+def _above(template: Template, height: float) -> Bools:
+    """Mark what lies above a height, mm in template space."""
     heights = template.affine[2, 3] + template.grid.steps[2] * np.arange(template.grid.shape[2])
-    return np.broadcast_to(heights >= template.floor, template.grid.shape)
+    return np.broadcast_to(heights >= height, template.grid.shape)
 
 
 def _rotation(pitch: float, roll: float, yaw: float) -> Affine:

@@ -9,7 +9,10 @@ from fivesafes.data.face.itk import Affine, Floats, Grid, Volume, carry
 from fivesafes.data.face.stored import Box, Stored
 
 STEP: Final = 2.0
-FIRST_VOLUMES: Final = 4
+FIRST_VOLUMES: Final = 8
+DIMMER: Final = 0.15
+"""By so much less, of the brightest, a volume's mean may be; diffusion weighting takes half and more."""
+
 SMALLEST_MM: Final = 40.0
 FEWEST_SLICES: Final = 8
 LARGEST_MM: Final = 700.0
@@ -71,12 +74,24 @@ def prepare(stored: Stored) -> Prepared | None:
 
 
 def mean_volume(stored: Stored, box: Box | None = None) -> Floats:
-    """Average the first volumes: in a series they show the head best (before diffusion weighting, say)."""
-    count = min(FIRST_VOLUMES, stored.volumes)
-    total = stored.real(0, box)
-    for number in range(1, count):
+    """Average those of the first volumes that are about as bright as the brightest: they show the head best.
+
+    In a diffusion series these are the ones without weighting, in a functional one nearly all of them.
+    """
+    bright = bright_volumes(stored)
+    total = stored.real(bright[0], box)
+    for number in bright[1:]:
         total += stored.real(number, box)
-    return total / np.float32(count)
+    return total / np.float32(len(bright))
+
+
+def bright_volumes(stored: Stored) -> list[int]:
+    """List which of the first volumes are about as bright as the brightest of them; there is at least one."""
+    if stored.volumes == 1:
+        return [0]
+    means = [float(stored.real(number).mean()) for number in range(min(FIRST_VOLUMES, stored.volumes))]
+    enough = max(means) - DIMMER * abs(max(means))
+    return [number for number, mean in enumerate(means) if mean >= enough]
 
 
 def ras_grid(grid: Grid, step: float = STEP) -> Grid:

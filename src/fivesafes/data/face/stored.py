@@ -3,6 +3,7 @@
 import gzip
 import os
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,10 @@ GZIP_LEVEL: Final = 6
 SINGLE_FILE: Final = {348: (344, b"n+1\0"), 540: (4, b"n+2\0\r\n\032\n")}
 """Size of the header (NIfTI-1, NIfTI-2): where its magic stands, and what it is when image and header are one file."""
 
+OF_A_PAIR: Final = {348: (344, b"ni1\0"), 540: (4, b"ni2\0\r\n\032\n")}
+"""What it is where the header is a file of its own."""
+
+HEADER_FIRST: Final = {".hdr": ".img", ".hdr.gz": ".img.gz"}
 FIRST_VOXEL: Final = 352  # bytes; NIfTI-1 allows none before
 UNIT_MM: Final = {"meter": 1000.0, "micron": 0.001}
 Box = tuple[slice, slice, slice]
@@ -29,11 +34,12 @@ Box = tuple[slice, slice, slice]
 class Stored:
     """One NIfTI image in memory.  ``content`` is the whole file, uncompressed; ``offset`` is its first voxel's byte.
 
-    ``dtype`` holds the byte order; real values are ``stored * slope + intercept``.  ``volumes`` counts what lies
+    ``head``: the header's own file, where it has one (``.hdr`` beside ``.img``); else empty.  ``dtype`` holds the byte order; real values are ``stored * slope + intercept``.  ``volumes`` counts what lies
     behind the third axis (echoes, time, directions).
     """
 
     content: bytes | bytearray = field(repr=False)
+    head: bytes = field(repr=False)
     offset: int
     dtype: np.dtype[Any]
     grid: Grid
@@ -73,16 +79,25 @@ class Stored:
         return copy
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Give the files that an image consists of: the image, and the header where that is a file of its own."""
+    for head, image in HEADER_FIRST.items():
+        for ending in (head, image):
+            if path.name.endswith(ending):
+                stem = path.name.removesuffix(ending)
+                return path.with_name(stem + image), path.with_name(stem + head)
+    return (path,)
+
+
 def read_stored(path: Path) -> Stored:
-    """Read a .nii or .nii.gz file.  Raises InvalidInput when it is none, is cut short, or holds no plain numbers."""
-    content = path.read_bytes()
+    """Read a .nii or .nii.gz file, or a pair of .hdr and .img.
+
+    Raises InvalidInput when it is none, is cut short, or holds no plain numbers.
+    """
+    files = files_of(path)
+    content, head = _unpacked(files[0]), b"".join(_unpacked(other) for other in files[1:])
     try:
-        content = gzip.decompress(content) if content[:2] == GZIP_MAGIC else content
-    except (OSError, EOFError, zlib.error) as error:
-        what = "the compressed image is damaged"
-        raise InvalidInput(what, fix="get it again from its source") from error
-    try:
-        header = _header(content)
+        header = _header(head or content, OF_A_PAIR if head else SINGLE_FILE)
         shape, dtype = tuple(int(size) for size in header.get_data_shape()), header.get_data_dtype()
         affine, unit = np.asarray(header.get_best_affine(), dtype=np.float64), header.get_xyzt_units()[0]
         slope, intercept = header.get_slope_inter()
@@ -94,11 +109,12 @@ def read_stored(path: Path) -> Stored:
         what = "the image holds no plain numbers (colour or complex)"
         raise InvalidInput(what, fix="give the magnitude image")
     grid, volumes = _grid(shape, affine * np.array([[UNIT_MM.get(unit, 1.0)]] * 3 + [[1.0]]))
-    if not FIRST_VOXEL <= offset <= len(content) - int(np.prod(shape)) * dtype.itemsize:
+    if not (0 if head else FIRST_VOXEL) <= offset <= len(content) - int(np.prod(shape)) * dtype.itemsize:
         what = "the image is cut short"
         raise InvalidInput(what, fix="get it again from its source")
     return Stored(
         content=content,
+        head=head,
         offset=offset,
         dtype=dtype,
         grid=grid,
@@ -106,6 +122,14 @@ def read_stored(path: Path) -> Stored:
         slope=1.0 if slope is None else float(slope),
         intercept=0.0 if intercept is None else float(intercept),
     )
+
+
+def write_stored(stored: Stored, path: Path) -> None:
+    """Write an image: of a pair, the header first, so that an image never stands there without it."""
+    image, *heads = files_of(path)
+    for head in heads:
+        write_aside(stored.head, head)
+    write_aside(stored.content, image)
 
 
 def write_aside(content: bytes | bytearray, path: Path) -> None:
@@ -121,14 +145,27 @@ def write_aside(content: bytes | bytearray, path: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
-def _header(content: bytes) -> Any:  # noqa: ANN401 - nibabel's headers carry no types
+def _unpacked(path: Path) -> bytes:
+    """Read a file, uncompressed where it is compressed."""
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content[:2] == GZIP_MAGIC else content
+    except FileNotFoundError as error:
+        what = "of the pair of header (.hdr) and image (.img) one is missing"
+        raise InvalidInput(what, fix="put both into the same folder, under the same name") from error
+    except (OSError, EOFError, zlib.error) as error:
+        what = "the compressed image is damaged"
+        raise InvalidInput(what, fix="get it again from its source") from error
+
+
+def _header(content: bytes, kinds: Mapping[int, tuple[int, bytes]]) -> Any:  # noqa: ANN401 - nibabel has no types
     """Parse a header of either byte order."""
-    for size, (place, magic) in SINGLE_FILE.items():
+    for size, (place, magic) in kinds.items():
         if content[place : place + len(magic)] == magic:
             kind: Any = nibabel.Nifti1Header if size == 348 else nibabel.Nifti2Header  # noqa: PLR2004 - NIfTI-1's size
             return kind(content[:size], check=False)
-    what = "this is no single-file NIfTI image"
-    raise InvalidInput(what, fix="give .nii or .nii.gz files (dcm2niix -z y)")
+    what = "this is no NIfTI image"
+    raise InvalidInput(what, fix="give .nii or .nii.gz files (dcm2niix -z y), or pairs of NIfTI's .hdr and .img")
 
 
 def _grid(shape: tuple[int, ...], affine: Affine) -> tuple[Grid, int]:

@@ -125,4 +125,4 @@ def _other_bytes_altered(one: Stored, other: Stored) -> int:
     """Count as one voxel any change before the first voxel or after the last."""
     start, end = one.offset, one.offset + one.voxels.nbytes
     first, second = memoryview(one.content), memoryview(other.content)
-    return int(first[:start] != second[:start] or first[end:] != second[end:])
+    return int(first[:start] != second[:start] or first[end:] != second[end:] or one.head != other.head)

@@ -58,7 +58,7 @@ def command(
     dry_run: bool,  # noqa: FBT001 - a flag of the command line
     as_json: bool,  # noqa: FBT001 - a flag of the command line
 ) -> None:
-    """Remove the face from each IMAGE (.nii or .nii.gz); write it under its own name, and its mask, into --out.
+    """Remove the face from each IMAGE (NIfTI: .nii, .nii.gz, or .img with .hdr); write it under its own name, and its mask, into --out.
 
     Each written file is opened again and measured: how much skin is left, whether the brain is whole.  What could not
     be verified goes to the folder needs-review inside --out.  The originals are only read.
@@ -94,7 +94,8 @@ def check_places(images: Sequence[Path], out: Path) -> None:
     if any(image.resolve().parent in folders for image in images):
         what = "--out is the folder of an original, which would be overwritten"
         raise UsageMistake(what, fix="give another folder for --out")
-    if len({image.name for image in images}) < len(images):
+    names = [name.removesuffix(".gz").replace(".hdr", ".img") for name in (image.name for image in images)]
+    if len(set(names)) < len(images):
         what = "two of the images have the same name, so one result would overwrite the other"
         raise UsageMistake(what, fix="deface them in two calls, with different folders for --out")
 
@@ -171,14 +172,17 @@ def _unreadable(image: Path, error: FiveSafesError, *, defacer: Defacer, mode: F
 
 def _settled(written: Path | None, out: Path, *, held: bool) -> Path | None:
     """Move what needs review into its own folder; give the path relative to ``out``."""
+    from fivesafes.data.face.stored import files_of  # noqa: PLC0415 - help stays quick
+
     if written is None:
         return None
-    other = out / written.name if held else out / HELD / written.name
-    if held:
-        (out / HELD).mkdir(exist_ok=True)
-        written = written.replace(out / HELD / written.name)
-    other.unlink(missing_ok=True)  # an earlier run may have judged otherwise
-    return written.relative_to(out)
+    here, other = (out / HELD, out) if held else (out, out / HELD)
+    for file in files_of(written):
+        if held:
+            here.mkdir(exist_ok=True)
+            file.replace(here / file.name)
+        (other / file.name).unlink(missing_ok=True)  # an earlier run may have judged otherwise
+    return (here / written.name).relative_to(out)
 
 
 def _drawer() -> Drawer:

@@ -1,0 +1,1 @@
+"""Heads whose face, brain and pose are known, and what scanners and programs make of them."""
