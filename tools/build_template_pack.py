@@ -28,7 +28,7 @@ nifti: Any = nib
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 PACK: Final = Path(__file__).resolve().parents[1] / "src" / "fivesafes" / "data" / "face" / "pack"
 HEAD_IN_WHEEL: Final = "pydeface/data/mean_reg2mean.nii.gz"
 
@@ -58,6 +58,8 @@ PATCHES: Final = {
     "nose": (0.0, -58.0, (18.0, 28.0), 84.0, 10.0),
     "ears": (-20.0, -38.0, (26.0, 38.0), 73.0, 8.0),
 }
+
+EARS: Final = (-25.0, -42.0)  # y and z, mm: the middle of where ears are
 
 HEAD_FLOOR: Final = 55.0  # of the mean head's units: above the coil ghosts (30 to 50), below skin (over 100)
 HEAD_WHITE: Final = 500.0
@@ -209,9 +211,9 @@ def zones(inside: Bools) -> NDArray[np.uint8]:
     back = np.interp(z, [-140.0, -70.0, -50.0], [34.0, 46.0, 52.0])
     top = np.interp(y, [60.0, 90.0], [-14.0, -2.0])
     label[(y > back) & (z < top)] |= REMOVAL["face"]
-    # The ear goes with a thin slice of the head under it; the head narrows below the ear canal.
-    root = np.interp(z, [-84.0, -44.0, -30.0], [60.0, 68.0, 71.0])
-    label[disc(y, z, LANDMARKS["ear"][1:], (38, 50)) & (side > root)] |= REMOVAL["ears"]
+    # The ear goes with a thin slice of the head under it, wherever an ear may sit; below its canal the head narrows.
+    root = np.interp(z, [-84.0, -44.0, -30.0], [57.0, 64.0, 67.0])
+    label[disc(y, z, EARS, (48, 54)) & (side > root)] |= REMOVAL["ears"]
     return label
 
 

@@ -10,10 +10,9 @@ from typing import Any, Final
 import nibabel
 import numpy as np
 import SimpleITK
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from numpy.random import Generator
 from numpy.typing import NDArray
-
 from tests.heads.truth import Affine, KnownHead
 
 sitk: Any = SimpleITK
@@ -142,7 +141,8 @@ def write(made: Made, folder: Path, name: str) -> Path:
     if dtype.kind in "iu":
         stored = np.clip(np.rint(stored), np.iinfo(dtype).min, np.iinfo(dtype).max)
     kind = nib.Nifti2Image if how.get("version") == 2 else nib.Nifti1Pair if how.get("pair") else nib.Nifti1Image
-    empty = (nib.Nifti2Header if how.get("version") == 2 else nib.Nifti1Header)(endianness=dtype.byteorder.replace("=", "<").replace("|", "<"))  # fmt: skip
+    order = ">" if dtype.byteorder == ">" else "<"
+    empty = (nib.Nifti2Header if how.get("version") == 2 else nib.Nifti1Header)(endianness=order)
     empty.set_data_dtype(dtype)
     image = kind(stored.astype(dtype), made.affine, empty)
     image.header.set_slope_inter(slope, inter)
@@ -200,12 +200,6 @@ def _same(head: KnownHead, _: Generator) -> Made:
     return Made(data=head.data, affine=head.affine, moved=np.eye(4), skin=head.skin, brain=head.brain)
 
 
-def _with(made: Made, **changes: Any) -> Made:  # noqa: ANN401 - fields of Made
-    from attrs import evolve  # noqa: PLC0415
-
-    return evolve(made, **changes)
-
-
 def _turned(pitch: float, roll: float, yaw: float) -> Maker:
     def make(head: KnownHead, _: Generator) -> Made:
         about = _shift(4, -15, -20)
@@ -219,7 +213,7 @@ def _header(moved: Affine) -> Maker:
     """Say another place for the same voxels."""
 
     def make(head: KnownHead, rng: Generator) -> Made:
-        return _with(_same(head, rng), affine=moved @ head.affine, moved=moved)
+        return evolve(_same(head, rng), affine=moved @ head.affine, moved=moved)
 
     return make
 
@@ -256,7 +250,7 @@ def _cut(**at: float) -> Maker:
         where = (box[0], box[1], box[2])
         affine = head.affine.copy()
         affine[:3, 3] += affine[:3, :3] @ [part.start for part in where]
-        return _with(made, data=made.data[where], skin=made.skin[where], brain=made.brain[where], affine=affine)
+        return evolve(made, data=made.data[where], skin=made.skin[where], brain=made.brain[where], affine=affine)
 
     return make
 
@@ -272,7 +266,7 @@ def _wrapped(head: KnownHead, rng: Generator) -> Made:
         near[:, :beyond] = np.maximum(near[:, :beyond], data[:, keep:])
         return near
 
-    return _with(made, data=folded(made.data), skin=folded(made.skin), brain=made.brain[:, :keep])
+    return evolve(made, data=folded(made.data), skin=folded(made.skin), brain=made.brain[:, :keep])
 
 
 def _bright(head: KnownHead) -> float:
@@ -281,12 +275,12 @@ def _bright(head: KnownHead) -> float:
 
 def _curved(head: KnownHead, curve: tuple[tuple[float, float], ...]) -> NDArray[np.float32]:
     old, new = np.array(curve).T
-    return (1000 * np.interp(head.data / _bright(head), old, new)).astype(np.float32)
+    return np.asarray(1000 * np.interp(head.data / _bright(head), old, new), dtype=np.float32)
 
 
 def _look(curve: tuple[tuple[float, float], ...]) -> Maker:
     def make(head: KnownHead, rng: Generator) -> Made:
-        return _with(_same(head, rng), data=_curved(head, curve) + rng.rayleigh(8, head.data.shape).astype(np.float32))
+        return evolve(_same(head, rng), data=_curved(head, curve) + rng.rayleigh(8, head.data.shape).astype(np.float32))
 
     return make
 
@@ -299,14 +293,14 @@ def _shaded(reach: float) -> Maker:
         x, y, z = np.meshgrid(*axes, indexing="ij", sparse=True)
         gain = np.exp(-np.sqrt((x + 90) ** 2 + (y + 100) ** 2 + (z - 10) ** 2) / reach)
         data = head.data / _bright(head) * 4000 * gain / np.exp(-60 / reach)
-        return _with(_same(head, rng), data=_rician(data.astype(np.float32), 6, rng))
+        return evolve(_same(head, rng), data=_rician(data.astype(np.float32), 6, rng))
 
     return make
 
 
 def _noisy(share: float) -> Maker:
     def make(head: KnownHead, rng: Generator) -> Made:
-        return _with(_same(head, rng), data=_rician(head.data, share * _bright(head), rng))
+        return evolve(_same(head, rng), data=_rician(head.data, share * _bright(head), rng))
 
     return make
 
@@ -314,19 +308,19 @@ def _noisy(share: float) -> Maker:
 def _rician(data: NDArray[np.float32], sigma: float, rng: Generator) -> NDArray[np.float32]:
     """Add noise as a magnitude image has it (Gudbjartsson & Patz 1995)."""
     real, other = (rng.normal(0, sigma, data.shape).astype(np.float32) for _ in range(2))
-    return np.hypot(data + real, other)
+    return np.asarray(np.hypot(data + real, other), dtype=np.float32)
 
 
 def _salted(head: KnownHead, rng: Generator) -> Made:
     """Divide two noisy images, as MP2RAGE does: air becomes anything."""
     share = np.clip(head.data / (0.1 * _bright(head)), 0, 1) ** 2
     air = rng.uniform(0, _bright(head), head.data.shape).astype(np.float32)
-    return _with(_same(head, rng), data=share * head.data + (1 - share) * air, stored={"dtype": "<i2"})
+    return evolve(_same(head, rng), data=share * head.data + (1 - share) * air, stored={"dtype": "<i2"})
 
 
 def _nan(head: KnownHead, rng: Generator) -> Made:
     data = np.where(head.data < 0.05 * _bright(head), np.float32("nan"), head.data)
-    return _with(_same(head, rng), data=data)
+    return evolve(_same(head, rng), data=data)
 
 
 def _stored(*, offset: float = 0.0, most: float = 0.0, **how: Any) -> Maker:  # noqa: ANN401 - options of ``write``
@@ -334,7 +328,7 @@ def _stored(*, offset: float = 0.0, most: float = 0.0, **how: Any) -> Maker:  # 
 
     def make(head: KnownHead, rng: Generator) -> Made:
         data = head.data * np.float32(most / head.data.max()) if most else head.data
-        return _with(_same(head, rng), data=data + np.float32(offset), stored=how)
+        return evolve(_same(head, rng), data=data + np.float32(offset), stored=how)
 
     return make
 
@@ -350,7 +344,7 @@ def _axes(codes: str) -> Maker:
         data, skin, brain = (
             nib.orientations.apply_orientation(part, way) for part in (head.data, head.skin, head.brain.astype("u1"))
         )
-        return _with(_same(head, rng), data=data, skin=skin, brain=brain > 0, affine=affine, stored={"dtype": "<i2"})
+        return evolve(_same(head, rng), data=data, skin=skin, brain=brain > 0, affine=affine, stored={"dtype": "<i2"})
 
     return make
 
@@ -361,7 +355,7 @@ def _no_codes(head: KnownHead, rng: Generator) -> Made:
     affine = np.diag([-steps[0], steps[1], steps[2], 1.0])
     affine[:3, 3] = -affine[:3, :3] @ ((np.array(head.data.shape) - 1) / 2)
     moved = affine @ np.linalg.inv(head.affine)
-    return _with(_same(head, rng), affine=affine, moved=moved, stored={"dtype": "<i2", "code": 0})
+    return evolve(_same(head, rng), affine=affine, moved=moved, stored={"dtype": "<i2", "code": 0})
 
 
 def _epi(head: KnownHead, rng: Generator) -> Made:
@@ -374,8 +368,8 @@ def _epi(head: KnownHead, rng: Generator) -> Made:
         data *= 1 - 0.9 * np.exp(-away / (2 * reach**2)).astype(np.float32)
     grid, shape = _grid_around(head, np.eye(4), (3.0, 3.0, 3.0))
     made = _laid(head, moved=np.eye(4), grid=grid, shape=shape, data=data, thick=(3, 3, 3))
-    volumes = np.stack([_rician(made.data * (1 - 0.002 * number), 12, rng) for number in range(6)], axis=-1)
-    return _with(made, data=volumes, stored={"dtype": "<i2"})
+    volumes = np.stack([_rician(made.data * np.float32(1 - 0.002 * number), 12, rng) for number in range(6)], axis=-1)
+    return evolve(made, data=volumes, stored={"dtype": "<i2"})
 
 
 def _dwi(head: KnownHead, rng: Generator) -> Made:
@@ -385,7 +379,7 @@ def _dwi(head: KnownHead, rng: Generator) -> Made:
     made = _laid(head, moved=np.eye(4), grid=grid, shape=shape, data=first, thick=(2, 2, 2))
     weighted = np.where(made.brain, 0.45, 0.05).astype(np.float32) * np.minimum(made.data, 600)
     volumes = [_rician(made.data, 15, rng), *(_rician(weighted, 15, rng) for _ in range(6))]
-    return _with(made, data=np.stack(volumes, axis=-1), stored={"dtype": "<i2"})
+    return evolve(made, data=np.stack(volumes, axis=-1), stored={"dtype": "<i2"})
 
 
 def _defaced(head: KnownHead, rng: Generator) -> Made:
@@ -395,11 +389,11 @@ def _defaced(head: KnownHead, rng: Generator) -> Made:
     x, y, z = np.abs(points[0] - 4), points[1], points[2]
     gone = ((y > 45 + 0.5 * (z + 5)) & (y > 30) & (z < 2)) | ((x > 62) & (z < -14) & (y < 0))
     gone &= ~head.brain
-    return _with(_same(head, rng), data=np.where(gone, 0, head.data), stored={"dtype": "<i2"})
+    return evolve(_same(head, rng), data=np.where(gone, 0, head.data), stored={"dtype": "<i2"})
 
 
 def _stripped(head: KnownHead, rng: Generator) -> Made:
-    return _with(_same(head, rng), data=np.where(head.brain, head.data, 0), stored={"dtype": "<i2"})
+    return evolve(_same(head, rng), data=np.where(head.brain, head.data, 0), stored={"dtype": "<i2"})
 
 
 def _phantom(head: KnownHead, rng: Generator) -> Made:

@@ -85,6 +85,30 @@ def test_the_same_image_gives_the_same_bytes(defaced: Defaced, head_file: Path, 
     assert defaced.evidence == again.evidence
 
 
+def test_a_nose_that_the_field_of_view_folded_over_goes_too(
+    synthetic_head: Head, tmp_path: Path, write_image: Writer
+) -> None:
+    """It stands behind the head, and is as good a nose there; the brain between stays whole."""
+    data, features, brain = (synthetic_head[name] for name in ("data", "features", "brain"))
+    affine = synthetic_head["affine"]
+    occupied = np.flatnonzero((data > 60).any(axis=(0, 2)))  # from the back of the head to the tip of the nose
+    keep = int(occupied[-1]) - 6
+    start = int(occupied[0]) - 2  # a field of view about as long as the head is without its nose
+    beyond = data.shape[1] - keep
+    folded, labels = data[:, start:keep].copy(), features[:, start:keep]
+    folded[:, :beyond] = np.maximum(folded[:, :beyond], data[:, keep:])
+    there = (data[:, keep:] > 60) & (features[:, keep:] == 1 + FEATURES.index("nose"))
+    assert there.any()
+    moved = affine.copy()
+    moved[:3, 3] += affine[:3, 1] * start
+    path = write_image("sub-x_run-2_T1w.nii.gz", np.rint(folded * 4).astype(np.int16), moved)
+    answer = deface_image(path, into=tmp_path, mode=FaceMode.REMOVE)
+    removed = voxels(answer.mask) > 0
+    assert removed[:, :beyond][there].mean() > 0.95
+    assert not (removed & brain[:, start:keep]).any()
+    assert removed[(labels == 1 + FEATURES.index("nose")) & (folded > 60)].mean() > 0.95
+
+
 def test_a_skull_strip_keeps_the_brain_alone(head_file: Path, synthetic_head: Head, tmp_path: Path) -> None:
     """The brain stays, and of the rest of the head a thin rim around it."""
     stripped = deface_image(head_file, into=tmp_path, mode=FaceMode.SKULL_STRIP)

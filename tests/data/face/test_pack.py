@@ -6,7 +6,10 @@ from importlib.resources import files
 
 import numpy as np
 
+from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import FEATURES, template
+from fivesafes.data.face.prepare import Prepared
+from fivesafes.data.face.skin import TEMPLATE_FLOOR, TEMPLATE_ML, find_skin, surface
 from fivesafes.data.face.zones import GUARD_MM
 
 PACK = files("fivesafes.data.face") / "pack"
@@ -59,3 +62,16 @@ def test_the_face_lies_clear_of_the_guarded_brain() -> None:
 def test_the_brain_has_the_size_of_one() -> None:
     """About 1.4 litres with its fluid."""
     assert 1300 < template().brain.sum() * 0.008 < 1600
+
+
+def test_the_templates_skin_is_what_is_expected_of_a_head() -> None:
+    """Counted on the template as on any scan; of the chin it shows only a part."""
+    pack = template()
+    still = Prepared(volume=pack.head, background=0.0, floor=TEMPLATE_FLOOR, bright=255.0)
+    shell = surface(still)
+    assert shell is not None
+    here = Pose(affine=np.eye(4), mutual_information=0.0)
+    found = find_skin(pack.head.data > TEMPLATE_FLOOR, pack.grid, to_surface=shell, pose=here).ml
+    for part in ("eyes", "nose", "mouth", "ears"):
+        assert abs(found[part] - TEMPLATE_ML[part]) < 0.01, part
+    assert found["chin"] < TEMPLATE_ML["chin"]

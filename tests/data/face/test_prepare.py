@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fivesafes.data.face.locate import _rotation
-from fivesafes.data.face.prepare import prepare, ras_grid, unfit
+from fivesafes.data.face.prepare import bright_volumes, mean_volume, prepare, ras_grid, unfit
 from fivesafes.data.face.stored import Stored, read_stored
 
 nib: Any = nibabel
@@ -83,6 +83,15 @@ def test_a_series_counts_by_its_first_volumes(tmp_path: Path) -> None:
     scan = prepare(stored_of(data, np.diag([2, 2, 2, 1.0]), tmp_path))
     assert scan is not None
     assert scan.volume.data.max() == pytest.approx(scan.bright)
+
+
+def test_of_a_diffusion_series_the_volumes_without_weighting_count(tmp_path: Path) -> None:
+    """They are the bright ones, wherever among the first they stand."""
+    head = blob((40, 40, 40), np.diag([2, 2, 2, 1.0]), np.array([40.0, 40, 40]))
+    data = np.stack([head / 3, head, head / 3, head * 0.95, head / 4], axis=3)
+    stored = stored_of(data, np.diag([2, 2, 2, 1.0]), tmp_path)
+    assert bright_volumes(stored) == [1, 3]
+    assert mean_volume(stored).max() == pytest.approx(0.975 * head.max(), rel=0.01)
 
 
 @pytest.mark.parametrize("value", [0, 7, -1024])

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fivesafes.core.errors import InvalidInput
-from fivesafes.data.face.stored import read_stored, write_aside
+from fivesafes.data.face.stored import read_stored, write_aside, write_stored
 
 nib: Any = nibabel
 KINDS = st.sampled_from(["u1", "i1", "<i2", ">i2", "<u2", "<i4", ">f4", "<f4", "<f8", ">f8"])
@@ -78,6 +78,35 @@ def test_only_the_bytes_of_removed_voxels_change(  # noqa: PLR0913, PLR0917 - hy
     assert not [entry for entry in tmp_path.iterdir() if entry.name.startswith(".")]
 
 
+@pytest.mark.parametrize("second", [False, True])
+@pytest.mark.parametrize("ending", ["", ".gz"])
+@pytest.mark.parametrize("named", [".hdr", ".img"])
+def test_a_pair_is_read_and_written_as_a_pair(tmp_path: Path, named: str, ending: str, second: bool) -> None:
+    """By either name; the header's file stays as it is, byte for byte."""
+    data = np.random.default_rng(3).integers(1, 100, (5, 6, 7)).astype(">i2")
+    kind = nib.Nifti2Pair if second else nib.Nifti1Pair
+    nib.save(kind(data, np.diag([2.0, 2.0, 3.0, 1.0])), tmp_path / f"x.img{ending}")
+    stored = read_stored(tmp_path / f"x{named}{ending}")
+    assert np.array_equal(stored.voxels[..., 0], data)
+    assert stored.grid.steps == (2.0, 2.0, 3.0)
+    box = (slice(0, 5), slice(0, 6), slice(0, 7))
+    (tmp_path / "out").mkdir()
+    write_stored(stored.blanked(data > 50, box=box, fill=0), tmp_path / "out" / f"x{named}{ending}")
+    again = read_stored(tmp_path / "out" / f"x.img{ending}")
+    assert again.head == stored.head
+    assert np.array_equal(again.voxels[..., 0], np.where(data > 50, 0, data))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"x.hdr{ending}", f"x.img{ending}"]
+
+
+def test_half_a_pair_is_refused(tmp_path: Path) -> None:
+    """With what to do, and without the file's name."""
+    nib.save(nib.Nifti1Pair(np.ones((5, 6, 7), "<i2"), np.eye(4)), tmp_path / "jane.img")
+    (tmp_path / "jane.hdr").unlink()
+    with pytest.raises(InvalidInput, match="one is missing") as caught:
+        read_stored(tmp_path / "jane.img")
+    assert "jane" not in str(caught.value)
+
+
 def test_compressed_files_carry_neither_name_nor_time(tmp_path: Path) -> None:
     """Two writes of the same content are the same bytes."""
     write_aside(b"content", tmp_path / "sub-jane.nii.gz")
@@ -91,13 +120,13 @@ def test_compressed_files_carry_neither_name_nor_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "no single-file NIfTI"),
-        (b"plain text, not an image" * 40, "no single-file NIfTI"),
+        (b"", "no NIfTI"),
+        (b"plain text, not an image" * 40, "no NIfTI"),
         (gzip.compress(b"x" * 999)[:-6], "damaged"),
         (image_bytes("<i2", volumes=1, scaled=False, second=False, extended=False, seed=1)[:500], "cut short"),
         (
             image_bytes("<i2", volumes=1, scaled=False, second=False, extended=False, seed=1)[:345] + b"i1\0",
-            "no single",
+            "no NIfTI",
         ),
     ],
     ids=["empty", "text", "damaged gzip", "cut short", "pair"],

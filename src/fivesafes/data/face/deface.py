@@ -12,7 +12,7 @@ from fivesafes.data.face.itk import one_thread
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import template
 from fivesafes.data.face.prepare import Prepared, prepare, unfit
-from fivesafes.data.face.stored import Stored, files_of, read_stored, write_stored
+from fivesafes.data.face.stored import Stored, read_stored, write_stored
 from fivesafes.data.face.verify import judge, judge_pose, measure, skin_of
 from fivesafes.data.face.zones import lay_zones
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus

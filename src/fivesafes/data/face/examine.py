@@ -83,7 +83,7 @@ def _examine(key: _Key) -> Examined:
 def _brain_alone(scan: Prepared) -> bool:
     """Tell a skull-stripped brain: the template's brain fits, and around it nothing was left."""
     pack = template()
-    pose = locate(scan.volume, pack, part=pack.brain)
+    pose = locate(scan.volume, pack, to_part=pack.to_brain)
     if pose is None or pose.mutual_information < BRAIN_ALONE or not pose.plausible:
         return False
     brain = Volume(data=pack.brain.astype(np.float32), affine=pack.affine)

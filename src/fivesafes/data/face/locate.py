@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from attrs import frozen
 
-from fivesafes.data.face.itk import Affine, Bools, Floats, Volume, carry, dilated, eroded, from_itk, sitk, to_itk
+from fivesafes.data.face.itk import Affine, Bools, Floats, Volume, carry, from_itk, sitk, to_itk
 from fivesafes.data.face.pack import Template
 
 RADIUS: Final = 80.0
@@ -21,17 +21,17 @@ TILT: Final = 25.0
 """Degrees between neighbouring coarse starts about each axis."""
 
 BINS: Final = 32
-SURROUND: Final = (6, 6, 6)
-"""Voxels of air around the head that take part at first: where a head ends is the best clue to where it is."""
+SURROUND_MM: Final = 12.0
+"""How much of the air around the head takes part at first: where a head ends is the best clue to where it is."""
 
-RIM: Final = (3, 3, 3)
-THIN_RIM: Final = (1, 1, 1)
-"""Voxels of air that take part once it is nearly found: more of it, and the outline outweighs what is inside."""
+RIM_MM: Final = 6.0
+THIN_RIM_MM: Final = 2.0
+"""How much of it takes part once the head is nearly found: with more, the outline outweighs what is inside."""
 
 STIFF: Final = -90.0
 """Above this height, mm in template space, a head moves as one; below it jaw and neck go their own ways."""
 
-INNER: Final = (2, 2, 2)
+INNER_MM: Final = 4.0
 WEAKEST: Final = 0.15
 """Mutual information, nats: heads of any contrast were above .23, phantoms below .09."""
 
@@ -68,7 +68,6 @@ CLEAR: Final = 0.3
 """Mutual information, nats, of a head that needs no evening out of a coil's shading first."""
 
 
-
 @frozen(kw_only=True, eq=False)
 class Pose:
     """Where the template lies in the scan: ``affine`` (4, 4) from template space to the scan's, both RAS mm.
@@ -101,23 +100,24 @@ class Pose:
         return float(np.cbrt(abs(self.determinant)))
 
 
-def locate(scan: Volume, template: Template, *, part: Bools | None = None) -> Pose | None:
+def locate(scan: Volume, template: Template, *, to_part: Floats | None = None) -> Pose | None:
     """Lay the template over the scan.  None when they can't be brought to overlap at all.
 
-    ``scan``: 2 mm, RAS axes, air near 0.  ``part``: what of the template to look for (default: the whole head).
+    ``scan``: 2 mm, RAS axes, air near 0.  ``to_part``: mm to what of the template to look for, negative inside
+    (default: the whole head).
     Same scan, same pose, to the last bit: one thread, fixed starts, a fixed choice of samples.
     """
-    part = template.head.data > 0 if part is None else part
-    still = Volume(data=template.head.data * part, affine=template.affine)
-    inner = eroded(part, INNER)
-    where = dilated(part, SURROUND) & _above(template, template.floor)
+    to_part = template.to_head if to_part is None else to_part
+    still = Volume(data=template.head.data * (to_part <= 0), affine=template.affine)
+    inner = to_part <= -INNER_MM
+    where = (to_part <= SURROUND_MM) & _above(template, template.floor)
     coarse = _Level(still, scan, where, COARSE).ranked(_starts(scan=scan, still=still))
     middle = _Level(still, scan, where, MIDDLE).ranked(coarse[:KEPT])
     if not middle:
         return None
     stiff = _above(template, STIFF)
-    image, found = _freed(still, scan, middle[0], where=dilated(part, RIM) & stiff, inner=inner)
-    fine = _Level(still, image, dilated(part, THIN_RIM) & stiff, FINE).ranked(found)
+    image, found = _freed(still, scan, middle[0], where=(to_part <= RIM_MM) & stiff, inner=inner)
+    fine = _Level(still, image, (to_part <= THIN_RIM_MM) & stiff, FINE).ranked(found)
     if not fine:
         return None
     return Pose(affine=fine[0], mutual_information=mutual_information(scan, still, fine[0], inner))

@@ -26,13 +26,15 @@ class Template:
 
     ``head``: uint8 intensities as float, 0 in air.  ``features``: 0, or 1 + the place in FEATURES, drawn as blocks
     that go forwards (ears: sideways) without end.  ``removal``: 1 where the face or an ear goes, else 0.
-    ``to_brain``: mm to the brain's border, negative inside.  ``floor``: below this z, mm, the head was cut off.
+    ``to_head``, ``to_brain``: mm to the head's surface and the brain's, negative inside.  ``floor``: below this z, mm,
+    the head was cut off.
     """
 
     head: Volume
     features: NDArray[np.uint8]
     removal: Floats
     brain: Bools
+    to_head: Floats
     to_brain: Floats
     floor: float
     version: str
@@ -62,6 +64,7 @@ def template() -> Template:
         features=zones & np.uint8(15),
         removal=(zones > np.uint8(15)).astype(np.float32),
         brain=brain > 0,
+        to_head=distance(head > 0, volume.grid.steps),
         to_brain=distance(brain > 0, volume.grid.steps),
         floor=float(about["floor_mm"]),
         version=str(about["version"]),

@@ -17,7 +17,7 @@ from fivesafes.core.errors import InvalidInput
 from fivesafes.data.face.itk import Affine, Bools, Floats, Grid
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
-GZIP_LEVEL: Final = 6
+GZIP_LEVEL: Final = 2  # a quarter of the time that level 6 takes, for 5 % more bytes
 SINGLE_FILE: Final = {348: (344, b"n+1\0"), 540: (4, b"n+2\0\r\n\032\n")}
 """Size of the header (NIfTI-1, NIfTI-2): where its magic stands, and what it is when image and header are one file."""
 
@@ -34,8 +34,9 @@ Box = tuple[slice, slice, slice]
 class Stored:
     """One NIfTI image in memory.  ``content`` is the whole file, uncompressed; ``offset`` is its first voxel's byte.
 
-    ``head``: the header's own file, where it has one (``.hdr`` beside ``.img``); else empty.  ``dtype`` holds the byte order; real values are ``stored * slope + intercept``.  ``volumes`` counts what lies
-    behind the third axis (echoes, time, directions).
+    ``head``: the header's own file, where it has one (``.hdr`` beside ``.img``); else empty.  ``dtype`` holds the byte
+    order; real values are ``stored * slope + intercept``.  ``volumes`` counts what lies behind the third axis (echoes,
+    time, directions).
     """
 
     content: bytes | bytearray = field(repr=False)

@@ -1,5 +1,6 @@
 """Decide which voxels go: the template's zones, laid over the scan, less this person's brain with a margin."""
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Final
 
@@ -7,7 +8,7 @@ import numpy as np
 from attrs import frozen
 
 from fivesafes.data.face.brain import own_brain, to_template_brain
-from fivesafes.data.face.itk import Bools, Floats, Grid, Volume, carry, distance
+from fivesafes.data.face.itk import Affine, Bools, Floats, Grid, Volume, carry, distance
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import Template, template
 from fivesafes.data.face.stored import Box
@@ -21,6 +22,9 @@ OWN_GUARD_MM: Final = 2.0
 
 BRAIN_RATIO: Final = (0.75, 1.4)
 """This person's brain by the template's, in volume: outside of that range the estimate is not believed."""
+
+WRAPPED_MM: Final = 10.0
+"""How far around the mean head's face a part of this one's may lie that the field of view folded over."""
 
 COARSE: Final = 4
 MARGIN: Final = 8
@@ -57,21 +61,20 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode) -> Zones:
     own = own_brain(scan, to_brain)
     ratio = float(own.sum()) / max(1.0, float((to_brain.data < 0).sum()))
     known = BRAIN_RATIO[0] < ratio < BRAIN_RATIO[1]
+    guard = to_brain.data - np.float32(GUARD_MM * pose.scale)
     if known:
         to_own = distance(own, scan.grid.steps)
         to_brain = Volume(data=np.minimum(to_brain.data, to_own), affine=scan.affine)
-        guard = to_own - np.float32(OWN_GUARD_MM)
-    else:
-        guard = np.full(scan.data.shape, 100.0, np.float32)
+        guard = np.minimum(guard, to_own - np.float32(OWN_GUARD_MM))
     guarded = Volume(data=guard, affine=scan.affine)
     if mode is FaceMode.SKULL_STRIP:
         box: Box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
         far = carry(to_brain, onto=grid, beyond=None)
         return Zones(box=box, removed=far > OWN_GUARD_MM, brain=far < 0, brain_known=known)
-    box = _box(grid, pose)
+    folds = [fold for fold in _folds(grid) if _zone(_coarse(grid), pose, [fold], straight=False).any()]
+    box = _box(grid, pose, folds)
     part = grid.cropped(box)
-    inverse = np.linalg.inv(pose.affine)
-    removed = carry(_field(), onto=part, through=inverse, beyond=None) > 0
+    removed = _zone(part, pose, folds)
     removed &= carry(guarded, onto=part, beyond=None) > 0
     return Zones(box=box, removed=removed, brain=carry(to_brain, onto=part, beyond=None) < 0, brain_known=known)
 
@@ -84,17 +87,53 @@ def _field() -> Volume:
     return Volume(data=np.minimum(inside, pack.to_brain - np.float32(GUARD_MM)), affine=pack.affine)
 
 
-def _box(grid: Grid, pose: Pose) -> Box:
-    """Find the part of the grid that the removal zone touches."""
+@cache
+def _near_field() -> Volume:
+    """Give the same where the mean head and a margin are, negative elsewhere."""
+    field, near = _field(), np.float32(WRAPPED_MM) - template().to_head
+    return Volume(data=np.minimum(field.data, near), affine=field.affine)
+
+
+def _zone(part: Grid, pose: Pose, folds: Sequence[Affine], *, straight: bool = True) -> Bools:
+    """Mark what goes from a grid: the zone as it lies, and as it comes in again by each of the folds."""
+    inverse = np.linalg.inv(pose.affine)
+    inside = np.zeros(part.shape, bool)
+    if straight:
+        inside |= carry(_field(), onto=part, through=inverse, beyond=None) > 0
+    for fold in folds:
+        inside |= carry(_near_field(), onto=part, through=inverse @ fold, beyond=-1.0) > 0
+    return inside
+
+
+def _folds(grid: Grid) -> Iterator[Affine]:
+    """List how a scan can be wrapped: what is beyond one side of the field of view comes in on the other.
+
+    A nose that was not in the field of view then stands behind the head, and is as good a nose there.
+    """
+    for axis, size in enumerate(grid.shape):
+        for way in (-1, 1):
+            fold = np.eye(4)
+            fold[:3, 3] = way * size * grid.affine[:3, axis]
+            yield fold
+
+
+def _coarse(grid: Grid) -> Grid:
+    """Take every fourth voxel, and the last."""
     counts = [max(2, -(-size // COARSE)) for size in grid.shape]
     steps = [(size - 1) / (count - 1) if size > 1 else 1.0 for size, count in zip(grid.shape, counts, strict=True)]
-    coarse = Grid(shape=(counts[0], counts[1], counts[2]), affine=grid.affine @ np.diag([*steps, 1.0]))
-    inside = carry(_field(), onto=coarse, through=np.linalg.inv(pose.affine), beyond=None) > 0
+    return Grid(shape=(counts[0], counts[1], counts[2]), affine=grid.affine @ np.diag([*steps, 1.0]))
+
+
+def _box(grid: Grid, pose: Pose, folds: Sequence[Affine]) -> Box:
+    """Find the part of the grid that the removal zone touches."""
+    coarse = _coarse(grid)
+    inside = _zone(coarse, pose, folds)
     if not inside.any():
         return slice(0, 1), slice(0, 1), slice(0, 1)
     ends = []
     for axis in range(3):
-        hit = np.flatnonzero(inside.any(axis=tuple(set(range(3)) - {axis}))) * steps[axis]
+        step = (grid.shape[axis] - 1) / (coarse.shape[axis] - 1)
+        hit = np.flatnonzero(inside.any(axis=tuple(set(range(3)) - {axis}))) * step
         low, high = int(hit[0]) - MARGIN, int(hit[-1]) + MARGIN + 1
         ends.append(slice(max(0, low), min(grid.shape[axis], high)))
     return ends[0], ends[1], ends[2]

@@ -153,7 +153,8 @@ def _reads_as_text(value: bytes) -> bool:
 def _holds_more(vr: bytes, value: bytes) -> bool:
     """Tell whether whole numbers are in truth fewer, and behind them what a wrong length swallowed.
 
-    Four letters in a row tell; one number that reads as letters is larger than any that is kept.  Of floating-point numbers, ``ranges`` refuses what tags and lengths read as.
+    Four letters in a row tell; one number that reads as letters is larger than any that is kept.  Of floating-point
+    numbers, ``ranges`` refuses what tags and lengths read as.
     """
     return vr not in _MEASURED and _LETTERS.search(value) is not None
 

@@ -58,7 +58,9 @@ def command(
     dry_run: bool,  # noqa: FBT001 - a flag of the command line
     as_json: bool,  # noqa: FBT001 - a flag of the command line
 ) -> None:
-    """Remove the face from each IMAGE (NIfTI: .nii, .nii.gz, or .img with .hdr); write it under its own name, and its mask, into --out.
+    """Remove the face from each IMAGE; write it under its own name, and its mask, into --out.
+
+    Images are NIfTI: .nii, .nii.gz, or .img with .hdr.
 
     Each written file is opened again and measured: how much skin is left, whether the brain is whole.  What could not
     be verified goes to the folder needs-review inside --out.  The originals are only read.
