@@ -387,7 +387,7 @@ def _defaced(head: KnownHead, rng: Generator) -> Made:
     index = np.indices(head.data.shape, dtype=np.float32)
     points = [head.affine[axis, 3] + head.affine[axis, axis] * index[axis] for axis in range(3)]
     x, y, z = np.abs(points[0] - 4), points[1], points[2]
-    gone = ((y > 45 + 0.5 * (z + 5)) & (y > 30) & (z < 2)) | ((x > 62) & (z < -14) & (y < 0))
+    gone = ((y > 45 + 0.5 * (z + 5)) & (y > 30) & (z < 2)) | ((x > 58) & (z < 0) & (y < 15))
     gone &= ~head.brain
     return evolve(_same(head, rng), data=np.where(gone, 0, head.data), stored={"dtype": "<i2"})
 
