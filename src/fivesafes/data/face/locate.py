@@ -120,7 +120,10 @@ def locate(scan: Volume, template: Template, *, to_part: Floats | None = None) -
     fine = _Level(still, image, (to_part <= THIN_RIM_MM) & stiff, FINE).ranked(found)
     if not fine:
         return None
-    return Pose(affine=fine[0], mutual_information=mutual_information(scan, still, fine[0], inner))
+    told = mutual_information(scan, still, fine[0], inner)
+    if told >= WEAKEST and image is not scan:  # a head; how surely it lies there, shading may hide
+        told = max(told, mutual_information(image, still, fine[0], inner))
+    return Pose(affine=fine[0], mutual_information=told)
 
 
 def _freed(still: Volume, scan: Volume, start: Affine, *, where: Bools, inner: Bools) -> tuple[Volume, list[Affine]]:
