@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 from attrs import asdict
+from tests.heads.made import Made, write
 from tests.heads.truth import PARTS, KnownHead, ds031, left_of
-from tests.heads.variants import Made, Variant, variants, write
+from tests.heads.variants import Variant, variants
 
 from fivesafes.data.face.deface import deface_image
 from fivesafes.data.face.examine import examine

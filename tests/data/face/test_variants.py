@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.heads.made import write
 from tests.heads.truth import KnownHead, ds031, left_of
-from tests.heads.variants import variants, write
+from tests.heads.variants import variants
 
 from fivesafes.data.face.deface import deface_image
 from fivesafes.data.face.stored import read_stored

@@ -136,12 +136,6 @@ def dilated(mask: Bools, radius: tuple[int, int, int]) -> Bools:
     return from_itk(sitk.BinaryDilate(to_itk(mask), list(radius))) > 0
 
 
-def eroded(mask: Bools, radius: tuple[int, int, int]) -> Bools:
-    """Shrink by the ellipsoid of those radii, voxels; the image's border does not eat into it."""
-    image = to_itk(mask)
-    return from_itk(sitk.BinaryErode(image, list(radius), sitk.sitkBall, 0.0, 1.0, False)) > 0  # noqa: FBT003 - positional in SimpleITK
-
-
 def filled(mask: Bools) -> Bools:
     """Fill holes that have no way out."""
     return from_itk(sitk.BinaryFillhole(to_itk(mask))) > 0

@@ -71,7 +71,8 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode) -> Zones:
         box: Box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
         far = carry(to_brain, onto=grid, beyond=None)
         return Zones(box=box, removed=far > OWN_GUARD_MM, brain=far < 0, brain_known=known)
-    folds = [fold for fold in _folds(grid) if _zone(_coarse(grid), pose, [fold], straight=False).any()]
+    coarse = _coarse(grid)
+    folds = [fold for fold in _folds(grid) if _folded(coarse, pose, fold).any()]
     box = _box(grid, pose, folds)
     part = grid.cropped(box)
     removed = _zone(part, pose, folds)
@@ -94,15 +95,17 @@ def _near_field() -> Volume:
     return Volume(data=np.minimum(field.data, near), affine=field.affine)
 
 
-def _zone(part: Grid, pose: Pose, folds: Sequence[Affine], *, straight: bool = True) -> Bools:
+def _zone(part: Grid, pose: Pose, folds: Sequence[Affine]) -> Bools:
     """Mark what goes from a grid: the zone as it lies, and as it comes in again by each of the folds."""
-    inverse = np.linalg.inv(pose.affine)
-    inside = np.zeros(part.shape, bool)
-    if straight:
-        inside |= carry(_field(), onto=part, through=inverse, beyond=None) > 0
+    inside = carry(_field(), onto=part, through=np.linalg.inv(pose.affine), beyond=None) > 0
     for fold in folds:
-        inside |= carry(_near_field(), onto=part, through=inverse @ fold, beyond=-1.0) > 0
+        inside |= _folded(part, pose, fold)
     return inside
+
+
+def _folded(part: Grid, pose: Pose, fold: Affine) -> Bools:
+    """Mark where the face comes in again by a fold."""
+    return carry(_near_field(), onto=part, through=np.linalg.inv(pose.affine) @ fold, beyond=-1.0) > 0
 
 
 def _folds(grid: Grid) -> Iterator[Affine]:
