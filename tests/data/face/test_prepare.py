@@ -90,8 +90,8 @@ def test_of_a_diffusion_series_the_volumes_without_weighting_count(tmp_path: Pat
     head = blob((40, 40, 40), np.diag([2, 2, 2, 1.0]), np.array([40.0, 40, 40]))
     data = np.stack([head / 3, head, head / 3, head * 0.95, head / 4], axis=3)
     stored = stored_of(data, np.diag([2, 2, 2, 1.0]), tmp_path)
-    assert bright_volumes(stored) == [1, 3]
-    assert mean_volume(stored).max() == pytest.approx(0.975 * head.max(), rel=0.01)
+    assert bright_volumes(stored) == (1, 3)
+    assert mean_volume(stored, (1, 3)).max() == pytest.approx(0.975 * head.max(), rel=0.01)
 
 
 @pytest.mark.parametrize("value", [0, 7, -1024])

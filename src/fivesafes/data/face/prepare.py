@@ -1,5 +1,6 @@
 """Make any image of a head comparable: one volume, no negative air, 2 mm, axes along right, anterior and superior."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -29,12 +30,14 @@ class Prepared:
     ``volume``: 2 mm RAS, real values less ``background``, clipped to 0 and ``bright``.
     ``background``: what the original's air holds, in real units, where that is negative; else 0.
     ``floor``: tissue is above it, air below, on the scale of ``volume``.
+    ``volumes``: which of a series were looked at; what is measured after the defacing looks at the same.
     """
 
     volume: Volume
     background: float
     floor: float
     bright: float
+    volumes: tuple[int, ...] = (0,)
 
     @property
     def dark_air(self) -> bool:
@@ -54,7 +57,8 @@ def unfit(stored: Stored) -> str | None:
 
 def prepare(stored: Stored) -> Prepared | None:
     """Resample the first volumes' mean to a 2 mm RAS grid.  None when nothing stands out from nothing."""
-    small, affine = _binned(mean_volume(stored), stored.grid.affine)
+    volumes = bright_volumes(stored)
+    small, affine = _binned(mean_volume(stored, volumes), stored.grid.affine)
     corners = _corners(small)
     background = min(0.0, float(np.median(corners)))
     small = np.maximum(small - background, 0)
@@ -70,28 +74,28 @@ def prepare(stored: Stored) -> Prepared | None:
         background=background,
         floor=max(ABOVE_NOISE * noise, ABOVE_DARK * bright),
         bright=bright,
+        volumes=volumes,
     )
 
 
-def mean_volume(stored: Stored, box: Box | None = None) -> Floats:
-    """Average those of the first volumes that are about as bright as the brightest: they show the head best.
+def mean_volume(stored: Stored, volumes: Sequence[int], box: Box | None = None) -> Floats:
+    """Average some volumes of a series, or a box of them, in real units."""
+    total = stored.real(volumes[0], box)
+    for number in volumes[1:]:
+        total += stored.real(number, box)
+    return total / np.float32(len(volumes))
+
+
+def bright_volumes(stored: Stored) -> tuple[int, ...]:
+    """Tell which of the first volumes are about as bright as the brightest: they show the head best; one at least.
 
     In a diffusion series these are the ones without weighting, in a functional one nearly all of them.
     """
-    bright = bright_volumes(stored)
-    total = stored.real(bright[0], box)
-    for number in bright[1:]:
-        total += stored.real(number, box)
-    return total / np.float32(len(bright))
-
-
-def bright_volumes(stored: Stored) -> list[int]:
-    """List which of the first volumes are about as bright as the brightest of them; there is at least one."""
     if stored.volumes == 1:
-        return [0]
+        return (0,)
     means = [float(stored.real(number).mean()) for number in range(min(FIRST_VOLUMES, stored.volumes))]
     enough = max(means) - DIMMER * abs(max(means))
-    return [number for number, mean in enumerate(means) if mean >= enough]
+    return tuple(number for number, mean in enumerate(means) if mean >= enough)
 
 
 def ras_grid(grid: Grid, step: float = STEP) -> Grid:

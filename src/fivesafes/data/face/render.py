@@ -66,8 +66,8 @@ def before_after(original: Path, defaced: Path, mask: Path) -> tuple[Picture, ..
         zone = Volume(data=removed.real(0), affine=removed.grid.affine)
         after = read_stored(defaced)
         return (
-            *_pictures(_shown(mean_volume(stored), stored.grid.affine, scan), zone, turn, when="before"),
-            *_pictures(_shown(mean_volume(after), after.grid.affine, scan), zone, turn, when="after"),
+            *_pictures(_shown(mean_volume(stored, scan.volumes), stored.grid.affine, scan), zone, turn, when="before"),
+            *_pictures(_shown(mean_volume(after, scan.volumes), after.grid.affine, scan), zone, turn, when="after"),
         )
 
 

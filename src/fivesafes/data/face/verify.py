@@ -107,7 +107,7 @@ def residual(image: Stored, box: Box, *, scan: Prepared, skin: Skin | None) -> R
 
 def tissue(image: Stored, box: Box, scan: Prepared) -> Bools:
     """Mark what is brighter than air."""
-    return np.asarray(mean_volume(image, box) - scan.background > scan.floor)
+    return np.asarray(mean_volume(image, scan.volumes, box) - scan.background > scan.floor)
 
 
 def changed_voxels(one: Stored, other: Stored) -> Bools:
