@@ -3,14 +3,43 @@
 from typing import Final
 
 import numpy as np
+from attrs import frozen
 
-from fivesafes.data.face.itk import Bools, Volume, carry, closed, dilated, largest, opened
+from fivesafes.data.face.itk import Bools, Floats, Volume, carry, closed, dilated, distance, largest, opened
 from fivesafes.data.face.locate import Pose, flattened
-from fivesafes.data.face.pack import Template
+from fivesafes.data.face.pack import Template, template
 
 DEEP_MM: Final = 8.0
 REACH_MM: Final = 8.0
 DARKEST, BRIGHTEST = 2.0, 99.0  # percentiles of what lies deep in the brain
+BRAIN_RATIO: Final = (0.75, 1.4)
+"""This person's brain by the template's, in volume: outside of that range the estimate is not believed."""
+
+
+@frozen(kw_only=True, eq=False)
+class Brain:
+    """Where the brain is, mm to its surface on the prepared grid, negative inside.
+
+    ``to_template``: the template's, laid over the scan.  ``to_own``: this person's, None when it could not be told from
+    its surroundings.
+    """
+
+    to_template: Floats
+    to_own: Floats | None
+
+    @property
+    def to_either(self) -> Floats:
+        """Measure to what is brain by either; it errs on the brain's side."""
+        return self.to_template if self.to_own is None else np.minimum(self.to_template, self.to_own)
+
+
+def find_brain(scan: Volume, pose: Pose) -> Brain:
+    """Lay the template's brain over a prepared scan, and look for this person's own around it."""
+    to_brain = to_template_brain(scan, template(), pose)
+    own = own_brain(scan, to_brain)
+    ratio = float(own.sum()) / max(1.0, float((to_brain.data < 0).sum()))
+    known = BRAIN_RATIO[0] < ratio < BRAIN_RATIO[1]
+    return Brain(to_template=to_brain.data, to_own=distance(own, scan.grid.steps) if known else None)
 
 
 def to_template_brain(scan: Volume, template: Template, pose: Pose) -> Volume:

@@ -56,7 +56,10 @@ def judge(evidence: FaceEvidence, *, brain_known: bool) -> Verdict:
         if left:
             why = f"too much skin is left: {', '.join(f'{name} {shares[name]:.0%}' for name in left)}"
             found.append(review("data.face.residual", why=why, fix=look, source=SOURCE))
-    if evidence.brain_voxels_altered:
+    if evidence.brain_voxels_altered is None:
+        why = "no head was found in the image, so it can't be told whether the brain is whole"
+        found.append(review("data.face.brain-unmeasured", why=why, fix=look, source=SOURCE))
+    elif evidence.brain_voxels_altered:
         why = f"{evidence.brain_voxels_altered} voxels of the brain were altered"
         found.append(review("data.face.brain-cut", why=why, fix=look, source=SOURCE))
     elif not brain_known:
@@ -69,21 +72,22 @@ def judge(evidence: FaceEvidence, *, brain_known: bool) -> Verdict:
 
 
 def measure(
-    original: Stored, written: Stored, *, zones: Zones, scan: Prepared, pose: Pose, skin: Skin | None
+    original: Stored, written: Stored, *, zones: Zones, scan: Prepared, pose: Pose | None, skin: Skin | None
 ) -> FaceEvidence:
     """Compare the written file with the original, voxel by voxel.
 
-    ``skin``: the original's, indexed within the zones' box; None when it could not be found.
+    ``skin``: the original's, indexed within the zones' box; None when it could not be found.  ``pose``: None when no
+    head was found; then nothing is said of the brain either.
     """
     changed = changed_voxels(original, written)
     removed = zones.whole(original.grid)
     inside = changed[zones.box]
     return FaceEvidence(
-        mutual_information=pose.mutual_information,
+        mutual_information=None if pose is None else pose.mutual_information,
         residual=residual(written, zones.box, scan=scan, skin=skin),
-        brain_voxels_altered=int((inside & zones.brain).sum()),
-        determinant=pose.determinant,
-        scales=pose.scales,
+        brain_voxels_altered=None if pose is None else int((inside & zones.brain).sum()),
+        determinant=None if pose is None else pose.determinant,
+        scales=None if pose is None else pose.scales,
         mask_ml=float(zones.removed.sum()) * original.grid.voxel_ml,
         outside_voxels_altered=int((changed & ~removed).sum()) + _other_bytes_altered(original, written),
     )

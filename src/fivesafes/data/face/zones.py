@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from attrs import frozen
 
-from fivesafes.data.face.brain import own_brain, to_template_brain
+from fivesafes.data.face.brain import find_brain
 from fivesafes.data.face.itk import Affine, Bools, Floats, Grid, Volume, carry, distance
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import Template, template
@@ -19,9 +19,6 @@ GUARD_MM: Final = 6.0
 
 OWN_GUARD_MM: Final = 2.0
 """Around the brain as it was found in this scan; also what a skull-strip leaves around it."""
-
-BRAIN_RATIO: Final = (0.75, 1.4)
-"""This person's brain by the template's, in volume: outside of that range the estimate is not believed."""
 
 WRAPPED_MM: Final = 10.0
 """How far around the mean head's face a part of this one's may lie that the field of view folded over."""
@@ -57,15 +54,12 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode) -> Zones:
     ``scan``: the prepared 2 mm volume, in which the brain is looked for.  In the modes ``remove`` and ``mask`` face and
     ears go; in ``skull-strip`` all but the brain goes.
     """
-    to_brain = to_template_brain(scan, template(), pose)
-    own = own_brain(scan, to_brain)
-    ratio = float(own.sum()) / max(1.0, float((to_brain.data < 0).sum()))
-    known = BRAIN_RATIO[0] < ratio < BRAIN_RATIO[1]
-    guard = to_brain.data - np.float32(GUARD_MM * pose.scale)
-    if known:
-        to_own = distance(own, scan.grid.steps)
-        to_brain = Volume(data=np.minimum(to_brain.data, to_own), affine=scan.affine)
-        guard = np.minimum(guard, to_own - np.float32(OWN_GUARD_MM))
+    brain = find_brain(scan, pose)
+    guard = brain.to_template - np.float32(GUARD_MM * pose.scale)
+    if brain.to_own is not None:
+        guard = np.minimum(guard, brain.to_own - np.float32(OWN_GUARD_MM))
+    to_brain = Volume(data=brain.to_either, affine=scan.affine)
+    known = brain.to_own is not None
     guarded = Volume(data=guard, affine=scan.affine)
     if mode is FaceMode.SKULL_STRIP:
         box: Box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))

@@ -1,0 +1,141 @@
+"""Cut the marked zones out of one image: blank them, write, re-open, measure, and say honestly what came of it.
+
+Whoever marked the zones, this engine or another's mask, what is done to the file and asked of it is the same.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from fivesafes.core.errors import UsageMistake
+from fivesafes.core.verdict import Gravity, Verdict
+from fivesafes.data.face.apply import apply, write_mask
+from fivesafes.data.face.examine import Examined, examine
+from fivesafes.data.face.locate import Pose
+from fivesafes.data.face.prepare import Prepared, prepare, unfit
+from fivesafes.data.face.stored import Stored, read_stored, write_stored
+from fivesafes.data.face.verify import judge, measure, skin_of
+from fivesafes.data.face.zones import Zones
+from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus
+
+NOTHING: Final = FaceEvidence(mutual_information=None, residual=None, brain_voxels_altered=None)
+
+
+@frozen(kw_only=True)
+class By:
+    """Who marks what goes, and how it is to go: the same in each answer about one image."""
+
+    engine: str
+    version: str
+    mode: FaceMode
+
+    def answers(
+        self,
+        status: FaceStatus,
+        *,
+        why: str,
+        evidence: FaceEvidence = NOTHING,
+        image: Path | None = None,
+        mask: Path | None = None,
+    ) -> Defaced:
+        """Say what came of the image."""
+        return Defaced(
+            status=status,
+            image=image,
+            mask=mask,
+            engine=self.engine,
+            engine_version=self.version,
+            mode=self.mode,
+            evidence=evidence,
+            why=why,
+        )
+
+
+@frozen(kw_only=True, eq=False)
+class Look:
+    """One image before anything is done to it: as stored, as prepared, and what is seen in it."""
+
+    path: Path
+    stored: Stored
+    scan: Prepared
+    seen: Examined
+
+    @property
+    def nothing_to_remove(self) -> str | None:
+        """Say why there is no face to remove, or None."""
+        if self.seen.brain_alone:
+            return "a brain without its skull"
+        return "no skin of a face is left in the image" if self.seen.faceless else None
+
+    @property
+    def found(self) -> FaceEvidence:
+        """Give what is known of an image from which nothing was removed."""
+        pose = self.seen.pose
+        if pose is None:
+            return NOTHING
+        return FaceEvidence(
+            mutual_information=pose.mutual_information,
+            residual=None,
+            brain_voxels_altered=0,
+            determinant=pose.determinant,
+            scales=pose.scales,
+            mask_ml=0.0,
+            outside_voxels_altered=0,
+        )
+
+
+def look_at(image: Path) -> Look | str:
+    """Read an image and look for a head in it; a sentence when it can't hold one.  Raises InvalidInput for no image."""
+    stored = read_stored(image)
+    why = unfit(stored)
+    if why is not None:
+        return why
+    scan = prepare(stored)
+    if scan is None:
+        return "nothing is seen in the image: all voxels are alike"
+    return Look(path=image, stored=stored, scan=scan, seen=examine(scan))
+
+
+def check_folder(image: Path, into: Path) -> None:
+    """Raise UsageMistake when the result would take the original's place."""
+    if into.resolve() == image.resolve().parent:
+        what = "the defaced image would take the original's place"
+        raise UsageMistake(what, fix="write into another folder")
+
+
+def mask_name(image: Path) -> str:
+    """Name the mask of an image: ``x_T1w.nii.gz`` → ``x_T1w_mask.nii.gz``."""
+    stem = image.name.removesuffix(".gz").removesuffix(".nii").removesuffix(".img").removesuffix(".hdr")
+    return f"{stem}_mask.nii.gz"
+
+
+def cut(look: Look, zones: Zones, *, pose: Pose | None, into: Path, by: By, so_far: Verdict) -> Defaced:
+    """Write the image without the zones, and the mask of what went, into a folder; measure on what was written.
+
+    ``pose``: where the head lies; without it skin can't be told from other tissue, and a person must look.
+    """
+    stored, scan, seen = look.stored, look.scan, look.seen
+    skin = None if pose is None else skin_of(stored, zones.box, scan=scan, pose=pose, to_surface=seen.to_surface)
+    into.mkdir(exist_ok=True)
+    mask, output = into / mask_name(look.path), None
+    written = apply(stored, zones, scan)
+    write_mask(zones, stored.grid, mask)
+    if by.mode is not FaceMode.MASK:
+        output = into / look.path.name
+        write_stored(written, output)
+        written = read_stored(output)
+    evidence = measure(stored, written, zones=zones, scan=scan, pose=pose, skin=skin)
+    verdict = so_far + judge(evidence, brain_known=zones.brain_known)
+    return by.answers(
+        FaceStatus.DEFACED if verdict.gravity is Gravity.NOTE else FaceStatus.NEEDS_REVIEW,
+        why=sentence(verdict) or ("only the mask was written" if output is None else ""),
+        evidence=evidence,
+        image=output,
+        mask=mask,
+    )
+
+
+def sentence(verdict: Verdict) -> str:
+    """Write a verdict's reasons in one line."""
+    return "; ".join(finding.why for finding in verdict.findings)
