@@ -39,7 +39,7 @@ def find_brain(scan: Volume, pose: Pose) -> Brain:
     own = own_brain(scan, to_brain)
     ratio = float(own.sum()) / max(1.0, float((to_brain.data < 0).sum()))
     known = BRAIN_RATIO[0] < ratio < BRAIN_RATIO[1]
-    return Brain(to_template=to_brain.data, to_own=distance(own, scan.grid.steps) if known else None)
+    return Brain(to_template=to_brain.data, to_own=distance(own, scan.grid.steps[0]) if known else None)
 
 
 def to_template_brain(scan: Volume, template: Template, pose: Pose) -> Volume:

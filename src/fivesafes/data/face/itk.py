@@ -6,6 +6,7 @@ so RAS is handed to it as it is; resampling goes through voxel indices, which al
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,9 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
 IDENTITY: Final[Affine] = np.eye(4)
+COARSE_MM: Final = 2.0
+FARTHEST: Final = 7
+"""Voxels up to which a distance is measured."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -83,6 +87,38 @@ def carry(volume: Volume, *, onto: Grid, through: Affine = IDENTITY, beyond: flo
     return _carry(volume.data, volume.affine, onto=onto, through=through, beyond=beyond, kind=sitk.sitkLinear)
 
 
+def carry_smooth(volume: Volume, *, onto: Grid, through: Affine = IDENTITY) -> Floats:
+    """Resample what changes slowly, a distance, at about each 2 mm of ``onto``, and linearly between; border goes on.
+
+    On a grid of fine voxels that takes a tenth of the time of ``carry``.
+    """
+    factors = [max(1, round(COARSE_MM / step - 0.25)) for step in onto.steps]
+    counts = [-(-(size - 1) // factor) + 1 for size, factor in zip(onto.shape, factors, strict=True)]
+    coarse = Grid(shape=(counts[0], counts[1], counts[2]), affine=onto.affine @ np.diag([*factors, 1.0]))
+    data = carry(volume, onto=coarse, through=through, beyond=None)
+    for axis, factor in enumerate(factors):
+        data = _enlarged(data, axis, factor=factor, size=onto.shape[axis])
+    return data
+
+
+def _enlarged(data: Floats, axis: int, *, factor: int, size: int) -> Floats:
+    """Put ``factor - 1`` values between each two along an axis, and stop after ``size``."""
+    if factor == 1:
+        return data
+    shape = list(data.shape)
+    shape[axis] = size
+    larger = np.empty(shape, data.dtype, order="F")
+    here, there = np.moveaxis(data, axis, 0), np.moveaxis(larger, axis, 0)
+    for place in range(factor):
+        part = there[place::factor]
+        weight = np.float32(place / factor)
+        if place == 0:
+            part[:] = here[: len(part)]
+        else:
+            part[:] = (1 - weight) * here[: len(part)] + weight * here[1 : len(part) + 1]
+    return larger
+
+
 def carry_labels(labels: NDArray[np.uint8], affine: Affine, *, onto: Grid, through: Affine) -> NDArray[np.uint8]:
     """Take the nearest label at each point of ``onto``; beyond the border the border's label goes on."""
     kind = sitk.sitkNearestNeighbor
@@ -123,17 +159,30 @@ def from_itk(image: Any) -> NDArray[Any]:  # noqa: ANN401 - a SimpleITK image ha
 
 def opened(mask: Bools, radius: int) -> Bools:
     """Cut off what is thinner than the ball of that radius, voxels."""
-    return from_itk(sitk.BinaryMorphologicalOpening(to_itk(mask), [radius] * 3)) > 0
+    return dilated(~dilated(~mask, (radius,) * 3), (radius,) * 3)
 
 
 def closed(mask: Bools, radius: int) -> Bools:
     """Fill what is narrower than the ball of that radius, voxels; the image's border counts as empty."""
-    return from_itk(sitk.BinaryMorphologicalClosing(to_itk(mask), [radius] * 3)) > 0
+    grown = dilated(np.pad(mask, radius), (radius,) * 3)
+    return ~dilated(~grown, (radius,) * 3)[(slice(radius, -radius),) * 3]
 
 
 def dilated(mask: Bools, radius: tuple[int, int, int]) -> Bools:
     """Grow by the ellipsoid of those radii, voxels."""
-    return from_itk(sitk.BinaryDilate(to_itk(mask), list(radius))) > 0
+    wide = np.pad(mask, [(far, far) for far in radius])
+    grown = np.zeros_like(mask)
+    for x, y, z in _ball(radius):
+        grown |= wide[x : x + mask.shape[0], y : y + mask.shape[1], z : z + mask.shape[2]]
+    return grown
+
+
+@cache
+def _ball(radius: tuple[int, int, int]) -> tuple[tuple[int, int, int], ...]:
+    """List what an ellipsoid of voxels covers, counted from its lowest corner."""
+    place = np.indices([2 * far + 1 for far in radius]).reshape(3, -1).T
+    off = (place - radius) / (np.array(radius) + 0.5)
+    return tuple((int(x), int(y), int(z)) for x, y, z in place[(off**2).sum(axis=1) <= 1])
 
 
 def filled(mask: Bools) -> Bools:
@@ -154,9 +203,38 @@ def touching(mask: Bools, seed: Bools) -> Bools:
     return np.isin(pieces, wanted[wanted > 0])
 
 
-def distance(mask: Bools, steps: tuple[float, float, float]) -> Floats:
-    """Measure to the mask's border, mm: negative inside, positive outside."""
-    image = to_itk(mask)
-    image.SetSpacing(list(steps))
-    found = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
-    return from_itk(found).astype(np.float32, copy=False)
+def distance(mask: Bools, step: float) -> Floats:
+    """Measure to the mask's border, mm: negative inside, 0 on its outermost voxels, positive outside.
+
+    ``step``: the size of a voxel, mm, the same each way.  It is exact up to seven voxels, and further away says just
+    that much: nothing here asks for more, and the nearest are found in a tenth of the time that all of them take.
+    """
+    outermost = mask & ~_eroded(mask)
+    far = np.sqrt(np.arange(FARTHEST**2 + 1, dtype=np.float32)) * np.float32(step)
+    found = far.take(np.minimum(_squares(outermost), FARTHEST**2))
+    return np.where(mask, -found, found)
+
+
+def _squares(mask: Bools) -> NDArray[np.uint8]:
+    """Give the square of the distance to the nearest marked voxel, in voxels; too large a number where that is far."""
+    squares = np.where(mask, np.uint8(0), np.uint8(255 - FARTHEST**2))
+    for axis in range(3):
+        nearer = squares.copy(order="K")
+        old, new = np.moveaxis(squares, axis, 0), np.moveaxis(nearer, axis, 0)
+        for off in range(1, min(FARTHEST + 1, len(old))):
+            further = old + np.uint8(off**2)
+            np.minimum(new[off:], further[:-off], out=new[off:])
+            np.minimum(new[:-off], further[off:], out=new[:-off])
+        squares = nearer
+    return squares
+
+
+def _eroded(mask: Bools) -> Bools:
+    """Take off a voxel all round, corners too; the image's border takes nothing off."""
+    for axis in range(3):
+        thinner = mask.copy(order="K")
+        old, new = np.moveaxis(mask, axis, 0), np.moveaxis(thinner, axis, 0)
+        new[1:] &= old[:-1]
+        new[:-1] &= old[1:]
+        mask = thinner
+    return mask

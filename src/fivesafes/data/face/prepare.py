@@ -83,7 +83,7 @@ def mean_volume(stored: Stored, volumes: Sequence[int], box: Box | None = None) 
     total = stored.real(volumes[0], box)
     for number in volumes[1:]:
         total += stored.real(number, box)
-    return total / np.float32(len(volumes))
+    return total / np.float32(len(volumes)) if len(volumes) > 1 else total
 
 
 def bright_volumes(stored: Stored) -> tuple[int, ...]:
@@ -114,9 +114,13 @@ def _binned(data: Floats, affine: Affine) -> tuple[Floats, Affine]:
     steps = np.linalg.norm(affine[:3, :3], axis=0)
     factors = [max(1, min(int(STEP / step + 0.25), size)) for step, size in zip(steps, data.shape, strict=True)]
     for axis, factor in enumerate(factors):
-        whole = data.shape[axis] // factor * factor
-        parts = np.moveaxis(data, axis, 0)[:whole]
-        data = np.moveaxis(parts.reshape(-1, factor, *parts.shape[1:]).mean(axis=1, dtype=np.float32), 0, axis)
+        if factor > 1:
+            along = np.moveaxis(data, axis, 0)
+            whole = along.shape[0] // factor * factor
+            total = along[0:whole:factor] + along[1:whole:factor]
+            for part in range(2, factor):
+                total += along[part:whole:factor]
+            data = np.moveaxis(total / np.float32(factor), 0, axis)
     coarse = affine @ np.diag([*factors, 1.0])
     coarse[:3, 3] = affine[:3, :3] @ ((np.array(factors) - 1) / 2) + affine[:3, 3]
     return data, coarse

@@ -6,7 +6,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from fivesafes.data.face.itk import Affine, Bools, Grid, Volume, carry, closed, distance, filled, largest
+from fivesafes.data.face.itk import Affine, Bools, Grid, Volume, carry, carry_smooth, closed, distance, filled, largest
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import FEATURES, template
 from fivesafes.data.face.prepare import Prepared
@@ -43,13 +43,14 @@ def surface(scan: Prepared) -> Volume | None:
     if not tissue.any():
         return None
     grid = scan.volume.grid
-    return Volume(data=distance(filled(closed(tissue, 2)), grid.steps), affine=grid.affine)
+    return Volume(data=distance(filled(closed(tissue, 2)), grid.steps[0]), affine=grid.affine)
 
 
 def find_skin(tissue: Bools, grid: Grid, *, to_surface: Volume, pose: Pose) -> Skin:
     """List the facial skin among ``tissue`` (I, J, K), which lies on ``grid``."""
-    height = carry(to_surface, onto=grid, beyond=OUT_OF_VIEW)
-    index = np.argwhere((height >= -DEEP_MM) & (height <= HIGH_MM) & tissue)
+    height = carry_smooth(to_surface, onto=grid)
+    near = (height >= -DEEP_MM) & (height <= HIGH_MM) & tissue
+    index = np.argwhere(near.T)[:, ::-1]  # in the order in which the voxels lie
     label = features_at(index, grid.affine, pose=pose)
     index, label = index[label > 0], label[label > 0]
     counts = np.bincount(label, minlength=len(FEATURES) + 1)

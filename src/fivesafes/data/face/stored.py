@@ -58,7 +58,9 @@ class Stored:
     def real(self, volume: int, box: Box | None = None) -> Floats:
         """Give one volume, or a box of it, in real units; what is no number becomes 0."""
         stored = self.voxels[..., volume] if box is None else self.voxels[(*box, volume)]
-        real = stored.astype(np.float32) * np.float32(self.slope) + np.float32(self.intercept)
+        real = stored.astype(np.float32)
+        if (self.slope, self.intercept) != (1.0, 0.0):
+            real = real * np.float32(self.slope) + np.float32(self.intercept)
         if self.dtype.kind == "f":
             np.nan_to_num(real, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         return real

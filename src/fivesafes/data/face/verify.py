@@ -80,8 +80,8 @@ def measure(
     head was found; then nothing is said of the brain either.
     """
     changed = changed_voxels(original, written)
-    removed = zones.whole(original.grid)
     inside = changed[zones.box]
+    outside = int(changed.sum()) - int((inside & zones.removed).sum())
     return FaceEvidence(
         mutual_information=None if pose is None else pose.mutual_information,
         residual=residual(written, zones.box, scan=scan, skin=skin),
@@ -89,7 +89,7 @@ def measure(
         determinant=None if pose is None else pose.determinant,
         scales=None if pose is None else pose.scales,
         mask_ml=float(zones.removed.sum()) * original.grid.voxel_ml,
-        outside_voxels_altered=int((changed & ~removed).sum()) + _other_bytes_altered(original, written),
+        outside_voxels_altered=outside + _other_bytes_altered(original, written),
     )
 
 
@@ -111,7 +111,7 @@ def residual(image: Stored, box: Box, *, scan: Prepared, skin: Skin | None) -> R
 
 def tissue(image: Stored, box: Box, scan: Prepared) -> Bools:
     """Mark what is brighter than air."""
-    return np.asarray(mean_volume(image, scan.volumes, box) - scan.background > scan.floor)
+    return np.asarray(mean_volume(image, scan.volumes, box) > scan.floor + scan.background)
 
 
 def changed_voxels(one: Stored, other: Stored) -> Bools:
@@ -119,7 +119,7 @@ def changed_voxels(one: Stored, other: Stored) -> Bools:
     if one.grid.shape != other.grid.shape or one.dtype != other.dtype or one.volumes != other.volumes:
         return np.ones(one.grid.shape, bool)
     bits = np.dtype(f"u{one.dtype.itemsize}")  # as bytes: NaN equals itself, and -0.0 is not 0.0
-    changed = np.zeros(one.grid.shape, bool)
+    changed = np.zeros(one.grid.shape, bool, order="F")
     for volume in range(one.volumes):
         changed |= one.voxels.view(bits)[..., volume] != other.voxels.view(bits)[..., volume]
     return changed

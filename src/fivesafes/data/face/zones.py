@@ -1,6 +1,6 @@
 """Decide which voxels go: the template's zones, laid over the scan, less this person's brain with a margin."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final
 
@@ -8,7 +8,7 @@ import numpy as np
 from attrs import frozen
 
 from fivesafes.data.face.brain import find_brain
-from fivesafes.data.face.itk import Affine, Bools, Floats, Grid, Volume, carry, distance
+from fivesafes.data.face.itk import Affine, Bools, Floats, Grid, Volume, carry, carry_smooth, distance
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import Template, template
 from fivesafes.data.face.stored import Box
@@ -23,9 +23,12 @@ OWN_GUARD_MM: Final = 2.0
 WRAPPED_MM: Final = 10.0
 """How far around the mean head's face a part of this one's may lie that the field of view folded over."""
 
-COARSE: Final = 4
-MARGIN: Final = 8
-"""Voxels: where the box of a zone is first looked for, and how much wider it is then taken."""
+FAR_MM: Final = 1.0  # outside, for sure
+EDGE_MM: Final = 3.0
+"""How far outside a zone, mm, its box is drawn."""
+
+FEW: Final = 2
+"""Each second voxel is asked whether a fold brings it in, and where a box begins and ends."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -43,7 +46,7 @@ class Zones:
 
     def whole(self, grid: Grid) -> Bools:
         """Give the removal on the whole grid."""
-        mask = np.zeros(grid.shape, bool)
+        mask = np.zeros(grid.shape, bool, order="F")
         mask[self.box] = self.removed
         return mask
 
@@ -51,8 +54,9 @@ class Zones:
 def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode) -> Zones:
     """Carry the zones to the scan's own grid.
 
-    ``scan``: the prepared 2 mm volume, in which the brain is looked for.  In the modes ``remove`` and ``mask`` face and
-    ears go; in ``skull-strip`` all but the brain goes.
+    ``scan``: the prepared 2 mm volume, in which the brain is looked for; the zones are laid there, as depths in mm, and
+    brought to the voxels in one go.  In the modes ``remove`` and ``mask`` face and ears go; in ``skull-strip`` all but
+    the brain goes.
     """
     brain = find_brain(scan, pose)
     guard = brain.to_template - np.float32(GUARD_MM * pose.scale)
@@ -60,25 +64,21 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode) -> Zones:
         guard = np.minimum(guard, brain.to_own - np.float32(OWN_GUARD_MM))
     to_brain = Volume(data=brain.to_either, affine=scan.affine)
     known = brain.to_own is not None
-    guarded = Volume(data=guard, affine=scan.affine)
     if mode is FaceMode.SKULL_STRIP:
         box: Box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
-        far = carry(to_brain, onto=grid, beyond=None)
+        far = carry_smooth(to_brain, onto=grid)
         return Zones(box=box, removed=far > OWN_GUARD_MM, brain=far < 0, brain_known=known)
-    coarse = _coarse(grid)
-    folds = [fold for fold in _folds(grid) if _folded(coarse, pose, fold).any()]
-    box = _box(grid, pose, folds)
-    part = grid.cropped(box)
-    removed = _zone(part, pose, folds)
-    removed &= carry(guarded, onto=part, beyond=None) > 0
-    return Zones(box=box, removed=removed, brain=carry(to_brain, onto=part, beyond=None) < 0, brain_known=known)
+    depth = Volume(data=np.minimum(_depth(scan.grid, pose, _folds(grid, pose)), guard), affine=scan.affine)
+    box = _box(depth.data > -EDGE_MM, scan.grid, within=grid)
+    removed = carry_smooth(depth, onto=grid.cropped(box)) > 0
+    return Zones(box=box, removed=removed, brain=_brain_in(box, to_brain, grid), brain_known=known)
 
 
 @cache
 def _field() -> Volume:
     """Give the depth inside the removal zone less the guarded brain, mm in template space; positive is removed."""
     pack: Template = template()
-    inside: Floats = -distance(pack.removal > 0, pack.grid.steps)
+    inside: Floats = -distance(pack.removal > 0, pack.grid.steps[0])
     return Volume(data=np.minimum(inside, pack.to_brain - np.float32(GUARD_MM)), affine=pack.affine)
 
 
@@ -89,48 +89,53 @@ def _near_field() -> Volume:
     return Volume(data=np.minimum(field.data, near), affine=field.affine)
 
 
-def _zone(part: Grid, pose: Pose, folds: Sequence[Affine]) -> Bools:
-    """Mark what goes from a grid: the zone as it lies, and as it comes in again by each of the folds."""
-    inside = carry(_field(), onto=part, through=np.linalg.inv(pose.affine), beyond=None) > 0
+def _depth(onto: Grid, pose: Pose, folds: Iterable[Affine]) -> Floats:
+    """Give the depth inside what goes, mm of the template: the zone as it lies, and as it comes in again by a fold."""
+    to_template = np.linalg.inv(pose.affine)
+    depth = carry(_field(), onto=onto, through=to_template, beyond=None)
     for fold in folds:
-        inside |= _folded(part, pose, fold)
-    return inside
+        depth = np.maximum(depth, carry(_near_field(), onto=onto, through=to_template @ fold, beyond=-FAR_MM))
+    return depth
 
 
-def _folded(part: Grid, pose: Pose, fold: Affine) -> Bools:
-    """Mark where the face comes in again by a fold."""
-    return carry(_near_field(), onto=part, through=np.linalg.inv(pose.affine) @ fold, beyond=-1.0) > 0
-
-
-def _folds(grid: Grid) -> Iterator[Affine]:
-    """List how a scan can be wrapped: what is beyond one side of the field of view comes in on the other.
+def _folds(grid: Grid, pose: Pose) -> Iterator[Affine]:
+    """List how a scan is wrapped: what is beyond one side of the field of view comes in on the other.
 
     A nose that was not in the field of view then stands behind the head, and is as good a nose there.
     """
+    near = _near_field()
+    x, y, z = np.nonzero(near.data[::FEW, ::FEW, ::FEW] > 0)
+    face = np.c_[FEW * np.c_[x, y, z], np.ones(len(x))] @ (pose.affine @ near.affine).T
+    index = face @ np.linalg.inv(grid.affine).T
     for axis, size in enumerate(grid.shape):
         for way in (-1, 1):
-            fold = np.eye(4)
-            fold[:3, 3] = way * size * grid.affine[:3, axis]
-            yield fold
+            there = index[:, :3] - way * size * np.eye(3)[axis]
+            if ((there >= -1) & (there <= grid.shape)).all(axis=1).any():
+                fold = np.eye(4)
+                fold[:3, 3] = way * size * grid.affine[:3, axis]
+                yield fold
 
 
-def _coarse(grid: Grid) -> Grid:
-    """Take every fourth voxel, and the last."""
-    counts = [max(2, -(-size // COARSE)) for size in grid.shape]
-    steps = [(size - 1) / (count - 1) if size > 1 else 1.0 for size, count in zip(grid.shape, counts, strict=True)]
-    return Grid(shape=(counts[0], counts[1], counts[2]), affine=grid.affine @ np.diag([*steps, 1.0]))
-
-
-def _box(grid: Grid, pose: Pose, folds: Sequence[Affine]) -> Box:
-    """Find the part of the grid that the removal zone touches."""
-    coarse = _coarse(grid)
-    inside = _zone(coarse, pose, folds)
-    if not inside.any():
+def _box(inside: Bools, scan: Grid, *, within: Grid) -> Box:
+    """Find the box of a grid around what is marked on the prepared one; of one voxel when that is nothing."""
+    x, y, z = np.nonzero(inside[::FEW, ::FEW, ::FEW])
+    if not x.size:
         return slice(0, 1), slice(0, 1), slice(0, 1)
-    ends = []
-    for axis in range(3):
-        step = (grid.shape[axis] - 1) / (coarse.shape[axis] - 1)
-        hit = np.flatnonzero(inside.any(axis=tuple(set(range(3)) - {axis}))) * step
-        low, high = int(hit[0]) - MARGIN, int(hit[-1]) + MARGIN + 1
-        ends.append(slice(max(0, low), min(grid.shape[axis], high)))
-    return ends[0], ends[1], ends[2]
+    hop = np.linalg.inv(within.affine) @ scan.affine @ np.diag([FEW, FEW, FEW, 1])
+    place = np.c_[x, y, z] @ hop[:3, :3].T + hop[:3, 3]
+    wide = np.ceil(np.abs(hop[:3, :3]).sum(axis=1))
+    low = np.clip(np.floor(place.min(axis=0) - wide), 0, np.array(within.shape) - 1).astype(int)
+    high = np.clip(np.ceil(place.max(axis=0) + wide), low, np.array(within.shape) - 1).astype(int) + 1
+    return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])), slice(int(low[2]), int(high[2]))
+
+
+def _brain_in(box: Box, to_brain: Volume, grid: Grid) -> Bools:
+    """Mark the brain in a box of the grid."""
+    brain = np.zeros(grid.cropped(box).shape, bool, order="F")
+    around = _box(to_brain.data < EDGE_MM, to_brain.grid, within=grid)
+    both = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(box, around, strict=True)]
+    if all(part.start < part.stop for part in both):
+        shared: Box = (both[0], both[1], both[2])
+        inner = tuple(slice(p.start - b.start, p.stop - b.start) for p, b in zip(shared, box, strict=True))
+        brain[inner] = carry_smooth(to_brain, onto=grid.cropped(shared)) < 0
+    return brain
