@@ -146,7 +146,11 @@ class Residual:
 
 @frozen(kw_only=True)
 class FaceEvidence:
-    """What was measured on the written file, after re-opening it."""
+    """What was measured on the written file, after re-opening it.
+
+    ``carried_mutual_information``: of this image with the one of the same session from which the head was carried,
+    nats; None when it was found here.
+    """
 
     mutual_information: float | None
     residual: Residual | None
@@ -155,6 +159,7 @@ class FaceEvidence:
     scales: tuple[float, float, float] | None = None
     mask_ml: float | None = None
     outside_voxels_altered: int | None = None
+    carried_mutual_information: float | None = None
 
 
 @frozen(kw_only=True)

@@ -47,8 +47,11 @@ class Defacer(Protocol):
     def version(self) -> str:
         """Name the engine's version, for provenance."""
 
-    def deface(self, image: Path, *, into: Path, mode: FaceMode) -> Defaced:
-        """Write the defaced image and its removal mask into the folder; never touch ``image``."""
+    def deface(self, image: Path, *, into: Path, mode: FaceMode, beside: Path | None = None) -> Defaced:
+        """Write the defaced image and its removal mask into the folder; never touch ``image``.
+
+        ``beside``: the image of the same session that shows the head best; a defacer may look there too.
+        """
 
 
 @frozen(kw_only=True)

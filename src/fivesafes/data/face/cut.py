@@ -11,6 +11,7 @@ from attrs import frozen
 from fivesafes.core.errors import UsageMistake
 from fivesafes.core.verdict import Gravity, Verdict
 from fivesafes.data.face.apply import apply, write_mask
+from fivesafes.data.face.brain import Brain
 from fivesafes.data.face.examine import Examined, examine
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.prepare import Prepared, prepare, unfit
@@ -54,12 +55,16 @@ class By:
 
 @frozen(kw_only=True, eq=False)
 class Look:
-    """One image before anything is done to it: as stored, as prepared, and what is seen in it."""
+    """One image before anything is done to it: as stored, as prepared, and what is seen in it.
+
+    ``brain``: where it is, when another image of the session tells more of it; else it is looked for here.
+    """
 
     path: Path
     stored: Stored
     scan: Prepared
     seen: Examined
+    brain: Brain | None = None
 
     @property
     def nothing_to_remove(self) -> str | None:
@@ -76,6 +81,7 @@ class Look:
             return NOTHING
         return FaceEvidence(
             mutual_information=pose.mutual_information,
+            carried_mutual_information=pose.beside,
             residual=None,
             brain_voxels_altered=0,
             determinant=pose.determinant,

@@ -7,6 +7,7 @@ from typing import Final
 from fivesafes.data.face.cut import By, check_folder, cut, look_at, sentence
 from fivesafes.data.face.itk import one_thread
 from fivesafes.data.face.pack import template
+from fivesafes.data.face.session import look_beside
 from fivesafes.data.face.verify import judge_pose
 from fivesafes.data.face.zones import lay_zones
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus
@@ -19,16 +20,17 @@ def engine_version() -> str:
     return f"{version('fivesafes')}+template{template().version}"
 
 
-def deface_image(image: Path, *, into: Path, mode: FaceMode) -> Defaced:
+def deface_image(image: Path, *, into: Path, mode: FaceMode, beside: Path | None = None) -> Defaced:
     """Write the defaced image, under its own name, and the mask of what was removed into a folder.
 
-    The image itself is only read.  Same image, same bytes.  A scan that needs review is written too: the caller holds
+    ``beside``: the image of the same session that shows the head best, from which it is carried (``session.best_of``).
+    The images are only read.  Same image, same bytes.  A scan that needs review is written too: the caller holds
     it.  Raises InvalidInput when the file is no image, and UsageMistake when ``into`` is the image's own folder.
     """
     check_folder(image, into)
     by = By(engine=ENGINE, version=engine_version(), mode=mode)
     with one_thread():
-        look = look_at(image)
+        look = look_at(image) if beside is None else look_beside(image, beside)
         if isinstance(look, str):
             return by.answers(FaceStatus.REFUSED, why=look)
         pose, verdict = look.seen.pose, judge_pose(look.seen.pose)
@@ -37,5 +39,5 @@ def deface_image(image: Path, *, into: Path, mode: FaceMode) -> Defaced:
             return by.answers(FaceStatus.NOTHING_TO_DO, why=nothing, evidence=look.found)
         if verdict.refuses or pose is None:
             return by.answers(FaceStatus.REFUSED, why=sentence(verdict), evidence=look.found)
-        zones = lay_zones(look.stored.grid, scan=look.scan.volume, pose=pose, mode=mode)
+        zones = lay_zones(look.stored.grid, scan=look.scan.volume, pose=pose, mode=mode, brain=look.brain)
         return cut(look, zones, pose=pose, into=into, by=by, so_far=verdict)

@@ -1,5 +1,6 @@
 """Look at a prepared scan: is there a head, where, and how much of a face does it show?"""
 
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -7,7 +8,7 @@ from typing import Final
 import numpy as np
 from attrs import field, frozen
 
-from fivesafes.data.face.itk import Volume, carry, dilated
+from fivesafes.data.face.itk import Bools, Volume, carry, dilated
 from fivesafes.data.face.locate import WEAK, Pose, locate
 from fivesafes.data.face.pack import FEATURES, template
 from fivesafes.data.face.prepare import Prepared
@@ -64,20 +65,34 @@ class _Key:
 @lru_cache(maxsize=4)
 def _examine(key: _Key) -> Examined:
     scan = key.scan
-    to_surface = surface(scan)
     pose = locate(scan.volume, template())
     if pose is None:
-        return Examined(pose=None, to_surface=to_surface, shares={}, scalp=0.0, brain_alone=False)
+        return Examined(pose=None, to_surface=surface(scan), shares={}, scalp=0.0, brain_alone=False)
+    return seen_with(scan, pose, surface_elsewhere=lambda: None)
+
+
+def seen_with(scan: Prepared, pose: Pose, *, surface_elsewhere: Callable[[], Volume | None]) -> Examined:
+    """Say what a scan shows of a head that lies there.
+
+    ``surface_elsewhere``: where the head's surface is when this scan's air is not dark: what another image shows, mm.
+    """
+    to_surface = surface(scan)
+    if to_surface is None:
+        to_surface = surface_elsewhere()
     if to_surface is None:
         return Examined(pose=pose, to_surface=None, shares={}, scalp=0.0, brain_alone=False)
     scalp = scalp_cover(to_surface, pose)
-    doubtful = pose.mutual_information < WEAK or not pose.plausible or scalp < SCALP_NOT_SEEN
-    alone = doubtful and _brain_alone(scan)
-    tissue = scan.volume.data > scan.floor
-    found = find_skin(tissue, scan.volume.grid, to_surface=to_surface, pose=pose).ml
+    weak = pose.beside is None and pose.mutual_information < WEAK
+    alone = (weak or not pose.plausible or scalp < SCALP_NOT_SEEN) and _brain_alone(scan)
+    found = find_skin(_tissue(scan), scan.volume.grid, to_surface=to_surface, pose=pose).ml
     expected = expected_ml(pose)
     shares = {name: found[name] / max(expected[name], 1e-6) for name in FEATURES}
     return Examined(pose=pose, to_surface=to_surface, shares=shares, scalp=scalp, brain_alone=alone)
+
+
+def _tissue(scan: Prepared) -> Bools:
+    """Mark what is brighter than air, or, where air is as bright, what is not blank."""
+    return np.asarray(scan.volume.data > (scan.floor if scan.dark_air else 0))
 
 
 def _brain_alone(scan: Prepared) -> bool:

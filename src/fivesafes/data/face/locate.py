@@ -1,28 +1,22 @@
 """Find where the template's head lies in a scan: many coarse starts, a few refined, the best one fitted in 12 degrees.
 
-The measure is Mattes mutual information (Mattes et al. 2003, doi:10.1109/TMI.2003.809072): it asks only that the same
-tissue looks alike within one image, so T1, T2, FLAIR and others fit the same T1 template.
+The measure is mutual information (see climb.py), so T1, T2, FLAIR and others fit the same T1 template.
 """
 
-from collections.abc import Iterable
 from itertools import permutations, product
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from fivesafes.data.face.climb import BINS, Level, Stage, apart, centre_of, ranked, stretching
 from fivesafes.data.face.itk import Affine, Bools, Floats, Volume, carry, from_itk, sitk, to_itk
 from fivesafes.data.face.pack import Template
-
-RADIUS: Final = 80.0
-"""Millimetres in the unit that the search works in, about a head's radius: a step of the same size in a matrix entry
-and in a shift then moves the head's surface about equally far, and the descent needs no other scaling."""
 
 TILT: Final = 25.0
 """Degrees between neighbouring coarse starts about each axis."""
 
-BINS: Final = 32
 SURROUND_MM: Final = 12.0
 """How much of the air around the head takes part at first: where a head ends is the best clue to where it is."""
 
@@ -45,26 +39,10 @@ SMOOTH_MM: Final = 30.0
 """How far a receive coil's shading reaches, at the least."""
 
 
-@frozen(kw_only=True)
-class Stage:
-    """One climb: ``shrink`` of the 2 mm grids, how many ``samples`` to look at, and its steps in mm.
-
-    ``free`` climbs stretch and shear (12 degrees of freedom); the others only shift, turn and grow (7).
-    """
-
-    shrink: int
-    samples: int
-    steps: int
-    first: float
-    last: float
-    relax: float = 0.6
-    free: bool = False
-
-
 COARSE: Final = Stage(shrink=4, samples=12_000, steps=12, first=16.0, last=0.5)
 MIDDLE: Final = Stage(shrink=2, samples=25_000, steps=30, first=6.0, last=0.2)
-FREE: Final = Stage(shrink=2, samples=60_000, steps=120, first=3.0, last=0.05, relax=0.8, free=True)
-FINE: Final = Stage(shrink=1, samples=60_000, steps=50, first=1.5, last=0.02, relax=0.8, free=True)
+FREE: Final = Stage(shrink=2, samples=60_000, steps=120, first=3.0, last=0.05, relax=0.8, moves=stretching)
+FINE: Final = Stage(shrink=1, samples=60_000, steps=50, first=1.5, last=0.02, relax=0.8, moves=stretching)
 KEPT: Final = 3
 SURE: Final = -0.8
 """The search's measure at a coarse place from which on it can be the head's own: in variants of a head, cut, turned and
@@ -81,11 +59,13 @@ CLEAR: Final = 0.3
 class Pose:
     """Where the template lies in the scan: ``affine`` (4, 4) from template space to the scan's, both RAS mm.
 
-    ``mutual_information``: nats, 32 bins, well inside the template's head, where the scan covers it.
+    ``mutual_information``: nats, 32 bins, well inside the template's head, where the scan covers it.  ``beside``: the
+    same between the scan and the image of the same session from which the head was carried here; None when it was not.
     """
 
     affine: Affine
     mutual_information: float
+    beside: float | None = None
 
     @property
     def determinant(self) -> float:
@@ -120,13 +100,13 @@ def locate(scan: Volume, template: Template, *, to_part: Floats | None = None) -
     still = Volume(data=template.head.data * (to_part <= 0), affine=template.affine)
     inner = to_part <= -INNER_MM
     where = (to_part <= SURROUND_MM) & _above(template, template.floor)
-    coarse = _Level(still, scan, where, COARSE).ranked_until_sure(_starts(scan=scan, still=still))
-    middle = _Level(still, scan, where, MIDDLE).ranked(coarse[:KEPT])
+    coarse = _until_sure(Level(still, scan, where, COARSE), _starts(scan=scan, still=still))
+    middle = Level(still, scan, where, MIDDLE).ranked(coarse[:KEPT])
     if not middle:
         return None
     stiff = _above(template, STIFF)
     image, found = _freed(still, scan, middle[0], where=(to_part <= RIM_MM) & stiff, inner=inner)
-    fine = _Level(still, image, (to_part <= THIN_RIM_MM) & stiff, FINE).ranked(found)
+    fine = Level(still, image, (to_part <= THIN_RIM_MM) & stiff, FINE).ranked(found)
     if not fine:
         return None
     told = mutual_information(scan, still, fine[0], inner)
@@ -137,12 +117,12 @@ def locate(scan: Volume, template: Template, *, to_part: Floats | None = None) -
 
 def _freed(still: Volume, scan: Volume, start: Affine, *, where: Bools, inner: Bools) -> tuple[Volume, list[Affine]]:
     """Fit in 12 degrees, where need be in the scan without its shading too; give the image that was fitted better."""
-    found = _Level(still, scan, where, FREE).ranked([start])
+    found = Level(still, scan, where, FREE).ranked([start])
     told = mutual_information(scan, still, found[0], inner) if found else 0.0
     if told > CLEAR:
         return scan, found
     flat = flattened(scan, _laid(still, scan, start))
-    other = _Level(still, flat, where, FREE).ranked([start])
+    other = Level(still, flat, where, FREE).ranked([start])
     better = bool(other) and mutual_information(flat, still, other[0], inner) > told
     return (flat, other) if better else (scan, found)
 
@@ -202,93 +182,22 @@ def _binned(values: Floats) -> NDArray[np.intp]:
     return np.minimum(scaled.astype(np.intp), BINS - 1)
 
 
-class _Level:
-    """One stage of the search: the template, the scan, and how to climb."""
-
-    def __init__(self, still: Volume, scan: Volume, where: Bools, stage: Stage) -> None:
-        self.stage, self.still, self.scan = stage, _shrunk(still, stage.shrink), _shrunk(scan, stage.shrink)
-        self.centre = (_centre(still) / RADIUS).tolist()
-        mask = _in_radii(sitk.Shrink(to_itk(where, still.grid), [stage.shrink] * 3))
-        search = sitk.ImageRegistrationMethod()
-        search.SetMetricAsMattesMutualInformation(BINS)
-        search.SetInterpolator(sitk.sitkLinear)
-        search.SetMetricFixedMask(mask)
-        search.SetMetricSamplingStrategy(search.REGULAR)
-        # "Regular" samples are jittered: without a seed of our own they would differ from run to run.
-        search.SetMetricSamplingPercentage(min(1.0, stage.samples / float(np.prod(mask.GetSize()))), 1)
-        search.SetNumberOfThreads(1)
-        search.MetricUseMovingImageGradientFilterOff()
-        search.MetricUseFixedImageGradientFilterOff()
-        first, last = stage.first / RADIUS, stage.last / RADIUS
-        search.SetOptimizerAsRegularStepGradientDescent(first, last, stage.steps, stage.relax, 1e-8)
-        self.search = search
-
-    def climb(self, affine: Affine) -> tuple[float, Affine] | None:
-        """Improve a pose; lower is better; None when all overlap is lost.
-
-        The search starts at "no change" and the pose so far stands behind it: a rotation that is itself searched for
-        has no way on at half a turn.
-        """
-        change = sitk.AffineTransform(3) if self.stage.free else sitk.Similarity3DTransform()
-        change.SetCenter(self.centre)
-        self.search.SetMovingInitialTransform(_transform(affine))
-        self.search.SetOptimizerScales([1.0] * len(change.GetParameters()))
-        self.search.SetInitialTransform(change, inPlace=True)
-        try:
-            self.search.Execute(self.still, self.scan)
-            value = float(self.search.GetMetricValue())
-        except RuntimeError:  # "all samples map outside"
-            return None
-        found = affine @ _matrix(change)
-        return (value, found) if np.isfinite(found).all() else None
-
-    def ranked(self, starts: list[Affine]) -> list[Affine]:
-        """Climb from each start and rank what was reached; ties go by order."""
-        return _ranked(found for found in map(self.climb, starts) if found is not None)
-
-    def ranked_until_sure(self, starts: list[Affine]) -> list[Affine]:
-        """Climb from start after start until ``KEPT`` of them found the same place, and it looks like a head's own."""
-        reached: list[tuple[float, Affine]] = []
-        for found in map(self.climb, starts):
-            if found is None:
-                continue
-            reached.append(found)
-            there = [affine for value, affine in reached if value < SURE and _apart(affine, found[1]) < SAME_MM]
-            if found[0] < SURE and len(there) == KEPT:
-                break
-        return _ranked(reached)
-
-
-def _apart(one: Affine, other: Affine) -> float:
-    """Measure how far two poses are apart over the surface of a head, root mean square, mm."""
-    turned = (one - other)[:3, :3] * RADIUS / np.sqrt(3)
-    return float(np.sqrt((turned**2).sum() + ((one - other)[:3, 3] ** 2).sum()))
-
-
-def _ranked(reached: Iterable[tuple[float, Affine]]) -> list[Affine]:
-    return [affine for _, affine in sorted(reached, key=lambda pair: pair[0])]
-
-
-def _transform(affine: Affine) -> Any:  # noqa: ANN401 - a SimpleITK transform has no type
-    """Write a (4, 4) matrix in mm as a transform in units of RADIUS."""
-    transform = sitk.AffineTransform(3)
-    transform.SetMatrix(affine[:3, :3].ravel().tolist())
-    transform.SetTranslation((affine[:3, 3] / RADIUS).tolist())
-    return transform
-
-
-def _matrix(transform: Any) -> Affine:  # noqa: ANN401 - a SimpleITK transform has no type
-    """Write a linear transform in units of RADIUS as a (4, 4) matrix in mm."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
-    centre, shift = np.array(transform.GetCenter()), np.array(transform.GetTranslation())
-    matrix[:3, 3] = RADIUS * (shift + centre - matrix[:3, :3] @ centre)
-    return matrix
+def _until_sure(level: Level, starts: list[Affine]) -> list[Affine]:
+    """Climb from start after start until ``KEPT`` of them found the same place, and it looks like a head's own."""
+    reached: list[tuple[float, Affine]] = []
+    for found in map(level.climb, starts):
+        if found is None:
+            continue
+        reached.append(found)
+        there = [pose for value, pose in reached if value < SURE and apart(pose, found[1]) < SAME_MM]
+        if found[0] < SURE and len(there) == KEPT:
+            break
+    return ranked(reached)
 
 
 def _starts(*, scan: Volume, still: Volume) -> list[Affine]:
     """Turn the template about its centre, each way, and lay it on the scan's centre."""
-    from_centre, to_centre = _centre(still), _centre(scan)
+    from_centre, to_centre = centre_of(still), centre_of(scan)
     starts: list[Affine] = []
     for turn in turns():
         start = np.eye(4)
@@ -296,17 +205,6 @@ def _starts(*, scan: Volume, still: Volume) -> list[Affine]:
         start[:3, 3] = to_centre - turn @ from_centre
         starts.append(start)
     return starts
-
-
-def _centre(volume: Volume) -> Affine:
-    """Find the centre of mass, RAS mm."""
-    weights = volume.data.astype(np.float64)
-    total = weights.sum()
-    index = [
-        float((weights.sum(axis=tuple(set(range(3)) - {axis})) * np.arange(weights.shape[axis])).sum() / total)
-        for axis in range(3)
-    ]
-    return np.asarray(volume.affine[:3, :3] @ index + volume.affine[:3, 3])
 
 
 def _smooth(data: Floats, like: Volume) -> Floats:
@@ -317,19 +215,6 @@ def _smooth(data: Floats, like: Volume) -> Floats:
     resample.SetReferenceImage(image)
     resample.SetUseNearestNeighborExtrapolator(True)  # noqa: FBT003 - SimpleITK's own way
     return from_itk(resample.Execute(blurred))
-
-
-def _shrunk(volume: Volume, factor: int) -> Any:  # noqa: ANN401
-    """Average blocks of voxels, in units of RADIUS."""
-    image = to_itk(volume.data, volume.grid)
-    return _in_radii(image if factor == 1 else sitk.BinShrink(image, [factor] * 3))
-
-
-def _in_radii(image: Any) -> Any:  # noqa: ANN401
-    """Measure the image's world in RADIUS instead of mm."""
-    image.SetSpacing([step / RADIUS for step in image.GetSpacing()])
-    image.SetOrigin([place / RADIUS for place in image.GetOrigin()])
-    return image
 
 
 def _above(template: Template, height: float) -> Bools:

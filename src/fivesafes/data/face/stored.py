@@ -73,6 +73,10 @@ class Stored:
         limits = np.iinfo(self.dtype)
         return int(np.clip(np.rint(value), limits.min, limits.max))
 
+    def blank(self, real: float) -> float:
+        """Give the real value that a voxel has when ``stored_value(real)`` stands in it."""
+        return float(np.float32(self.stored_value(real)) * np.float32(self.slope) + np.float32(self.intercept))
+
     def blanked(self, removed: Bools, *, box: Box, fill: float) -> "Stored":
         """Set the removed voxels of the box to the stored number ``fill`` in every volume; no other byte changes."""
         copy = evolve(self, content=bytearray(self.content))

@@ -18,6 +18,10 @@ from fivesafes.data.model import FaceEvidence, Residual
 REACH_MM: Final = 1.3
 """Skin is still there when tissue is left so near to where it was."""
 
+SAME_HEAD: Final = 0.5
+"""Mutual information of two images of one head, inside of it, nats: .7 and more in every contrast; a phantom has .07,
+and the template, which is another's head, .4 at most."""
+
 MOST_IN_CORE: Final = 0.10
 MOST_ELSEWHERE: Final = 0.30
 FEWEST_ML: Final = 0.2
@@ -28,7 +32,7 @@ SOURCE: Final = "fivesafes defacing, docs/how-to/deface.md"
 
 def judge_pose(pose: Pose | None) -> Verdict:
     """Judge whether a head was found."""
-    if pose is None or pose.mutual_information < WEAKEST:
+    if pose is None or (pose.beside is None and pose.mutual_information < WEAKEST):
         why = "no head was found in the image"
         fix = "if it shows a head, deface it with another engine and look at the result"
         return refuse("data.face.no-head", why=why, fix=fix, source=SOURCE)
@@ -36,7 +40,10 @@ def judge_pose(pose: Pose | None) -> Verdict:
         why = "the head would have an impossible size: the image's voxel size or orientation is wrong, or it is no head"
         fix = "convert it again from DICOM, or deface it with another engine"
         return refuse("data.face.impossible-pose", why=why, fix=fix, source=SOURCE)
-    if pose.mutual_information < WEAK:
+    if pose.beside is not None and pose.beside < SAME_HEAD:
+        why = "the head was carried from another image of the session, and whether both show the same is not sure"
+        return review("data.face.weak-carry", why=why, fix="look at the pictures before it is used", source=SOURCE)
+    if pose.beside is None and pose.mutual_information < WEAK:
         why, fix = "the head was found with little certainty", "look at the pictures before it is used"
         return review("data.face.weak-pose", why=why, fix=fix, source=SOURCE)
     return Verdict()
@@ -84,6 +91,7 @@ def measure(
     outside = int(changed.sum()) - int((inside & zones.removed).sum())
     return FaceEvidence(
         mutual_information=None if pose is None else pose.mutual_information,
+        carried_mutual_information=None if pose is None else pose.beside,
         residual=residual(written, zones.box, scan=scan, skin=skin),
         brain_voxels_altered=None if pose is None else int((inside & zones.brain).sum()),
         determinant=None if pose is None else pose.determinant,
@@ -110,8 +118,11 @@ def residual(image: Stored, box: Box, *, scan: Prepared, skin: Skin | None) -> R
 
 
 def tissue(image: Stored, box: Box, scan: Prepared) -> Bools:
-    """Mark what is brighter than air."""
-    return np.asarray(mean_volume(image, scan.volumes, box) > scan.floor + scan.background)
+    """Mark what is brighter than air, or, where air is as bright, what is not blank."""
+    mean = mean_volume(image, scan.volumes, box)
+    if scan.dark_air:
+        return np.asarray(mean > scan.floor + scan.background)
+    return np.asarray(mean != np.float32(image.blank(scan.background)))
 
 
 def changed_voxels(one: Stored, other: Stored) -> Bools:

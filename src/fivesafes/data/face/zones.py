@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from attrs import frozen
 
-from fivesafes.data.face.brain import find_brain
+from fivesafes.data.face.brain import Brain, find_brain
 from fivesafes.data.face.itk import Affine, Bools, Floats, Grid, Volume, carry, carry_smooth, distance
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import Template, template
@@ -51,14 +51,14 @@ class Zones:
         return mask
 
 
-def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode) -> Zones:
+def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode, brain: Brain | None = None) -> Zones:
     """Carry the zones to the scan's own grid.
 
-    ``scan``: the prepared 2 mm volume, in which the brain is looked for; the zones are laid there, as depths in mm, and
-    brought to the voxels in one go.  In the modes ``remove`` and ``mask`` face and ears go; in ``skull-strip`` all but
-    the brain goes.
+    ``scan``: the prepared 2 mm volume, in which the brain is looked for when it is not given; the zones are laid there,
+    as depths in mm, and brought to the voxels in one go.  In the modes ``remove`` and ``mask`` face and ears go; in
+    ``skull-strip`` all but the brain goes.
     """
-    brain = find_brain(scan, pose)
+    brain = brain or find_brain(scan, pose)
     guard = brain.to_template - np.float32(GUARD_MM * pose.scale)
     if brain.to_own is not None:
         guard = np.minimum(guard, brain.to_own - np.float32(OWN_GUARD_MM))

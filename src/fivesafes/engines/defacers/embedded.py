@@ -22,7 +22,7 @@ class EmbeddedDefacer:
 
         return engine_version()
 
-    def deface(self, image: Path, *, into: Path, mode: FaceMode) -> Defaced:
+    def deface(self, image: Path, *, into: Path, mode: FaceMode, beside: Path | None = None) -> Defaced:
         """Write the defaced image and its mask into the folder; never touch ``image``.
 
         ``image`` is None in the answer when nothing was written: refused, nothing to do, or only the mask wanted.  One
@@ -30,4 +30,4 @@ class EmbeddedDefacer:
         """
         from fivesafes.data.face.deface import deface_image  # noqa: PLC0415 - SimpleITK takes a second to load
 
-        return deface_image(image, into=into, mode=mode)
+        return deface_image(image, into=into, mode=mode, beside=beside)

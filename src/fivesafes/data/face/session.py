@@ -1,0 +1,168 @@
+"""Carry a head from the image of a session that shows it best to the others.
+
+A T1w shows where a face is; a functional series, an angiogram or a map without dark air hardly does, and yet they show
+the same head, shifted and turned a little since.  So it is found once, and what was found (pose, surface, brain) moves
+along with a rigid registration of the two images.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from attrs import evolve, frozen
+
+from fivesafes.data.face.brain import Brain, find_brain
+from fivesafes.data.face.climb import Level, Stage, turning
+from fivesafes.data.face.cut import Look, look_at
+from fivesafes.data.face.examine import Examined, seen_with
+from fivesafes.data.face.itk import IDENTITY, Affine, Bools, Volume, carry
+from fivesafes.data.face.locate import CLEAR, INNER_MM, RIM_MM, STIFF, Pose, mutual_information
+from fivesafes.data.face.pack import template
+from fivesafes.data.face.prepare import Prepared, prepare, unfit
+from fivesafes.data.face.stored import read_stored
+from fivesafes.data.face.verify import judge_pose
+
+STAGES: Final = (
+    Stage(shrink=4, samples=12_000, steps=30, first=8.0, last=0.3, moves=turning),
+    Stage(shrink=2, samples=30_000, steps=60, first=3.0, last=0.05, relax=0.7, moves=turning),
+    Stage(shrink=1, samples=60_000, steps=30, first=1.0, last=0.02, relax=0.7, moves=turning),
+)
+LIKE: Final = 0.25
+"""The same, nats: with less, the two images have nothing in common."""
+
+OUT_OF_VIEW_MM: Final = 99.0
+CONTRASTS: Final = ("_T1w.", "_UNIT1.", "_T2w.", "_FLAIR.", "_PDw.")
+"""BIDS suffixes, those that show a head best first."""
+
+
+@frozen(kw_only=True, eq=False)
+class Head:
+    """A head as the best image shows it.
+
+    ``around``, ``inside``: on its 2 mm grid, what moves as one, with and without a rim of air.
+    """
+
+    scan: Prepared
+    seen: Examined
+    pose: Pose
+    brain: Brain
+    around: Bools
+    inside: Bools
+
+
+def best_of(images: Sequence[Path]) -> Path | None:
+    """Choose the image of a session that shows the head best; None when none shows it well enough to be carried.
+
+    A T1w before other contrasts, one volume before a series, fine voxels before coarse ones.  Raises InvalidInput when
+    a file is no image.
+    """
+    return next((image for image in sorted(images, key=_rank) if len(images) > 1 and _head_in(image)), None)
+
+
+def look_beside(image: Path, best: Path) -> Look | str:
+    """Look at an image with what ``best`` shows of the same head; by itself, when they do not show the same one.
+
+    Raises InvalidInput when a file is no image.
+    """
+    head = _head_in(best)
+    if head is None or image.resolve() == best.resolve():
+        return look_at(image)
+    stored = read_stored(image)
+    scan = prepare(stored) if unfit(stored) is None else None
+    move = None if scan is None else _moved(head, scan.volume)
+    if scan is None or move is None:
+        return look_at(image)
+    pose = _carried_pose(head, scan.volume, move)
+    if judge_pose(pose).findings:
+        alone = look_at(image)
+        if isinstance(alone, str) or not judge_pose(alone.seen.pose).refuses or _unlike(pose):
+            return alone
+    return Look(
+        path=image,
+        stored=stored,
+        scan=scan,
+        seen=seen_with(scan, pose, surface_elsewhere=lambda: _carried(head.seen.to_surface, scan, move)),
+        brain=_carried_brain(head, scan, pose, move),
+    )
+
+
+def _rank(image: Path) -> tuple[int, int, float, str]:
+    """Sort by contrast, number of volumes, and the voxels' longest side."""
+    stored = read_stored(image)
+    contrast = next((place for place, name in enumerate(CONTRASTS) if name in image.name), len(CONTRASTS))
+    return contrast, stored.volumes, max(stored.grid.steps), image.name
+
+
+def _head_in(image: Path) -> Head | None:
+    stamp = image.stat()
+    return _head(image.resolve(), stamp.st_mtime_ns, stamp.st_size)
+
+
+@lru_cache(maxsize=1)
+def _head(image: Path, _changed: int, _size: int) -> Head | None:
+    """Find the head in an image; None when it is not found for sure.  One is remembered: a session asks many times."""
+    look = look_at(image)
+    if isinstance(look, str):
+        return None
+    pose = look.seen.pose
+    if pose is None or pose.mutual_information < CLEAR or judge_pose(pose).findings or look.seen.brain_alone:
+        return None
+    pack, grid, back = template(), look.scan.volume.grid, np.linalg.inv(pose.affine)
+    to_head = carry(Volume(data=pack.to_head, affine=pack.affine), onto=grid, through=back, beyond=OUT_OF_VIEW_MM)
+    heights = (pack.affine[2, 3] + pack.grid.steps[2] * np.arange(pack.grid.shape[2])).astype(np.float32)
+    height = Volume(data=np.broadcast_to(heights, pack.grid.shape), affine=pack.affine)
+    stiff = carry(height, onto=grid, through=back, beyond=STIFF - 1) > STIFF
+    return Head(
+        scan=look.scan,
+        seen=look.seen,
+        pose=pose,
+        brain=find_brain(look.scan.volume, pose),
+        around=(to_head <= RIM_MM) & stiff,
+        inside=(to_head <= -INNER_MM) & stiff,
+    )
+
+
+def _moved(head: Head, scan: Volume) -> Affine | None:
+    """Register rigidly, from where the scanner says that both are; None when they do not overlap."""
+    move = IDENTITY
+    for stage in STAGES:
+        reached = Level(head.scan.volume, scan, head.around, stage).climb(move)
+        if reached is None:
+            return None
+        move = reached[1]
+    return move
+
+
+def _carried_pose(head: Head, scan: Volume, move: Affine) -> Pose:
+    pack = template()
+    affine, inner = move @ head.pose.affine, pack.to_head <= -INNER_MM
+    still = Volume(data=pack.head.data * (pack.to_head <= 0), affine=pack.affine)
+    return Pose(
+        affine=affine,
+        mutual_information=mutual_information(scan, still, affine, inner),
+        beside=mutual_information(scan, head.scan.volume, move, head.inside),
+    )
+
+
+def _unlike(pose: Pose) -> bool:
+    return pose.beside is None or pose.beside < LIKE or not pose.plausible
+
+
+def _carried(field: Volume | None, scan: Prepared, move: Affine) -> Volume | None:
+    """Bring what was measured on the best image's grid to this one's."""
+    if field is None:
+        return None
+    data = carry(field, onto=scan.volume.grid, through=np.linalg.inv(move), beyond=None)
+    return Volume(data=data, affine=scan.volume.affine)
+
+
+def _carried_brain(head: Head, scan: Prepared, pose: Pose, move: Affine) -> Brain:
+    """Take as this person's brain what either image shows of it."""
+    here = find_brain(scan.volume, pose)
+    if head.brain.to_own is None:
+        return here
+    there = _carried(Volume(data=head.brain.to_own, affine=head.scan.volume.affine), scan, move)
+    assert there is not None  # noqa: S101 - a field was given
+    return evolve(here, to_own=there.data if here.to_own is None else np.minimum(there.data, here.to_own))
