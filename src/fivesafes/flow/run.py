@@ -20,6 +20,7 @@ from fivesafes.data.header.profile import Profile
 from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.data.model import FaceMode
 from fivesafes.data.ports import BidsValidator, Converter, Defacer
+from fivesafes.flow.beside import besides
 from fivesafes.flow.gate import Admitted, Gated, gate, nobody
 from fivesafes.flow.haven.ports import Books, Jobs
 from fivesafes.flow.haven.work import LEASE, Desk
@@ -247,9 +248,11 @@ class Runner:
     def _context(self, state: RunState, admitted: Mapping[SeriesId, Admitted]) -> SeriesContext:
         rules = load_face_rules()
         faces = {id_: _face_plan(one, state.plan, rules) for id_, one in admitted.items()}
+        scans = {id_: one.scan for id_, one in admitted.items()}
+        beside = besides((scan for id_, scan in scans.items() if faces[id_].kept_because is None), rules)
         return SeriesContext(
-            scans={id_: one.scan for id_, one in admitted.items()},
-            inputs={id_: self._inputs(state, one, faces[id_]) for id_, one in admitted.items()},
+            scans=scans,
+            inputs={id_: self._inputs(state, one, faces[id_], beside.get(id_)) for id_, one in admitted.items()},
             faces=faces,
             place=self.place,
             profile=self.engines.profile.name,
@@ -258,6 +261,7 @@ class Runner:
             converter=self.engines.converter,
             defacer=self.engines.defacer,
             draw=self.engines.draw,
+            besides=beside,
             recipients=self._recipients(),
         )
 
@@ -266,7 +270,7 @@ class Runner:
         people = {one.id: one.recipient for one in self.books.participants(self.project)}
         return {SeriesId(row.id): to for row in self.books.series(self.project) if (to := people[row.participant])}
 
-    def _inputs(self, state: RunState, one: Admitted, faces: FacePlan) -> str:
+    def _inputs(self, state: RunState, one: Admitted, faces: FacePlan, beside: SeriesId | None) -> str:
         """Digest all that the result of a series depends on: change any of it and the series is done again."""
         assert state.received is not None  # noqa: S101 - the survey received before it gated
         parts = [
@@ -276,6 +280,7 @@ class Runner:
             state.plan.controls.tier.label,
             self.engines.pseudonyms.name("key", ""),
             str((faces.mode, faces.kept_because)),
+            "" if beside is None else state.received.digests[beside],
             json.dumps(self.engines.versions(), sort_keys=True),
         ]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()

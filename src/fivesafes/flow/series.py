@@ -59,14 +59,18 @@ class SeriesContext:
     converter: Converter
     defacer: Defacer
     draw: Drawer
+    besides: Mapping[SeriesId, SeriesId] = field(factory=dict)
+    """From which series of the same session a series' head is carried."""
     recipients: Mapping[SeriesId, str] = field(factory=dict)
     """To whom pictures of a face are sealed, by series; where nobody is named they stay in clear beside the scans."""
 
     def narrowed(self, series: Collection[str]) -> "SeriesContext":
         """Leave out all other series: a worker process is given what it works on, and no more."""
+        besides = _only(self.besides, series)
         return evolve(
             self,
-            scans=_only(self.scans, series),
+            scans=_only(self.scans, {*series, *besides.values()}),
+            besides=besides,
             inputs=_only(self.inputs, series),
             faces=_only(self.faces, series),
             recipients=_only(self.recipients, series),
@@ -186,13 +190,40 @@ def _through_steps(context: SeriesContext, scan: Scan, scratch: Path) -> SeriesO
     enter("deface")
     plan = context.faces[scan.id]
     defaced, face_verdict = deface_scan(
-        bids, into=scratch / "faces", defacer=context.defacer, plan=plan, draw=context.draw
+        bids,
+        into=scratch / "faces",
+        defacer=context.defacer,
+        plan=plan,
+        draw=context.draw,
+        beside=_beside(context, scan, scratch / "beside"),
     )
+    shutil.rmtree(scratch / "beside", ignore_errors=True)
     lap("deface")
     verdict = header_verdict + bids_verdict + face_verdict
     outcome = evolve(_outcome(context, scan), header=defaced.record, described=described, seconds=seconds)
     kept = _Kept(scan=defaced, folder=scratch / KEPT, recipient=context.recipients.get(scan.id))
     return _kept_outcome(outcome.with_verdict(verdict), verdict, kept)
+
+
+def _beside(context: SeriesContext, scan: Scan, scratch: Path) -> Path | None:
+    """Make the image of the session that shows the head best once more; None when there is none or it can't be made."""
+    best = context.besides.get(scan.id)
+    if best is None:
+        return None
+    scratch.mkdir(mode=0o700)
+    try:
+        deidentified, _ = deidentify_scan(
+            context.scans[best],
+            into=scratch / "dicom",
+            profile=load_profile(context.profile),
+            pseudonyms=context.pseudonyms,
+        )
+        bids, _ = convert_scan(
+            deidentified, into=scratch / "bids", converter=context.converter, sidecar=context.sidecar
+        )
+    except InvalidInput:  # that is told of the series itself
+        return None
+    return bids.images[0].nifti if bids.images else None
 
 
 def _outcome(context: SeriesContext, scan: Scan) -> SeriesOutcome:

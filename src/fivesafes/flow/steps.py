@@ -4,6 +4,7 @@ Steps neither log nor keep anything outside the folder they are given: the runne
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -127,9 +128,12 @@ def _codes(raw: Mapping[str, Any]) -> list[Code]:
 
 
 def deface_scan(
-    scan: BidsScan, *, into: Path, defacer: Defacer, plan: FacePlan, draw: Drawer
+    scan: BidsScan, *, into: Path, defacer: Defacer, plan: FacePlan, draw: Drawer, beside: Path | None = None
 ) -> tuple[DefacedScan, Verdict]:
-    """Take the face out of each image that could show one; an image that could not be verified does not go on."""
+    """Take the face out of each image that could show one; an image that could not be verified does not go on.
+
+    ``beside``: the image of the same session that shows the head best.
+    """
     into.mkdir()
     done: list[FacedImage] = []
     verdicts: list[Verdict] = []
@@ -140,7 +144,8 @@ def deface_scan(
         elif plan.kept_because is not None:
             done.append(FacedImage(image=image, defaced=None, because=plan.kept_because))
         else:
-            faced = _deface(image, into=into, defacer=defacer, plan=plan, because=rule.why, draw=draw)
+            how = partial(defacer.deface, into=into, mode=plan.mode, beside=beside)
+            faced = _deface(image, how, because=rule.why, draw=draw)
             verdicts.append(judge_defaced(faced[1], about=image.name.stem(scan.subject, scan.session)))
             done.append(faced[0])
     defaced = DefacedScan(
@@ -150,9 +155,9 @@ def deface_scan(
 
 
 def _deface(
-    image: BidsImage, *, into: Path, defacer: Defacer, plan: FacePlan, because: str, draw: Drawer
+    image: BidsImage, deface: Callable[[Path], Defaced], *, because: str, draw: Drawer
 ) -> tuple[FacedImage, Defaced]:
-    defaced = defacer.deface(image.nifti, into=into, mode=plan.mode)
+    defaced = deface(image.nifti)
     pictures: Sequence[Picture] = ()
     if defaced.image is not None and defaced.mask is not None:
         pictures = draw(image.nifti, defaced.image, defaced.mask)

@@ -40,7 +40,7 @@ class StandIn:
         """Have a version."""
         return "1"
 
-    def deface(self, image: Path, *, into: Path, mode: FaceMode) -> Defaced:
+    def deface(self, image: Path, *, into: Path, mode: FaceMode, beside: Path | None = None) -> Defaced:
         """Copy the image when the answer has one."""
         kind = image.name.split(".")[0]
         if kind == "broken":

@@ -29,7 +29,7 @@ STAGES: Final = (
     Stage(shrink=2, samples=30_000, steps=60, first=3.0, last=0.05, relax=0.7, moves=turning),
     Stage(shrink=1, samples=60_000, steps=30, first=1.0, last=0.02, relax=0.7, moves=turning),
 )
-LIKE: Final = 0.25
+LIKE: Final = 0.35
 """The same, nats: with less, the two images have nothing in common."""
 
 OUT_OF_VIEW_MM: Final = 99.0

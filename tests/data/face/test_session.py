@@ -1,0 +1,108 @@
+"""A head is found once in a session and carried to the images that hardly show it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fivesafes.data.face.deface import deface_image
+from fivesafes.data.face.itk import one_thread
+from fivesafes.data.face.locate import _rotation
+from fivesafes.data.face.pack import FEATURES, template
+from fivesafes.data.face.session import best_of, look_beside
+from fivesafes.data.face.stored import read_stored
+from fivesafes.data.model import FaceMode, FaceStatus
+
+Head = Any
+Writer = Any
+
+
+def moved(affine: np.ndarray) -> np.ndarray:
+    """Let the person nod 5 degrees and slide 6 mm between two images."""
+    move = np.eye(4)
+    move[:3, :3] = _rotation(*np.radians((5, -2, 3)))
+    move[:3, 3] = (2, -6, 3)
+    return np.asarray(move @ affine)
+
+
+@pytest.fixture(scope="module")
+def salted(synthetic_head: Head, write_image: Writer) -> Path:
+    """Write the head as MP2RAGE's uniform image: air is as bright as anything; the head has moved."""
+    data = synthetic_head["data"]
+    rng = np.random.default_rng(5)
+    share = np.clip(data / 30, 0, 1) ** 2
+    salt = share * data + (1 - share) * rng.uniform(1, 250, data.shape)
+    path = write_image("sub-x_UNIT1.nii.gz", np.rint(salt * 4).astype(np.int16), moved(synthetic_head["affine"]))
+    return Path(path)
+
+
+def test_what_an_image_can_t_show_another_of_the_session_does(
+    synthetic_head: Head, head_file: Path, salted: Path, tmp_path: Path
+) -> None:
+    """Alone nobody can say whether skin is left where air is bright; beside a T1w it is measured, and none is."""
+    alone = deface_image(salted, into=tmp_path / "alone", mode=FaceMode.REMOVE)
+    assert alone.status is FaceStatus.NEEDS_REVIEW
+    assert alone.evidence.residual is None
+    beside = deface_image(salted, into=tmp_path / "beside", mode=FaceMode.REMOVE, beside=head_file)
+    assert beside.status is FaceStatus.DEFACED
+    assert beside.evidence.carried_mutual_information is not None
+    assert beside.evidence.brain_voxels_altered == 0
+    assert beside.mask is not None
+    gone = read_stored(beside.mask).voxels[..., 0] > 0
+    assert not (gone & synthetic_head["brain"]).any()
+    skin = (synthetic_head["data"] > 40) & np.isin(synthetic_head["features"], [1, 2, 3])
+    assert (gone & skin).sum() > 0.6 * skin.sum()  # the rest of these blocks lies behind the skin
+
+
+def test_the_same_twice(head_file: Path, salted: Path, tmp_path: Path) -> None:
+    """Carried too, the same image gives the same bytes."""
+    written = [
+        deface_image(salted, into=tmp_path / name, mode=FaceMode.REMOVE, beside=head_file).image for name in "ab"
+    ]
+    assert written[0] is not None
+    assert written[1] is not None
+    assert written[0].read_bytes() == written[1].read_bytes()
+
+
+def test_another_person_s_head_is_not_carried(head_file: Path, write_image: Writer) -> None:
+    """The template stands for somebody else: what was found in the one says nothing of the other."""
+    pack = template()
+    stranger = write_image("other_T1w.nii.gz", np.rint(pack.head.data * 4).astype(np.int16), pack.affine)
+    stretched = write_image(
+        "wide_T1w.nii.gz", np.rint(pack.head.data * 4).astype(np.int16), pack.affine @ np.diag([1.15, 0.9, 1.1, 1])
+    )
+    with one_thread():
+        look = look_beside(stretched, head_file)
+        assert not isinstance(look, str)
+        assert look.seen.pose is not None
+        assert look.seen.pose.beside is None
+        assert not isinstance(look_beside(stranger, stranger), str)
+
+
+def test_a_ball_beside_a_head_is_refused(head_file: Path, write_image: Writer, tmp_path: Path) -> None:
+    """A phantom scanned in the same session is no head."""
+    place = np.indices((90, 90, 90)) - 45
+    ball = np.where((place**2).sum(axis=0) < 1200, 800, 0) + np.random.default_rng(3).integers(0, 20, (90, 90, 90))
+    image = write_image("ball_T2w.nii.gz", ball.astype(np.int16), np.diag([2.0, 2.0, 2.0, 1.0]))
+    answer = deface_image(image, into=tmp_path / "out", mode=FaceMode.REMOVE, beside=head_file)
+    assert answer.status is FaceStatus.REFUSED
+    assert answer.image is None
+
+
+def test_the_best_image_is_a_t1w_of_fine_voxels(head_file: Path, salted: Path, write_image: Writer) -> None:
+    """Name, number of volumes and voxels decide the order, and the head must be found in it for sure."""
+    nothing = write_image("sub-a_T1w.nii.gz", np.zeros((40, 40, 40), np.int16), np.diag([2.0, 2.0, 2.0, 1.0]))
+    with one_thread():
+        assert best_of([salted, head_file]) == head_file
+        assert best_of([nothing, salted, head_file]) == head_file
+        assert best_of([head_file]) is None
+        assert best_of([nothing, nothing]) is None
+
+
+def test_every_part_is_measured_beside(head_file: Path, salted: Path, tmp_path: Path) -> None:
+    """The surface that the best image shows gives each part of the face its skin."""
+    answer = deface_image(salted, into=tmp_path / "out", mode=FaceMode.REMOVE, beside=head_file)
+    residual = answer.evidence.residual
+    assert residual is not None
+    assert all(getattr(residual, part) is not None for part in FEATURES)
