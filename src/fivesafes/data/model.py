@@ -149,7 +149,7 @@ class FaceEvidence:
     """What was measured on the written file, after re-opening it.
 
     ``carried_mutual_information``: of this image with the one of the same session from which the head was carried,
-    nats; None when it was found here.
+    nats; None when it was found here.  ``second_search_mm``: how far away a second search, by the brain alone, puts it.
     """
 
     mutual_information: float | None
@@ -160,6 +160,7 @@ class FaceEvidence:
     mask_ml: float | None = None
     outside_voxels_altered: int | None = None
     carried_mutual_information: float | None = None
+    second_search_mm: float | None = None
 
 
 @frozen(kw_only=True)

@@ -82,6 +82,7 @@ class Look:
         return FaceEvidence(
             mutual_information=pose.mutual_information,
             carried_mutual_information=pose.beside,
+            second_search_mm=pose.second_mm,
             residual=None,
             brain_voxels_altered=0,
             determinant=pose.determinant,

@@ -13,6 +13,7 @@ from fivesafes.data.face.locate import WEAK, WEAKEST
 from fivesafes.data.face.pack import CORE
 from fivesafes.data.face.prepare import prepare, unfit
 from fivesafes.data.face.stored import read_stored
+from fivesafes.data.face.verify import FURTHEST_MM
 
 FACE: Final = 0.35
 """Of the skin an intact head shows in eyes, nose or mouth: with more than this somebody could be recognised."""
@@ -77,7 +78,8 @@ def _judged(seen: Examined) -> tuple[Presence, str]:
     if left:
         return Presence.PRESENT, f"skin is seen where these are: {', '.join(left)}"
     none = all(seen.shares[part] < NO_SKIN for part in CORE)
-    if not none or seen.scalp < SCALP_SEEN or pose.mutual_information < WEAK:
+    unsure = pose.mutual_information < WEAK or (pose.second_mm or 0.0) > FURTHEST_MM
+    if not none or seen.scalp < SCALP_SEEN or unsure:
         return Presence.UNKNOWN, "no whole face is seen, but it is not sure that all of it is gone"
     others = [part for part, share in seen.shares.items() if part not in CORE and share > FACE]
     more = f"; still there: {', '.join(others)}" if others else ""

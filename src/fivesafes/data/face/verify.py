@@ -22,6 +22,9 @@ SAME_HEAD: Final = 0.5
 """Mutual information of two images of one head, inside of it, nats: .7 and more in every contrast; a phantom has .07,
 and the template, which is another's head, .4 at most."""
 
+FURTHEST_MM: Final = 8.5
+"""How far apart two ways to look for a head may put it."""
+
 MOST_IN_CORE: Final = 0.10
 MOST_ELSEWHERE: Final = 0.30
 FEWEST_ML: Final = 0.2
@@ -43,6 +46,9 @@ def judge_pose(pose: Pose | None) -> Verdict:
     if pose.beside is not None and pose.beside < SAME_HEAD:
         why = "the head was carried from another image of the session, and whether both show the same is not sure"
         return review("data.face.weak-carry", why=why, fix="look at the pictures before it is used", source=SOURCE)
+    if pose.second_mm is not None and pose.second_mm > FURTHEST_MM:
+        why = f"two searches put the head {pose.second_mm:.0f} mm apart"
+        return review("data.face.two-places", why=why, fix="look at the pictures before it is used", source=SOURCE)
     if pose.beside is None and pose.mutual_information < WEAK:
         why, fix = "the head was found with little certainty", "look at the pictures before it is used"
         return review("data.face.weak-pose", why=why, fix=fix, source=SOURCE)
@@ -92,6 +98,7 @@ def measure(
     return FaceEvidence(
         mutual_information=None if pose is None else pose.mutual_information,
         carried_mutual_information=None if pose is None else pose.beside,
+        second_search_mm=None if pose is None else pose.second_mm,
         residual=residual(written, zones.box, scan=scan, skin=skin),
         brain_voxels_altered=None if pose is None else int((inside & zones.brain).sum()),
         determinant=None if pose is None else pose.determinant,
