@@ -150,6 +150,7 @@ class FaceEvidence:
 
     ``carried_mutual_information``: of this image with the one of the same session from which the head was carried,
     nats; None when it was found here.  ``second_search_mm``: how far away a second search, by the brain alone, puts it.
+    ``brain_guard``: what the brain was guarded by, ``own`` as it was found in this scan, or the ``template``'s alone.
     """
 
     mutual_information: float | None
@@ -161,6 +162,7 @@ class FaceEvidence:
     outside_voxels_altered: int | None = None
     carried_mutual_information: float | None = None
     second_search_mm: float | None = None
+    brain_guard: str | None = None
 
 
 @frozen(kw_only=True)

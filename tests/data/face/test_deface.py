@@ -14,7 +14,6 @@ from fivesafes.data.face.deface import deface_image
 from fivesafes.data.face.examine import _examine
 from fivesafes.data.face.pack import CORE, FEATURES
 from fivesafes.data.face.present import Presence, face_present
-from fivesafes.data.face.render import before_after
 from fivesafes.data.face.stored import read_stored
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus
 
@@ -197,20 +196,6 @@ def test_the_originals_folder_is_no_place_to_write_into(head_file: Path) -> None
     """The result bears the original's name, so it would take its place."""
     with pytest.raises(UsageMistake, match="original"):
         deface_image(head_file, into=head_file.parent, mode=FaceMode.REMOVE)
-
-
-def test_pictures_of_the_original_are_marked_identifying(defaced: Defaced, head_file: Path) -> None:
-    """Five before and five after, small, each with words for those who can't see it."""
-    assert defaced.image is not None
-    assert defaced.mask is not None
-    pictures = before_after(head_file, defaced.image, defaced.mask)
-    assert [picture.identifying for picture in pictures] == [True] * 5 + [False] * 5
-    assert all(picture.name.startswith("before") is picture.identifying for picture in pictures)
-    for picture in pictures:
-        assert picture.png.startswith(b"\x89PNG")
-        assert 1000 < len(picture.png) < 150_000
-        assert b"tEXt" not in picture.png
-        assert picture.alt
 
 
 @pytest.mark.shared_data

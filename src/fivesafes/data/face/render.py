@@ -1,158 +1,149 @@
-"""Draw a head before and after: its surface from four sides, and slices with the removed zone in red.
+"""Draw a head before and after: its surface from five sides, and slices with what is removed and with the brain.
 
 Pictures of the original identify the person: they are marked so, and never leave with a release.
 """
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from attrs import frozen
-from numpy.typing import NDArray
 from PIL import Image
 
+from fivesafes.data.face.brain import Brain, find_brain
 from fivesafes.data.face.examine import examine
-from fivesafes.data.face.itk import Affine, Bools, Floats, Grid, Volume, carry, from_itk, one_thread, sitk, to_itk
-from fivesafes.data.face.prepare import Prepared, mean_volume, prepare
-from fivesafes.data.face.stored import read_stored
+from fivesafes.data.face.itk import Affine, Floats, Volume, carry, one_thread
+from fivesafes.data.face.mosaic import Cut, Marks, marks, mosaic
+from fivesafes.data.face.prepare import Prepared, mean_volume, prepare, unfit
+from fivesafes.data.face.rays import FRAME_MM, Shades, frame, portrait, solid
+from fivesafes.data.face.stored import Stored, read_stored
+from fivesafes.data.face.verify import judge_pose
 from fivesafes.data.model import Picture
 
-STEP: Final = 1.25
-SIZE: Final = (200, 200, 208)  # voxels across, deep and up, of STEP mm: a head and a margin, whichever way it turns
-CENTRE: Final = (0.0, 8.0, -38.0)
-NEAR: Final = 130  # voxels from the viewer inwards that a ray is followed
-LARGER: Final = 2  # pixels per voxel in the pictures of the surface
 VIEWS: Final = {
-    "front": (0.0, "from the front"),
-    "right": (30.0, "30 degrees from its right"),
-    "left": (-30.0, "30 degrees from its left"),
-    "profile": (90.0, "from its right side"),
+    "left": (-90.0, "its left side"),
+    "half-left": (-30.0, "30 degrees to its left"),
+    "front": (0.0, "the front"),
+    "half-right": (30.0, "30 degrees to its right"),
+    "right": (90.0, "its right side"),
 }
-SLICES: Final = (  # axis, and where it is cut, mm in template space
-    (0, (-46.0, -26.0, 0.0, 26.0, 46.0)),
-    (1, (-25.0, 20.0, 55.0, 75.0, 95.0)),
-    (2, (-125.0, -95.0, -60.0, -34.0, 0.0)),
-)
+LARGER: Final = 1.5  # pixels per step in the pictures of the surface
+COARSER: Final = 4  # shades of 256 that become one: it makes the files smaller, and nobody sees it
 BICUBIC: Final = Image.Resampling.BICUBIC
-RED: Final = (220, 40, 40)
-AMBIENT: Final = 0.25
-Grey = NDArray[np.uint8]
 
 
 @frozen(kw_only=True, eq=False)
-class _Shown:
-    """A scan laid into template space: real values, tissue threshold and brightest value."""
+class _Scene:
+    """How a scan is drawn.  ``turn``: from the mean head's space to the scan's; ``solid``: whether it has a surface."""
 
-    volume: Volume
-    floor: float
-    bright: float
+    stored: Stored
+    scan: Prepared
+    turn: Affine
+    brain: Brain | None
+    solid: bool
 
 
-def before_after(original: Path, defaced: Path, mask: Path) -> tuple[Picture, ...]:
-    """Draw the original (identifying) and the defaced image (not), each from four sides and in slices.
+def before_after(original: Path, defaced: Path | None, mask: Path | None) -> tuple[Picture, ...]:
+    """Draw the original (identifying) and what was made of it (not), each from five sides and in slices.
 
-    When no head is found in the original it is drawn as it lies in the scanner.  Raises InvalidInput for files that are
-    no images.
+    Without ``defaced`` what would be left by the mask is drawn; without both, the original alone.  When no head is
+    found in the original it is drawn as it lies in the scanner; where air is as bright as tissue, in slices alone.
+    Empty when nothing is seen in the image.  Raises InvalidInput for files that are no images.
     """
     with one_thread():
-        stored = read_stored(original)
-        scan = prepare(stored)
-        if scan is None:
+        scene = _scene(read_stored(original))
+        if scene is None:
             return ()
-        pose = examine(scan).pose
-        turn: Affine = np.eye(4) if pose is None else pose.affine
-        removed = read_stored(mask)
-        zone = Volume(data=removed.real(0), affine=removed.grid.affine)
-        after = read_stored(defaced)
-        return (
-            *_pictures(_shown(mean_volume(stored, scan.volumes), stored.grid.affine, scan), zone, turn, when="before"),
-            *_pictures(_shown(mean_volume(after, scan.volumes), after.grid.affine, scan), zone, turn, when="after"),
-        )
+        removed = None if mask is None else read_stored(mask)
+        over = _marks(removed, scene)
+        pictures = _pictures(mean_volume(scene.stored, scene.scan.volumes), scene, over, when="before")
+        if removed is None:
+            return tuple(pictures)
+        if defaced is not None:
+            after = mean_volume(read_stored(defaced), scene.scan.volumes)
+        else:
+            after = mean_volume(scene.stored, scene.scan.volumes)
+            after[removed.voxels[..., 0] > 0] = scene.scan.background
+        return (*pictures, *_pictures(after, scene, over, when="after"))
 
 
-def _shown(data: Floats, affine: Affine, scan: Prepared) -> _Shown:
-    """Clip what is brighter than tissue: it would only darken the rest."""
+def thumbnail(png: bytes, height: int) -> bytes:
+    """Make a small copy of a picture, so many pixels high, in 16 shades of grey."""
+    picture = Image.open(io.BytesIO(png)).convert("L")
+    width = max(1, round(picture.width * height / picture.height))
+    small = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+    return _png(Image.fromarray(small // 16 * 17))
+
+
+def _scene(stored: Stored) -> _Scene | None:
+    """Find out how the head lies.  None when nothing is seen."""
+    scan = prepare(stored)
+    if scan is None:
+        return None
+    pose = None if unfit(stored) else examine(scan).pose
+    upright = pose is not None and not judge_pose(pose).refuses
+    return _Scene(
+        stored=stored,
+        scan=scan,
+        turn=pose.affine if pose is not None and upright else _as_it_lies(scan),
+        brain=find_brain(scan.volume, pose) if pose is not None and upright else None,
+        solid=scan.dark_air and not unfit(stored),
+    )
+
+
+def _as_it_lies(scan: Prepared) -> Affine:
+    """Move the middle of the frame to the middle of the scan."""
+    shift: Affine = np.eye(4)
+    middle = (np.array(scan.volume.data.shape) - 1) / 2
+    there = scan.volume.affine[:3, :3] @ middle + scan.volume.affine[:3, 3]
+    shift[:3, 3] = there - np.mean(FRAME_MM, axis=1)
+    return shift
+
+
+def _marks(removed: Stored | None, scene: _Scene) -> Mapping[Cut, Marks]:
+    """Mark on the slices what is removed and the brain: this person's, or the mean head's where that guarded it."""
+    brain, gone, to_brain = scene.brain, None, None
+    if brain is not None:
+        field = brain.to_template if brain.to_own is None else brain.to_own
+        to_brain = Volume(data=field, affine=scene.scan.volume.affine)
+    if removed is not None:
+        gone = Volume(data=removed.voxels[..., 0], affine=removed.grid.affine)
+    return marks(gone, to_brain, scene.turn)
+
+
+def _pictures(data: Floats, scene: _Scene, over: Mapping[Cut, Marks], *, when: str) -> list[Picture]:
+    """Draw one state of the scan; what is brighter than tissue is clipped, as it would only darken the rest."""
+    scan = scene.scan
     clipped = np.clip(data - np.float32(scan.background), 0, scan.bright)
-    return _Shown(volume=Volume(data=clipped, affine=affine), floor=scan.floor, bright=scan.bright)
-
-
-def _pictures(shown: _Shown, zone: Volume, turn: Affine, *, when: str) -> list[Picture]:
-    """Draw one state of the scan."""
-    identifying = when == "before"
-    grid = _grid()
-    data = carry(shown.volume, onto=grid, through=turn)
-    gone = carry(zone, onto=grid, through=turn) > 0.5  # noqa: PLR2004 - half way
-    smooth = from_itk(sitk.SmoothingRecursiveGaussian(to_itk(data), 0.7))
-    laid = _Shown(volume=Volume(data=smooth, affine=grid.affine), floor=shown.floor, bright=shown.bright)
+    laid = carry(Volume(data=clipped, affine=scene.stored.grid.affine), onto=frame(), through=scene.turn)
     made = []
-    for view, (degrees, told) in VIEWS.items():
-        alt = f"The surface of the head {when} defacing, seen {told}"
-        png = _png(_surface(laid, degrees))
-        made.append(Picture(name=f"{when}-{view}", alt=alt, png=png, identifying=identifying))
-    alt = f"Slices through the head {when} defacing, with the removed zone in red"
-    png = _png(_mosaic(data / shown.bright, gone))
-    return [*made, Picture(name=f"{when}-slices", alt=alt, png=png, identifying=identifying)]
+    if scene.solid:
+        head = solid(laid, scan.floor)
+        for view, (degrees, side) in VIEWS.items():
+            alt = f"The surface of the head {when} defacing, seen from {side}"
+            made.append(_picture(f"{when}-{view}", alt, _surface_png(portrait(head, degrees))))
+    alt = f"Slices through the head {when} defacing, what is changed in red"
+    if scene.brain is not None:
+        alt += ", the outline of the brain in green"
+    made.append(_picture(f"{when}-slices", alt, _png(mosaic(laid, scan.bright, over))))
+    return made
 
 
-def _surface(laid: _Shown, degrees: float) -> Grey:
-    """Shade the first tissue that each ray from the viewer meets, by how it is turned to the light."""
-    whole = _grid()
-    front = whole.cropped((slice(0, SIZE[0]), slice(SIZE[1] - NEAR, SIZE[1]), slice(0, SIZE[2])))
-    rays = carry(laid.volume, onto=front, through=_about_centre(degrees))[:, ::-1, :]  # index 0 is nearest
-    met = rays > laid.floor
-    hit, first = met.any(axis=1), met.argmax(axis=1)
-    at = np.take_along_axis(rays, first[:, None, :], axis=1)[:, 0]
-    before = np.take_along_axis(rays, np.maximum(first - 1, 0)[:, None, :], axis=1)[:, 0]
-    between = np.clip((at - laid.floor) / np.maximum(at - before, 1e-6), 0, 1)
-    depth = np.where(hit, first - between, float(NEAR))
-    slope_x, slope_z = np.gradient(depth)
-    facing = 1 / np.sqrt(1 + slope_x**2 + slope_z**2)
-    lit = np.clip(facing * (1 + 0.35 * slope_x - 0.35 * slope_z) / 1.2, 0, 1)
-    shade = np.where(hit, (AMBIENT + (1 - AMBIENT) * lit) * (1 - 0.3 * depth / NEAR), 0)
-    return np.rot90(np.rint(255 * shade).astype(np.uint8))
+def _picture(name: str, alt: str, png: bytes) -> Picture:
+    return Picture(name=name, alt=alt, png=png, identifying=not name.startswith("after"))
 
 
-def _mosaic(data: Floats, gone: Bools) -> Grey:
-    """Lay slices in three rows; the removed zone is tinted."""
-    grey = np.rint(255 * np.clip(data, 0, 1)).astype(np.uint8)
-    rows = [np.concatenate([_tile(grey, gone, axis, at) for at in places], axis=1) for axis, places in SLICES]
-    width = max(row.shape[1] for row in rows)
-    return np.concatenate([np.pad(row, ((0, 2), (0, width - row.shape[1]), (0, 0))) for row in rows])
+def _surface_png(shades: Shades) -> bytes:
+    """Enlarge, and round the shades."""
+    picture = Image.fromarray(shades)
+    large = np.asarray(picture.resize((round(picture.width * LARGER), round(picture.height * LARGER)), BICUBIC))
+    return _png(Image.fromarray(large // COARSER * COARSER))
 
 
-def _tile(grey: Grey, gone: Bools, axis: int, place: float) -> Grey:
-    """Cut one slice, every second voxel, with the removed zone tinted red."""
-    number = int(np.clip(round((place - CENTRE[axis]) / STEP + SIZE[axis] / 2), 0, SIZE[axis] - 1))
-    cut = np.take(grey, number, axis=axis)[::2, ::2]
-    colour = np.repeat(cut[..., None], 3, axis=2)
-    red = np.take(gone, number, axis=axis)[::2, ::2]
-    colour[red] = (colour[red] // 2 + np.array(RED) // 2).astype(np.uint8)
-    return np.rot90(colour)
-
-
-def _grid() -> Grid:
-    """Lay the drawing grid around the template's head."""
-    affine = np.diag([STEP, STEP, STEP, 1.0])
-    affine[:3, 3] = np.array(CENTRE) - STEP * np.array(SIZE) / 2
-    return Grid(shape=SIZE, affine=affine)
-
-
-def _about_centre(degrees: float) -> Affine:
-    """Turn about the long axis through CENTRE."""
-    angle = np.radians(degrees)
-    turn, centre = np.eye(4), np.array(CENTRE)
-    turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    turn[:3, 3] = centre - turn[:3, :3] @ centre
-    return turn
-
-
-def _png(picture: Grey) -> bytes:
-    """Compress; 64 shades, or 128 colours, are plenty."""
+def _png(picture: Image.Image) -> bytes:
+    """Compress; the file holds nothing but the pixels."""
     out = io.BytesIO()
-    if picture.ndim == 2:  # noqa: PLR2004 - grey
-        large = Image.fromarray(picture).resize((picture.shape[1] * LARGER, picture.shape[0] * LARGER), BICUBIC)
-        large.quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-    else:
-        Image.fromarray(picture).quantize(128, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    picture.save(out, "PNG", compress_level=6)
     return out.getvalue()

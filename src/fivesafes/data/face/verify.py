@@ -105,6 +105,7 @@ def measure(
         scales=None if pose is None else pose.scales,
         mask_ml=float(zones.removed.sum()) * original.grid.voxel_ml,
         outside_voxels_altered=outside + _other_bytes_altered(original, written),
+        brain_guard=None if pose is None else "own" if zones.brain_known else "template",
     )
 
 
