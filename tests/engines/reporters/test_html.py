@@ -45,7 +45,12 @@ RECORD = {
                         "engine": "e",
                         "engine_version": "1",
                         "mode": "remove",
-                        "evidence": None,
+                        "evidence": {
+                            "mutual_information": 0.4,
+                            "residual": {"eyes": 0.0, "nose": 0.01, "mouth": None, "chin": 0.0, "ears": 0.0},
+                            "brain_voxels_altered": 0,
+                            "outside_voxels_altered": 0,
+                        },
                     },
                     "sidecar_removed": ["AcquisitionTime"],
                     "pictures": [

@@ -1,5 +1,7 @@
 """``fivesafes deface`` as a person and a script call it; the engine is a stand-in, its answers are not."""
 
+import hashlib
+import io
 import json
 import re
 import shutil
@@ -9,6 +11,7 @@ from typing import ClassVar
 import pytest
 from attrs import evolve
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from fivesafes.core.errors import EngineMissing, InvalidInput, UsageMistake
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Picture, Residual
@@ -68,15 +71,22 @@ class StandIn:
         return evolve(answer, image=into / image.name, mask=mask)
 
 
-def pictures(original: Path, defaced: Path, mask: Path) -> tuple[Picture, ...]:
-    """Draw nothing, in two pictures."""
+def dot(shade: int) -> bytes:
+    """Make a picture of one pixel."""
+    out = io.BytesIO()
+    Image.new("L", (1, 1), shade).save(out, "PNG")
+    return out.getvalue()
+
+
+def pictures(original: Path, defaced: Path | None, mask: Path | None) -> tuple[Picture, ...]:
+    """Draw a pixel of the original, and one of what was made of it where that was written."""
     assert original.exists()
-    assert defaced.exists()
+    assert defaced is None or defaced.exists()
+    before = Picture(name="before-front", alt="the head before", png=dot(50), identifying=True)
+    if mask is None:
+        return (before,)
     assert mask.exists()
-    return (
-        Picture(name="before-front", alt="the head before", png=b"before", identifying=True),
-        Picture(name="after-front", alt="the head after", png=b"after", identifying=False),
-    )
+    return (before, Picture(name="after-front", alt="the head after", png=dot(200), identifying=False))
 
 
 @pytest.fixture(autouse=True)
@@ -152,14 +162,27 @@ def test_what_can_not_be_read_is_told_with_its_remedy(tmp_path: Path) -> None:
 
 
 def test_the_page_holds_its_pictures_and_warns_of_the_faces(tmp_path: Path) -> None:
-    """Nothing is loaded from elsewhere; what identifies is said to."""
+    """Nothing is loaded from elsewhere; what identifies is said to, and its folder is its owner's alone."""
     call(tmp_path, "defaced")
-    page = (tmp_path / "out" / REPORT).read_text(encoding="utf-8")
-    assert "identify people" in page
+    folder = (tmp_path / "out" / REPORT).parent
+    page = (folder / "images" / "defaced.nii.html").read_text(encoding="utf-8")
+    assert "IDENTIFYING" in page
     assert page.count("data:image/png;base64,") == 2
     assert 'alt="the head before"' in page
-    assert not re.search(r'(?:src|href)="(?!data:)', page)
-    assert "<script" not in page
+    assert not re.search(r'(?:src|href)="(?!data:|\.\./index\.html)', page)
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_may_leave_shows_no_original_and_no_image_that_was_not_verified(tmp_path: Path) -> None:
+    """Its pages are of verified images, and of these only what was made."""
+    call(tmp_path, "defaced", "needs-review", "refused", "nothing-to-do", "broken")
+    folder = tmp_path / "out" / "deface-report"
+    assert [page.name for page in (folder / "images").iterdir()] == ["defaced.nii.html"]
+    for file in folder.rglob("*"):
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        assert "head before" not in text
+        assert 'alt="before' not in text
+    assert (folder / "index.html").read_text(encoding="utf-8").count("data:image/png;base64,") == 1
 
 
 def test_no_page_is_written_when_none_is_wanted(tmp_path: Path) -> None:
@@ -168,12 +191,47 @@ def test_no_page_is_written_when_none_is_wanted(tmp_path: Path) -> None:
     assert sorted(entry.name for entry in (tmp_path / "out").iterdir()) == ["defaced.nii", "defaced_mask.nii"]
 
 
-def test_the_mask_alone_comes_without_image_and_page(tmp_path: Path) -> None:
-    """An unchanged copy of the face is not written, and nothing is drawn."""
+def test_the_mask_alone_comes_without_image(tmp_path: Path) -> None:
+    """An unchanged copy of the face is not written; the page shows what the mask would do."""
     result = call(tmp_path, "defaced", options=("--mode", "mask", "--json"))
     (image,) = json.loads(result.stdout)["images"]
     assert image["output"] is None
-    assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["defaced_mask.nii"]
+    files = [entry.name for entry in (tmp_path / "out").iterdir() if entry.is_file()]
+    assert files == ["defaced_mask.nii"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "choice", "code", "place"),
+    [
+        ("needs-review", "approve", 0, "needs-review.nii"),
+        ("needs-review", "reject", 6, f"{HELD}/rejected/needs-review.nii"),
+        ("defaced", "reject", 6, f"{HELD}/rejected/defaced.nii"),
+    ],
+)
+def test_what_people_decided_holds_for_the_same_bytes_made_again(
+    tmp_path: Path, kind: str, choice: str, code: int, place: str
+) -> None:
+    """What somebody rejected does not come back as finished by a second run; what was approved needs no second look."""
+    first = json.loads(call(tmp_path, kind, options=("--json",)).stdout)["images"][0]
+    written = (tmp_path / "out" / first["output"]).read_bytes()
+    row = {"image": f"{kind}.nii", "sha256": hashlib.sha256(written).hexdigest(), "decision": choice}
+    row |= {"by": "Ada", "at": "2026-01-02T03:04:05Z", "reason": "an eye is left"}
+    (tmp_path / "out" / "deface-decisions.json").write_text(json.dumps({"schema": 1, "decisions": [row]}))
+    result = call(tmp_path, kind, options=("--json",))
+    (image,) = json.loads(result.stdout)["images"]
+    assert (result.exit_code, image["output"]) == (code, place)
+    assert "Ada" in image["why"]
+    assert {path.name for path in (tmp_path / "out").rglob(f"{kind}.nii")} == {f"{kind}.nii"}
+    assert sum(1 for _ in (tmp_path / "out").rglob(f"{kind}*.nii")) == 2
+
+
+def test_neither_images_nor_decisions_is_a_mistake_and_so_are_both(tmp_path: Path) -> None:
+    """Told before anything is done."""
+    result = CliRunner().invoke(command, ["--out", str(tmp_path / "out")])
+    assert isinstance(result.exception, UsageMistake)
+    (tmp_path / "d.json").write_text("{}")
+    result = call(tmp_path, "defaced", options=("--decisions", str(tmp_path / "d.json")))
+    assert isinstance(result.exception, UsageMistake)
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:

@@ -58,15 +58,15 @@ def before_after(original: Path, defaced: Path | None, mask: Path | None) -> tup
             return ()
         removed = None if mask is None else read_stored(mask)
         over = _marks(removed, scene)
-        pictures = _pictures(mean_volume(scene.stored, scene.scan.volumes), scene, over, when="before")
+        data = mean_volume(scene.stored, scene.scan.volumes)
+        pictures = _pictures(_laid(data, scene), scene, over, when="before")
         if removed is None:
             return tuple(pictures)
         if defaced is not None:
             after = mean_volume(read_stored(defaced), scene.scan.volumes)
         else:
-            after = mean_volume(scene.stored, scene.scan.volumes)
-            after[removed.voxels[..., 0] > 0] = scene.scan.background
-        return (*pictures, *_pictures(after, scene, over, when="after"))
+            after = np.where(removed.voxels[..., 0] > 0, np.float32(scene.scan.background), data)
+        return (*pictures, *_pictures(_laid(after, scene), scene, over, when="after"))
 
 
 def thumbnail(png: bytes, height: int) -> bytes:
@@ -113,11 +113,16 @@ def _marks(removed: Stored | None, scene: _Scene) -> Mapping[Cut, Marks]:
     return marks(gone, to_brain, scene.turn)
 
 
-def _pictures(data: Floats, scene: _Scene, over: Mapping[Cut, Marks], *, when: str) -> list[Picture]:
-    """Draw one state of the scan; what is brighter than tissue is clipped, as it would only darken the rest."""
+def _laid(data: Floats, scene: _Scene) -> Floats:
+    """Lay a state of the scan on the frame; what is brighter than tissue is clipped: it would only darken the rest."""
+    scan, volume = scene.scan, Volume(data=data, affine=scene.stored.grid.affine)
+    laid = carry(volume, onto=frame(), through=scene.turn, beyond=scan.background)
+    return np.clip(laid - np.float32(scan.background), 0, scan.bright)
+
+
+def _pictures(laid: Floats, scene: _Scene, over: Mapping[Cut, Marks], *, when: str) -> list[Picture]:
+    """Draw one state of the scan, as it is laid on the frame."""
     scan = scene.scan
-    clipped = np.clip(data - np.float32(scan.background), 0, scan.bright)
-    laid = carry(Volume(data=clipped, affine=scene.stored.grid.affine), onto=frame(), through=scene.turn)
     made = []
     if scene.solid:
         head = solid(laid, scan.floor)

@@ -1,13 +1,12 @@
 """``fivesafes deface``: take the face out of images, and say of each what came of it."""
 
 import sys
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from fivesafes.core.errors import EngineMissing, FiveSafesError, InvalidInput, UsageMistake
 from fivesafes.core.plugins import load
@@ -15,12 +14,16 @@ from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Pi
 from fivesafes.data.ports import Defacer
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
+if TYPE_CHECKING:
+    from fivesafes.data.face.decisions import Decision
+    from fivesafes.engines.reporters.faces import FacesReport, Told
+
 EXIT_REFUSED, EXIT_UNREADABLE, EXIT_PARTLY, EXIT_REVIEW = 3, 4, 5, 6
-HELD: Final = "needs-review"
+HELD: Final = FaceStatus.NEEDS_REVIEW.value
 """The folder inside --out for images that nobody should take for finished."""
 
-REPORT: Final = "deface-report.html"
-Drawer = Callable[[Path, Path, Path], tuple[Picture, ...]]
+REPORT: Final = "deface-report-IDENTIFYING/index.html"
+Drawer = Callable[[Path, Path | None, Path | None], tuple[Picture, ...]]
 
 
 @frozen(kw_only=True)
@@ -31,12 +34,25 @@ class Outcome:
     defaced: Defaced
     output: Path | None
     mask: Path | None
-    pictures: tuple[Picture, ...]
     unreadable: bool = False
 
 
+@frozen(kw_only=True)
+class Table:
+    """What lies ready for a call: the defacer, and, unless no page is wanted, the maker of pictures and the report.
+
+    ``decisions``: what people decided in that folder before; it holds for the same bytes made again.
+    """
+
+    defacer: Defacer
+    mode: FaceMode
+    draw: Drawer | None
+    report: "FacesReport | None"
+    decisions: "tuple[Decision, ...]"
+
+
 @click.command()
-@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("images", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write into.")
 @click.option("--engine", default="embedded", show_default=True, help="The defacer to use.")
 @click.option(
@@ -46,14 +62,21 @@ class Outcome:
     type=click.Choice([mode.value for mode in FaceMode]),
     help="Remove face and ears, keep the brain only, or write the mask alone.",
 )
-@click.option("--no-report", is_flag=True, help="Write no page with pictures.")
+@click.option(
+    "--decisions",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Deface nothing: apply decisions that a report's page saved to the images in --out; may be given again.",
+)
+@click.option("--no-report", is_flag=True, help="Write no pages with pictures.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-def command(
+def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     images: tuple[Path, ...],
     out: Path,
     engine: str,
     mode: str,
+    decisions: tuple[Path, ...],
     no_report: bool,  # noqa: FBT001 - a flag of the command line
     dry_run: bool,  # noqa: FBT001 - a flag of the command line
     as_json: bool,  # noqa: FBT001 - a flag of the command line
@@ -65,24 +88,24 @@ def command(
     Each written file is opened again and measured: how much skin is left, whether the brain is whole.  What could not
     be verified goes to the folder needs-review inside --out.  The originals are only read.
 
+    Pages with pictures lie in deface-report-IDENTIFYING, which shows faces, and in deface-report, which shows none.
+    Who looks at the first decides there, and saves a file; --decisions applies it: approved images leave needs-review.
+
     Exit codes: 0 each image is defaced or has no face, 3 refused, 4 unreadable, 5 some done and others not, 6 a person
     must look.
     """
+    if bool(images) is bool(decisions):
+        what = "give either images to deface, or --decisions to apply"
+        raise UsageMistake(what, fix="see fivesafes deface --help")
+    if decisions:
+        from fivesafes.interfaces.cli.deface_decisions import decide  # noqa: PLC0415 - help stays quick
+
+        sys.exit(decide(decisions, out, dry_run=dry_run, as_json=as_json))
     check_places(images, out)
     if dry_run:
         _tell_plan(images, out, as_json=as_json)
         return
-    defacer = ready(engine)
-    draw = None if no_report else _drawer()
-    outcomes: list[Outcome] = []
-    with shown_progress(quiet=as_json) as progress:
-        progress.begin("deface", total=len(images), unit="images")
-        for image in images:
-            outcomes.append(one_image(image, out=out, defacer=defacer, mode=FaceMode(mode), draw=draw))
-            progress.advance("deface")
-        progress.end("deface")
-    if draw is not None and any(outcome.pictures for outcome in outcomes):
-        _write_report(outcomes, out)
+    outcomes = _all(images, out, _laid(engine, FaceMode(mode), out, None if no_report else _drawer()), quiet=as_json)
     if as_json:
         emit_json({"images": [as_answer(outcome) for outcome in outcomes]})
     else:
@@ -112,24 +135,66 @@ def ready(engine: str) -> Defacer:
     return defacer
 
 
-def one_image(image: Path, *, out: Path, defacer: Defacer, mode: FaceMode, draw: Drawer | None) -> Outcome:
-    """Deface one image and draw it; hold what needs review apart from the rest."""
+def _laid(engine: str, mode: FaceMode, out: Path, draw: Drawer | None) -> Table:
+    """Lay ready what a call needs.  Raises EngineMissing, and InvalidInput when the record of decisions is damaged."""
+    from fivesafes.engines.reporters.faces import FacesReport  # noqa: PLC0415 - help stays quick
+    from fivesafes.interfaces.forms.deface_decisions import recorded  # noqa: PLC0415 - help stays quick
+
+    defacer, decisions = ready(engine), recorded(out)
+    report = None if draw is None else FacesReport(out, decisions=decisions)
+    return Table(defacer=defacer, mode=mode, draw=draw, report=report, decisions=decisions)
+
+
+def _all(images: Sequence[Path], out: Path, table: Table, *, quiet: bool) -> list[Outcome]:
+    """Deface one image after another; however the call ends, the report leads to all that were done."""
+    outcomes: list[Outcome] = []
+    try:
+        with shown_progress(quiet=quiet) as progress:
+            progress.begin("deface", total=len(images), unit="images")
+            for image in images:
+                outcomes.append(one_image(image, out=out, table=table))
+                progress.advance("deface")
+            progress.end("deface")
+    finally:
+        if table.report is not None:
+            table.report.index()
+    return outcomes
+
+
+def one_image(image: Path, *, out: Path, table: Table) -> Outcome:
+    """Deface one image, draw and report it; hold what needs review apart from the rest."""
+    pictures: tuple[Picture, ...] = ()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        defaced = defacer.deface(image, into=out, mode=mode)
+        defaced = table.defacer.deface(image, into=out, mode=table.mode)
+        if table.draw is not None:
+            pictures = table.draw(image, defaced.image, defaced.mask)
+        outcome = _placed(image, defaced, out, table)
     except InvalidInput as error:
-        return _unreadable(image, error, defacer=defacer, mode=mode)
-    pictures: tuple[Picture, ...] = ()
-    if draw is not None and defaced.image is not None and defaced.mask is not None:
-        pictures = draw(image, defaced.image, defaced.mask)
+        outcome = _unreadable(image, error, table)
+    if table.report is not None:
+        out.mkdir(exist_ok=True)
+        table.report.add(_told(outcome, out, pictures))
+    return outcome
+
+
+def _placed(image: Path, defaced: Defaced, out: Path, table: Table) -> Outcome:
+    """Move what was written to where it belongs, by the measurements or by what people decided of the same bytes."""
+    from fivesafes.data.face.decisions import Choice, digest_of, settle, standing  # noqa: PLC0415 - help stays quick
+
     held = defaced.status is FaceStatus.NEEDS_REVIEW
-    return Outcome(
-        path=image,
-        defaced=defaced,
-        output=_settled(defaced.image, out, held=held),
-        mask=_settled(defaced.mask, out, held=held),
-        pictures=pictures,
-    )
+    output, mask = (_settled(written, out, held=held) for written in (defaced.image, defaced.mask))
+    written = output or mask
+    if written is not None and table.decisions:
+        stands = standing(table.decisions, image=written.name, sha256=digest_of(out / written))
+        if stands is not None:
+            place = settle(stands, out).parent
+            output, mask = (None if path is None else place / path.name for path in (output, mask))
+            status = FaceStatus.DEFACED if stands.choice is Choice.APPROVE else FaceStatus.NEEDS_REVIEW
+            word = "approved" if stands.choice is Choice.APPROVE else "rejected"
+            why = "; ".join(part for part in (f"{word} by {stands.by}", stands.reason, defaced.why) if part)
+            defaced = evolve(defaced, status=status, why=why)
+    return Outcome(path=image, defaced=defaced, output=output, mask=mask)
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
@@ -158,18 +223,18 @@ def as_answer(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _unreadable(image: Path, error: FiveSafesError, *, defacer: Defacer, mode: FaceMode) -> Outcome:
+def _unreadable(image: Path, error: FiveSafesError, table: Table) -> Outcome:
     defaced = Defaced(
         status=FaceStatus.REFUSED,
         image=None,
         mask=None,
-        engine=defacer.name,
-        engine_version=defacer.version(),
-        mode=mode,
+        engine=table.defacer.name,
+        engine_version=table.defacer.version(),
+        mode=table.mode,
         evidence=FaceEvidence(mutual_information=None, residual=None, brain_voxels_altered=None),
         why=f"unreadable: {error.what} (fix: {error.fix})",
     )
-    return Outcome(path=image, defaced=defaced, output=None, mask=None, pictures=(), unreadable=True)
+    return Outcome(path=image, defaced=defaced, output=None, mask=None, unreadable=True)
 
 
 def _settled(written: Path | None, out: Path, *, held: bool) -> Path | None:
@@ -185,6 +250,21 @@ def _settled(written: Path | None, out: Path, *, held: bool) -> Path | None:
             file.replace(here / file.name)
         (other / file.name).unlink(missing_ok=True)  # an earlier run may have judged otherwise
     return (here / written.name).relative_to(out)
+
+
+def _told(outcome: Outcome, out: Path, pictures: tuple[Picture, ...]) -> "Told":
+    """Tell the report of an image: people decide about the file that was written, be it the mask alone."""
+    from fivesafes.data.face.decisions import digest_of  # noqa: PLC0415 - help stays quick
+    from fivesafes.engines.reporters.faces import Told  # noqa: PLC0415 - help stays quick
+
+    written = outcome.output or outcome.mask
+    return Told(
+        name=outcome.path.name,
+        defaced=outcome.defaced,
+        output=None if written is None else written.as_posix(),
+        sha256=None if written is None else digest_of(out / written),
+        pictures=pictures,
+    )
 
 
 def _drawer() -> Drawer:
@@ -209,7 +289,7 @@ def _show(outcomes: Sequence[Outcome], out: Path) -> None:
         click.echo(f"{outcome.defaced.status.value:<14} {outcome.path}  {figures(outcome.defaced)}".rstrip())
         if outcome.defaced.why:
             click.echo(f"{'':<14} {outcome.defaced.why}")
-    if any(outcome.pictures for outcome in outcomes):
+    if (out / REPORT).exists():
         click.echo(f"pictures: {out / REPORT} (it shows the faces: keep it where the originals are kept)", err=True)
     if any(outcome.defaced.status is FaceStatus.NEEDS_REVIEW for outcome in outcomes):
         click.echo(f"held for review: {out / HELD}", err=True)
@@ -226,66 +306,3 @@ def figures(defaced: Defaced) -> str:
     if evidence.brain_voxels_altered is not None and defaced.mask is not None:
         parts.append(f"brain voxels altered: {evidence.brain_voxels_altered}")
     return "; ".join(parts)
-
-
-def _write_report(outcomes: Sequence[Outcome], out: Path) -> None:
-    """Write one page that holds its pictures; nothing is loaded from elsewhere."""
-    from jinja2 import Environment  # noqa: PLC0415 - help stays quick
-
-    page = Environment(autoescape=True).from_string(PAGE)
-    shown = [
-        {
-            "name": outcome.path.name,
-            "status": outcome.defaced.status.value,
-            "figures": figures(outcome.defaced),
-            "why": outcome.defaced.why,
-            "engine": f"{outcome.defaced.engine} {outcome.defaced.engine_version}",
-            "pictures": [
-                {"alt": one.alt, "identifying": one.identifying, "data": b64encode(one.png).decode("ascii")}
-                for one in outcome.pictures
-            ],
-        }
-        for outcome in outcomes
-    ]
-    aside = out / f".{REPORT}.part"
-    aside.write_text(page.render(images=shown), encoding="utf-8")
-    aside.replace(out / REPORT)
-
-
-PAGE: Final = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Defacing report</title>
-<style>
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; }
-.warning { border: 2px solid #a11; padding: .75rem 1rem; }
-.row { display: flex; flex-wrap: wrap; gap: .5rem; background: #000; padding: .5rem; }
-.row img { max-width: 100%; height: 14rem; }
-.row img:last-child { height: auto; }
-h2 { border-top: 1px solid #888; padding-top: 1rem; overflow-wrap: anywhere; }
-</style>
-</head>
-<body>
-<h1>Defacing report</h1>
-<p class="warning"><strong>The pictures marked “before” identify people.</strong> Keep this page where the originals are
-kept; never let it leave with the defaced images.</p>
-{% for image in images %}
-<section>
-<h2>{{ image.name }}: {{ image.status }}</h2>
-<p>{{ image.figures }}{% if image.why %}<br>{{ image.why }}{% endif %}<br>{{ image.engine }}</p>
-{% for title, identifying in (("Before (identifying)", true), ("After", false)) %}
-{% set row = image.pictures | selectattr("identifying", "equalto", identifying) | list %}
-{% if row %}
-<h3>{{ title }}</h3>
-<div class="row">
-{% for picture in row %}<img src="data:image/png;base64,{{ picture.data }}" alt="{{ picture.alt }}">
-{% endfor %}</div>
-{% endif %}
-{% endfor %}
-</section>
-{% endfor %}
-</body>
-</html>
-"""
