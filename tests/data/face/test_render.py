@@ -16,7 +16,7 @@ from fivesafes.data.face.examine import examine
 from fivesafes.data.face.itk import Volume, carry
 from fivesafes.data.face.mosaic import GREEN, SLICES, marks, mosaic
 from fivesafes.data.face.prepare import prepare
-from fivesafes.data.face.rays import frame, portrait, solid
+from fivesafes.data.face.rays import FRAME_STEP, frame, portrait, solid
 from fivesafes.data.face.render import VIEWS, before_after, thumbnail
 from fivesafes.data.face.stored import read_stored
 from fivesafes.data.model import Defaced, FaceMode, Picture
@@ -51,7 +51,8 @@ def ball(
     grid = frame()
     data = np.zeros(grid.shape, np.float32) if data is None else data
     away = [
-        np.arange(size) * 1.2 + low - at for size, low, at in zip(grid.shape, grid.affine[:3, 3], centre, strict=True)
+        np.arange(size) * FRAME_STEP + low - at
+        for size, low, at in zip(grid.shape, grid.affine[:3, 3], centre, strict=True)
     ]
     far = np.sqrt(away[0][:, None, None] ** 2 + away[1][None, :, None] ** 2 + away[2][None, None, :] ** 2)
     np.maximum(data, 100 * np.clip((radius - far) / 2.4 + 0.5, 0, 1), out=data)
@@ -99,7 +100,7 @@ def test_the_surface_is_found_between_the_voxels() -> None:
     shades = portrait(solid(ball((0, 8, -20), 70), 30), 0)
     rows, columns = np.nonzero(shades)
     assert abs(np.ptp(rows) - np.ptp(columns)) <= 1
-    assert abs(np.ptp(rows) + 1 - 2 * 70 / 1.2) <= 3
+    assert abs(np.ptp(rows) + 1 - 2 * 70 / FRAME_STEP) <= 3
     across = shades[rows.min() + 58, columns.min() + 25 : columns.max() - 25].astype(int)
     assert np.abs(np.diff(across)).max() < 12
 
@@ -161,6 +162,21 @@ def test_what_can_not_have_a_surface_is_drawn_in_slices_alone(write_image: Write
     assert [picture.name for picture in pictures] == ["before-slices"]
     nothing = write_image("nothing_T1w.nii", np.zeros((50, 50, 50), np.float32), np.diag([3.0, 3, 3, 1]))
     assert before_after(nothing, None, None) == ()
+
+
+def test_noise_that_hides_the_surface_is_smoothed_out_first(write_image: Writer) -> None:
+    """What can't be measured for noise is what a person must see: a ball is still one, and alone in the picture."""
+    rng = np.random.default_rng(3)
+    noise = rng.normal(0, 16, (2, *frame().shape))
+    noisy = np.hypot(ball((0, 8, -30), 70) + noise[0], noise[1]).astype(np.float32)
+    path = write_image("noisy_T1w.nii", noisy, np.asarray(frame().affine))
+    scan = prepare(read_stored(path))
+    assert scan is not None
+    assert not scan.dark_air
+    pictures = before_after(path, None, None)
+    assert len(pictures) == SEEN
+    front = pixels(pictures[2])[..., 0] > 0
+    assert abs(front.sum() - np.pi * (70 * 1.5 / FRAME_STEP) ** 2) < 0.15 * front.sum()
 
 
 def test_the_border_of_the_mask_tells_nothing_of_the_skin(defaced: Defaced, synthetic_head: Head) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fivesafes.data.face.itk import Affine, Bools, Floats, Grid, Volume, carry
-from fivesafes.data.face.rays import FRAME_MM, STEP, Shades
+from fivesafes.data.face.rays import FRAME_MM, FRAME_STEP, Shades
 
 TILE_MM: Final = 1.6
 GAP: Final = 2  # pixels between rows
@@ -77,7 +77,7 @@ def _tile(data: Floats, bright: float, cut: Cut, over: Marks) -> Shades:
     """Cut one slice, as numbers of the palette."""
     axis, place = cut
     layer = [slice(None)] * 3
-    number = round((place - FRAME_MM[axis][0]) / STEP)
+    number = round((place - FRAME_MM[axis][0]) / FRAME_STEP)
     layer[axis] = slice(number, number + 1)
     flat = data[tuple(layer)].squeeze(axis) * np.float32(255 / bright)
     size = over.removed.shape

@@ -16,7 +16,7 @@ Shades = NDArray[np.uint8]
 Levels = NDArray[np.uint16]
 Indices = NDArray[np.intp]
 
-STEP: Final = 1.2
+FRAME_STEP: Final = 1.2
 FRAME_MM: Final = ((-100.0, 100.0), (-114.0, 130.0), (-172.0, 96.0))
 """Along right, anterior and superior of the mean head's space: a head, its neck and a margin."""
 
@@ -55,13 +55,13 @@ class _Side:
         """Give the frame's (float) voxel indices i and j of points so far across and along, mm."""
         x = AXIS[0] + width * np.float32(self.across[0]) + depth * np.float32(self.along[0])
         y = AXIS[1] + width * np.float32(self.across[1]) + depth * np.float32(self.along[1])
-        return (x - FRAME_MM[0][0]) / STEP, (y - FRAME_MM[1][0]) / STEP
+        return (x - FRAME_MM[0][0]) / FRAME_STEP, (y - FRAME_MM[1][0]) / FRAME_STEP
 
 
 def frame() -> Grid:
     """Give the grid that heads are drawn on, in the mean head's space."""
-    sizes = [int((high - low) / STEP) + 1 for low, high in FRAME_MM]
-    affine = np.diag([STEP, STEP, STEP, 1.0])
+    sizes = [int((high - low) / FRAME_STEP) + 1 for low, high in FRAME_MM]
+    affine = np.diag([FRAME_STEP, FRAME_STEP, FRAME_STEP, 1.0])
     affine[:3, 3] = [low for low, _ in FRAME_MM]
     return Grid(shape=(sizes[0], sizes[1], sizes[2]), affine=affine)
 
@@ -78,12 +78,12 @@ def solid(data: Floats, floor: float) -> Solid:
 def portrait(head: Solid, degrees: float) -> Shades:
     """Draw the head as somebody sees it who stands so many degrees to its right of straight ahead.
 
-    Returns (rows, columns) shades of grey, a pixel per STEP, 0 where no tissue is met.
+    Returns (rows, columns) shades of grey, a pixel per FRAME_STEP, 0 where no tissue is met.
     """
     angle = np.radians(degrees)
     side = _Side(across=(-np.cos(angle), np.sin(angle)), along=(-np.sin(angle), -np.cos(angle)))
-    width = np.arange(-HALF_WIDTH_MM, HALF_WIDTH_MM, STEP, dtype=np.float32)
-    depth = np.arange(NEAREST_MM, FARTHEST_MM, STEP, dtype=np.float32)
+    width = np.arange(-HALF_WIDTH_MM, HALF_WIDTH_MM, FRAME_STEP, dtype=np.float32)
+    depth = np.arange(NEAREST_MM, FARTHEST_MM, FRAME_STEP, dtype=np.float32)
     size = head.levels.shape
     i, j = side.places(width[:, None], depth[None, :])
     outside = (i < 1) | (j < 1) | (i > size[2] - 3) | (j > size[1] - 3)
@@ -104,11 +104,11 @@ def _surface(head: Solid, side: _Side, up: Indices, width: Floats, depth: Floats
     """Find where on each ray, mm, the level passes EDGE, close to the first voxel of tissue."""
     reach, before, found = depth.copy(), np.zeros(depth.shape, np.float32), np.zeros(depth.shape, bool)
     for number, step in enumerate(FINER):
-        here = _level(head, up, *side.places(width, depth + np.float32(step * STEP)))
+        here = _level(head, up, *side.places(width, depth + np.float32(step * FRAME_STEP)))
         passes = ~found & (here > EDGE)
         between = (here - EDGE) / np.maximum(here - before, 1.0) if number else np.zeros_like(here)
         apart = (step - FINER[number - 1]) if number else 0.0
-        reach[passes] = (depth + STEP * (step - np.clip(between, 0, 1) * apart))[passes]
+        reach[passes] = (depth + FRAME_STEP * (step - np.clip(between, 0, 1) * apart))[passes]
         found |= passes
         before = here
     return reach

@@ -14,10 +14,10 @@ from PIL import Image
 
 from fivesafes.data.face.brain import Brain, find_brain
 from fivesafes.data.face.examine import examine
-from fivesafes.data.face.itk import Affine, Floats, Volume, carry, one_thread
+from fivesafes.data.face.itk import Affine, Floats, Volume, carry, from_itk, one_thread, sitk, to_itk
 from fivesafes.data.face.mosaic import Cut, Marks, marks, mosaic
-from fivesafes.data.face.prepare import Prepared, mean_volume, prepare, unfit
-from fivesafes.data.face.rays import FRAME_MM, Shades, frame, portrait, solid
+from fivesafes.data.face.prepare import STEP, Prepared, mean_volume, prepare, unfit
+from fivesafes.data.face.rays import FRAME_MM, FRAME_STEP, Shades, frame, portrait, solid
 from fivesafes.data.face.stored import Stored, read_stored
 from fivesafes.data.face.verify import judge_pose
 from fivesafes.data.model import Picture
@@ -31,18 +31,25 @@ VIEWS: Final = {
 }
 LARGER: Final = 1.5  # pixels per step in the pictures of the surface
 COARSER: Final = 4  # shades of 256 that become one: it makes the files smaller, and nobody sees it
+SOFTENED_MM: Final = 2.5
+ABOVE_AIR: Final = 1.15
 BICUBIC: Final = Image.Resampling.BICUBIC
 
 
 @frozen(kw_only=True, eq=False)
 class _Scene:
-    """How a scan is drawn.  ``turn``: from the mean head's space to the scan's; ``solid``: whether it has a surface."""
+    """How a scan is drawn.
+
+    ``turn``: from the mean head's space to the scan's.  ``floor``: where its surface is drawn, above ``background``;
+    None where air can't be told from tissue.  ``softened``: by how much, mm, noise must be smoothed out before.
+    """
 
     stored: Stored
     scan: Prepared
     turn: Affine
     brain: Brain | None
-    solid: bool
+    floor: float | None
+    softened: float
 
 
 def before_after(original: Path, defaced: Path | None, mask: Path | None) -> tuple[Picture, ...]:
@@ -84,13 +91,24 @@ def _scene(stored: Stored) -> _Scene | None:
         return None
     pose = None if unfit(stored) else examine(scan).pose
     upright = pose is not None and not judge_pose(pose).refuses
+    softened = 0.0 if scan.dark_air else SOFTENED_MM
     return _Scene(
         stored=stored,
         scan=scan,
         turn=pose.affine if pose is not None and upright else _as_it_lies(scan),
         brain=find_brain(scan.volume, pose) if pose is not None and upright else None,
-        solid=scan.dark_air and not unfit(stored),
+        floor=None if unfit(stored) else scan.floor if scan.dark_air else _floor_of_noise(scan),
+        softened=softened,
     )
+
+
+def _floor_of_noise(scan: Prepared) -> float | None:
+    """Find the level above the air of a smoothed scan whose noise is as bright as its tissue; None when it is still."""
+    smooth = from_itk(sitk.SmoothingRecursiveGaussian(to_itk(scan.volume.data), SOFTENED_MM / STEP))
+    ends = [(slice(0, max(2, size // 10)), slice(-max(2, size // 10), None)) for size in smooth.shape]
+    air = np.concatenate([smooth[x, y, z].ravel() for x in ends[0] for y in ends[1] for z in ends[2]])
+    floor = ABOVE_AIR * float(np.percentile(air, 99))
+    return floor if floor < scan.bright / 2 else None
 
 
 def _as_it_lies(scan: Prepared) -> Affine:
@@ -116,16 +134,19 @@ def _marks(removed: Stored | None, scene: _Scene) -> Mapping[Cut, Marks]:
 def _laid(data: Floats, scene: _Scene) -> Floats:
     """Lay a state of the scan on the frame; what is brighter than tissue is clipped: it would only darken the rest."""
     scan, volume = scene.scan, Volume(data=data, affine=scene.stored.grid.affine)
-    laid = carry(volume, onto=frame(), through=scene.turn, beyond=scan.background)
-    return np.clip(laid - np.float32(scan.background), 0, scan.bright)
+    laid = carry(volume, onto=frame(), through=scene.turn, beyond=scan.background) - np.float32(scan.background)
+    return np.clip(laid, 0, scan.bright, out=laid)
 
 
 def _pictures(laid: Floats, scene: _Scene, over: Mapping[Cut, Marks], *, when: str) -> list[Picture]:
     """Draw one state of the scan, as it is laid on the frame."""
     scan = scene.scan
     made = []
-    if scene.solid:
-        head = solid(laid, scan.floor)
+    if scene.floor is not None:
+        soft = laid
+        if scene.softened:
+            soft = from_itk(sitk.SmoothingRecursiveGaussian(to_itk(laid), scene.softened / FRAME_STEP))
+        head = solid(soft, scene.floor)
         for view, (degrees, side) in VIEWS.items():
             alt = f"The surface of the head {when} defacing, seen from {side}"
             made.append(_picture(f"{when}-{view}", alt, _surface_png(portrait(head, degrees))))

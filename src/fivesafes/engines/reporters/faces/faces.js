@@ -21,7 +21,8 @@
   const tell = (text, problem) => { told.textContent = text; told.className = problem ? "problem" : ""; };
   const count = () => {
     const decided = fields.filter((field) => choice(field)).length;
-    tell(`${decided} of ${fields.length} decided. Nothing is moved before the saved file is applied.`, false);
+    const waiting = fields.filter((field) => "waits" in field.dataset && !choice(field)).length;
+    tell(`${decided} decided, ${waiting} still waiting. Nothing is moved before the saved file is applied.`, false);
   };
 
   for (const field of fields) {

@@ -2,7 +2,6 @@
 
 import hashlib
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -60,7 +59,9 @@ def index_page(rows: Sequence[Row], standing: Standing, *, faces: Faces) -> str:
     """Write the page that leads to all images, the worst first."""
     ordered = sorted(rows, key=lambda row: (*worst_first(row, standing(row)), row["name"]))
     cards = [{"row": row, "stands": standing(row), "figures": figures(row)} for row in ordered]
-    counted = Counter(_told(row, standing(row)) for row in rows)
+    counted: dict[str, list[str]] = {}
+    for row in ordered:
+        counted.setdefault(_told(row, standing(row)), []).append(row["name"])
     order = [*WORST, "rejected", "approved"]
     return _page(
         "index",
