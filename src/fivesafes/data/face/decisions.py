@@ -138,9 +138,10 @@ def settle(decision: Decision, out: Path) -> Path:
 
 def _move(image: Path, goal: Path) -> None:
     """Move an image into a folder, what belongs to it before it."""
-    mask = image.with_name(mask_name(image))
-    if mask.is_file():
-        mask.replace(goal / mask.name)
+    packed = image.with_name(mask_name(image))
+    for mask in (packed, packed.with_suffix("")):  # other engines may leave it unpacked
+        if mask.is_file():
+            mask.replace(goal / mask.name)
     for header in files_of(image)[1:]:
         aside = goal / f".{header.name}.part"
         aside.write_bytes(header.read_bytes())

@@ -162,19 +162,17 @@ def _all(images: Sequence[Path], out: Path, table: Table, *, quiet: bool) -> lis
 
 
 def one_image(image: Path, *, out: Path, table: Table) -> Outcome:
-    """Deface one image, draw and report it; hold what needs review apart from the rest."""
-    pictures: tuple[Picture, ...] = ()
+    """Deface one image and hold what needs review apart from the rest, then draw and report it."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         defaced = table.defacer.deface(image, into=out, mode=table.mode)
-        if table.draw is not None:
-            pictures = table.draw(image, defaced.image, defaced.mask)
-        outcome = _placed(image, defaced, out, table)
     except InvalidInput as error:
         outcome = _unreadable(image, error, table)
+    else:
+        outcome = _placed(image, defaced, out, table)
     if table.report is not None:
         out.mkdir(exist_ok=True)
-        table.report.add(_told(outcome, out, pictures))
+        table.report.add(_told(outcome, out, table.draw))
     return outcome
 
 
@@ -252,18 +250,19 @@ def _settled(written: Path | None, out: Path, *, held: bool) -> Path | None:
     return (here / written.name).relative_to(out)
 
 
-def _told(outcome: Outcome, out: Path, pictures: tuple[Picture, ...]) -> "Told":
+def _told(outcome: Outcome, out: Path, draw: Drawer | None) -> "Told":
     """Tell the report of an image: people decide about the file that was written, be it the mask alone."""
     from fivesafes.data.face.decisions import digest_of  # noqa: PLC0415 - help stays quick
     from fivesafes.engines.reporters.faces import Told  # noqa: PLC0415 - help stays quick
 
-    written = outcome.output or outcome.mask
+    image, mask = (None if path is None else out / path for path in (outcome.output, outcome.mask))
+    written = image or mask
     return Told(
         name=outcome.path.name,
         defaced=outcome.defaced,
-        output=None if written is None else written.as_posix(),
-        sha256=None if written is None else digest_of(out / written),
-        pictures=pictures,
+        output=None if written is None else written.relative_to(out).as_posix(),
+        sha256=None if written is None else digest_of(written),
+        pictures=() if draw is None or outcome.unreadable else draw(outcome.path, image, mask),
     )
 
 
