@@ -179,6 +179,18 @@ def test_a_page_loads_nothing_and_runs_its_own_script_alone(tmp_path: Path) -> N
         assert not re.search(r"@import|url\(", text)
 
 
+def test_a_series_in_a_folder_of_its_own_has_a_page_too(tmp_path: Path) -> None:
+    """Its name is a path, and nobody decides about a folder of slices on the page."""
+    report = FacesReport(tmp_path)
+    report.add(evolve(told(name="sub-01/3-T1w"), sha256=None))
+    report.index()
+    for folder in (IDENTIFYING, LEAVING):
+        index = (tmp_path / folder / "index.html").read_text(encoding="utf-8")
+        assert 'href="images/sub-01%2C3-T1w.html"' in index
+        assert (tmp_path / folder / "images" / "sub-01,3-T1w.html").exists()
+        assert "<fieldset" not in index
+
+
 def test_the_folder_of_faces_is_its_owners_and_git_passes_it_by(tmp_path: Path) -> None:
     """Shipped by mistake is what the name, the mode and the ignore file are against."""
     FacesReport(tmp_path).add(told())

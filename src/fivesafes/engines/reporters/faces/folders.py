@@ -37,7 +37,8 @@ class FacesReport:
     def add(self, told: Told) -> None:
         """Write one image's page, and a copy that may leave; that one waits until the image is passed."""
         self._folders()
-        row, name = row_of(told), told.name
+        row = row_of(told)
+        name = str(row["file"])
         stands = self._standing(row)
         if told.pictures:
             page = image_page(row, told.pictures, stands=stands, faces=Faces.SHOWN)
@@ -69,7 +70,7 @@ class FacesReport:
         for file in sorted((self._open / ROWS).glob("*.json")):
             row = json.loads(file.read_bytes())
             if row["sha256"] is not None:
-                self._move(row["name"], passed=passes(row, self._standing(row)))
+                self._move(row["file"], passed=passes(row, self._standing(row)))
         self.index()
 
     def _standing(self, row: Row) -> Decision | None:

@@ -34,7 +34,11 @@ class Faces(StrEnum):
 
 @frozen(kw_only=True)
 class Told:
-    """One image as a call left it; ``output`` is relative to the folder, ``sha256`` is of that file."""
+    """One image as a call left it; ``output`` is relative to the folder, ``sha256`` is of that file.
+
+    ``name`` may be a path of several parts, where several folders are defaced.  Without ``sha256`` (a folder of slices)
+    there is nothing to decide on the page.
+    """
 
     name: str
     defaced: Defaced
@@ -58,6 +62,7 @@ def row_of(told: Told) -> dict[str, Any]:
     defaced = told.defaced
     return {
         "name": told.name,
+        "file": told.name.replace("/", ","),
         "status": defaced.status.value,
         "why": defaced.why,
         "engine": f"{defaced.engine} {defaced.engine_version}",
