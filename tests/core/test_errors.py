@@ -18,6 +18,7 @@ def test_exit_codes_are_the_contract() -> None:
         "UsageMistake": 2,
         "Refused": 3,
         "InvalidInput": 4,
+        "EngineFailed": 4,
         "PolicyInvalid": 4,
         "PartlyDone": 5,
         "NeedsReview": 6,

@@ -4,7 +4,8 @@ FiveSafesError
 ├── UsageMistake      2   the command's words are off
 ├── Refused           3   a gate says no
 ├── InvalidInput      4   a file or a form can't be used as it is
-│   └── PolicyInvalid 4   a policy file says something impossible
+│   ├── PolicyInvalid 4   a policy file says something impossible
+│   └── EngineFailed  4   an outside tool gave no usable answer for one image
 ├── PartlyDone        5   the rest went on; what was left is listed
 ├── NeedsReview       6   a person must look first
 ├── EngineMissing    69   the plan names an engine that is not installed
@@ -62,6 +63,10 @@ class InvalidInput(FiveSafesError):
 
 class PolicyInvalid(InvalidInput):
     """A policy file names what does not exist, or asks for what its standard forbids."""
+
+
+class EngineFailed(InvalidInput):
+    """An outside tool gave no usable answer for one image; nothing of what it wrote was used."""
 
 
 class PartlyDone(FiveSafesError):

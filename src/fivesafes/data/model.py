@@ -166,8 +166,28 @@ class FaceEvidence:
 
 
 @frozen(kw_only=True)
+class ToolRun:
+    """How an outside tool was run on one image.
+
+    ``program`` and ``arguments``: its name and words, no path among them.  ``exit_code``: None when its time was up.
+    ``messages``: the end of what it said, without paths.  ``seconds``: by the clock.  ``taken``: what of its output was
+    used; the rest was thrown away.
+    """
+
+    program: str
+    arguments: tuple[str, ...]
+    exit_code: int | None
+    seconds: float
+    messages: str
+    taken: str
+
+
+@frozen(kw_only=True)
 class Defaced:
-    """One image after the defacer: the file it wrote, the mask of what it removed (1 = removed), and the evidence."""
+    """One image after the defacer: the file it wrote, the mask of what it removed (1 = removed), and the evidence.
+
+    ``run``: how the outside tool that marked the face was run; None where none was.
+    """
 
     status: FaceStatus
     image: Path | None
@@ -177,6 +197,7 @@ class Defaced:
     mode: FaceMode
     evidence: FaceEvidence
     why: str
+    run: ToolRun | None = None
 
 
 @frozen(kw_only=True)

@@ -1,7 +1,8 @@
 """Runs an outside program so that it can betray and outlive nothing.
 
 It gets a private environment and home, no input, and a session of its own; its messages are thrown away, because they
-may quote a header.  It ends with its time limit, with an interrupt, and with the process that started it.
+may quote a header, unless a file is named for them.  It ends with its time limit, with an interrupt, and with the
+process that started it, and so does what it left running.
 """
 
 import os
@@ -40,23 +41,26 @@ def run(
     seconds: float,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    messages: Path | None = None,
 ) -> Finished:
     """Run the command and wait; ``command[0]`` is the program's absolute path.
 
     ``home`` is an empty private folder that serves as home and for temporary files; ``folder`` is where the program
-    starts (``home`` unless given).  What it prints on standard output is returned and never shown.
+    starts (``home`` unless given).  What it prints on standard output is returned and never shown.  ``messages`` is a
+    private file for what it prints on standard error; the caller answers for what is in it.
     """
     words = [*_launcher(), *map(str, command)]
     surroundings = {"HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8", "PATH": os.defpath, "TZ": "UTC"}
-    process = subprocess.Popen(  # noqa: S603 - an absolute path that the engine found; no shell, no user's words
-        words,
-        cwd=folder or home,
-        env={**surroundings, **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with (messages or Path(os.devnull)).open("wb") as errors:
+        process = subprocess.Popen(  # noqa: S603 - an absolute path that the engine found; no shell, no user's words
+            words,
+            cwd=folder or home,
+            env={**surroundings, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
     try:
         printed, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -75,8 +79,9 @@ def _launcher() -> list[str]:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill what still runs of the program and its children, and collect it."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+    running = process.poll() is None
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)  # its session's group: what it left in the background goes, too
+    if running:
         process.kill()
         process.communicate()

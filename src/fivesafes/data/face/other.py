@@ -6,69 +6,83 @@ from typing import Final
 
 import numpy as np
 
-from fivesafes.core.errors import InvalidInput
+from fivesafes.core.errors import EngineFailed
 from fivesafes.core.verdict import Verdict
 from fivesafes.data.face.brain import find_brain
 from fivesafes.data.face.cut import By, Look, check_folder, cut, look_at
-from fivesafes.data.face.itk import Bools, Volume, carry, one_thread
+from fivesafes.data.face.itk import Bools, Grid, Volume, carry, one_thread
+from fivesafes.data.face.session import look_beside
 from fivesafes.data.face.stored import Box
 from fivesafes.data.face.verify import judge_pose
 from fivesafes.data.face.zones import Zones
-from fivesafes.data.model import Defaced, FaceStatus
+from fivesafes.data.model import Defaced, FaceMode, FaceStatus
 
 LARGEST_SHARE: Final = 0.9
 """More of the field of view than this no defacer takes: the mask is inside out, or not of this image."""
 
-Marker = Callable[[Path], Bools]
+SMALLEST_BRAIN: Final = 0.005
+"""A brain fills at least so much of a field of view that holds it."""
+
+Marker = Callable[[Look], Bools]
 """Runs an engine on an image and gives what it would remove, (I, J, K) on the image's own grid."""
 
 
-def deface_with(image: Path, *, into: Path, by: By, marker: Marker) -> Defaced:
+def deface_with(image: Path, *, into: Path, by: By, marker: Marker, beside: Path | None = None) -> Defaced:
     """Write the image less what ``marker`` marks, and the mask, into a folder.
 
+    ``beside``: the image of the same session that shows the head best; what is measured is measured with its head.
     The marker is not asked when there is nothing to remove.  Where our own search finds no head, skin and brain can't
-    be measured: the image is written and needs review.  Raises InvalidInput when the file is no image, or when what
-    was marked does not lie on the image's grid or is nearly all or nothing of it.
+    be measured: the image is written and needs review.  Raises InvalidInput when the file is no image, and EngineFailed
+    when what was marked does not lie on the image's grid or is nearly all or nothing of it.
     """
     check_folder(image, into)
     with one_thread():
-        look = look_at(image)
+        look = look_at(image) if beside is None else look_beside(image, beside)
         if isinstance(look, str):
             return by.answers(FaceStatus.REFUSED, why=look)
         verdict = judge_pose(look.seen.pose)
         nothing = look.nothing_to_remove
-        if nothing and (look.seen.brain_alone or not verdict.refuses):
+        faceless = by.mode is not FaceMode.SKULL_STRIP and not verdict.refuses
+        if nothing and (look.seen.brain_alone or faceless):
             return by.answers(FaceStatus.NOTHING_TO_DO, why=nothing, evidence=look.found)
-        marked = marker(image)
-        _check(marked, look)
+        marked = marker(look)
+        _check(marked, look, most=1 - SMALLEST_BRAIN if by.mode is FaceMode.SKULL_STRIP else LARGEST_SHARE)
         pose = None if verdict.refuses else look.seen.pose
         zones = _zones(marked, look)
         return cut(look, zones, pose=pose, into=into, by=by, so_far=Verdict() if pose is None else verdict)
 
 
-def _check(marked: Bools, look: Look) -> None:
+def brain_on(look: Look, grid: Grid) -> tuple[Bools, bool] | None:
+    """Mark this person's brain on a grid, and say whether it was found in the scan (else it is the template's).
+
+    None when no head was found.
+    """
+    pose, scan = look.seen.pose, look.scan.volume
+    if pose is None:
+        return None
+    brain = look.brain or find_brain(scan, pose)
+    field = brain.to_template if brain.to_own is None else brain.to_own
+    return carry(Volume(data=field, affine=scan.affine), onto=grid, beyond=None) < 0, brain.to_own is not None
+
+
+def _check(marked: Bools, look: Look, *, most: float) -> None:
     """Refuse a mask that can't be one of this image."""
     if marked.shape != look.stored.grid.shape:
         what = "the engine's mask does not lie on the image's grid"
-        raise InvalidInput(what, fix="use another engine; the original was only read")
+        raise EngineFailed(what, fix="use another engine; the original was only read")
     share = float(marked.mean())
-    if not 0 < share < LARGEST_SHARE:
+    if not 0 < share < most:
         what = "the engine marked nothing" if share == 0 else "the engine marked nearly all of the image"
-        raise InvalidInput(what, fix="use another engine, and look at what this one does to the image")
+        raise EngineFailed(what, fix="use another engine, and look at what this one does to the image")
 
 
 def _zones(marked: Bools, look: Look) -> Zones:
-    """Put the mask into a box, beside this person's brain as we find it ourselves."""
-    ends = []
-    for axis in range(3):
-        hit = np.flatnonzero(marked.any(axis=tuple({0, 1, 2} - {axis})))
-        ends.append(slice(int(hit[0]), int(hit[-1]) + 1))
-    box: Box = (ends[0], ends[1], ends[2])
-    part = look.stored.grid.cropped(box)
-    pose, scan = look.seen.pose, look.scan.volume
-    if pose is None:
-        return Zones(box=box, removed=marked[box], brain=np.zeros(part.shape, bool), brain_known=False)
-    brain = find_brain(scan, pose)
-    own = brain.to_template if brain.to_own is None else brain.to_own
-    inside = carry(Volume(data=own, affine=scan.affine), onto=part, beyond=None) < 0
-    return Zones(box=box, removed=marked[box], brain=inside, brain_known=brain.to_own is not None)
+    """Put the mask beside this person's brain as we find it ourselves.
+
+    The box is the whole image: what skin is left is asked of each part of the face, also where the mask left one out.
+    """
+    shape = look.stored.grid.shape
+    box: Box = (slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2]))
+    found = brain_on(look, look.stored.grid)
+    brain, known = (np.zeros(shape, bool), False) if found is None else found
+    return Zones(box=box, removed=marked, brain=brain, brain_known=known)

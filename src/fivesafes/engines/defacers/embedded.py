@@ -11,6 +11,7 @@ class EmbeddedDefacer:
     """Finds the head with SimpleITK, removes face and ears, and measures on the written file whether they are gone."""
 
     name: ClassVar[str] = "embedded"
+    modes: ClassVar[tuple[FaceMode, ...]] = tuple(FaceMode)
 
     def missing(self) -> str | None:
         """Say what must be installed first, or None when ready."""

@@ -218,6 +218,7 @@ def as_answer(outcome: Outcome) -> dict[str, Any]:
         "mode": defaced.mode.value,
         "evidence": asdict(defaced.evidence),
         "why": defaced.why,
+        "run": None if defaced.run is None else asdict(defaced.run),
     }
 
 
