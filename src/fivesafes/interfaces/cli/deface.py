@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 from attrs import asdict, evolve, frozen
+from click.core import ParameterSource
 
 from fivesafes.core.errors import EngineMissing, FiveSafesError, InvalidInput, UsageMistake
 from fivesafes.core.plugins import load
@@ -23,6 +24,9 @@ HELD: Final = FaceStatus.NEEDS_REVIEW.value
 """The folder inside --out for images that nobody should take for finished."""
 
 REPORT: Final = "deface-report-IDENTIFYING/index.html"
+COMPARE: Final = "fivesafes.deface.compare"
+"""Where the command's context keeps whether engines are to be compared."""
+
 Drawer = Callable[[Path, Path | None, Path | None], tuple[Picture, ...]]
 
 
@@ -51,6 +55,10 @@ class Table:
     decisions: "tuple[Decision, ...]"
 
 
+def _noted(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click calls it so
+    context.meta[COMPARE] = wanted
+
+
 @click.command()
 @click.argument("images", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write into.")
@@ -67,6 +75,13 @@ class Table:
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Deface nothing: apply decisions that a report's page saved to the images in --out; may be given again.",
+)
+@click.option(
+    "--compare",
+    is_flag=True,
+    expose_value=False,
+    callback=_noted,
+    help="Run every engine that is ready here, and show their results side by side, in compare inside --out.",
 )
 @click.option("--no-report", is_flag=True, help="Write no pages with pictures.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
@@ -102,6 +117,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
         sys.exit(decide(decisions, out, dry_run=dry_run, as_json=as_json))
     check_places(images, out)
+    if click.get_current_context().meta[COMPARE]:
+        sys.exit(_compared(images, out, draws=not no_report, dry_run=dry_run, as_json=as_json))
     if dry_run:
         _tell_plan(images, out, as_json=as_json)
         return
@@ -111,6 +128,20 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     else:
         _show(outcomes, out)
     sys.exit(exit_code(outcomes))
+
+
+def _compared(images: Sequence[Path], out: Path, *, draws: bool, dry_run: bool, as_json: bool) -> int:
+    """Compare the engines that are here, or say what would be compared; give the exit code."""
+    from fivesafes.interfaces.cli.deface_compare import compare, tell_plan  # noqa: PLC0415 - help stays quick
+
+    source = click.get_current_context().get_parameter_source
+    if ParameterSource.COMMANDLINE in {source("engine"), source("mode")}:
+        what = "--compare runs each engine in each of its modes: --engine and --mode have no place beside it"
+        raise UsageMistake(what, fix="leave them out, or leave out --compare")
+    if not dry_run:
+        return compare(images, out, draws=draws, as_json=as_json)
+    tell_plan(images, as_json=as_json)
+    return 0
 
 
 def check_places(images: Sequence[Path], out: Path) -> None:
