@@ -2,17 +2,18 @@
 
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from attrs import asdict, frozen
+from attrs import asdict, evolve, field, frozen
 
 from fivesafes.core.errors import EngineMissing, FiveSafesError, InvalidInput, UsageMistake
 from fivesafes.core.plugins import load
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Picture
 from fivesafes.data.ports import Defacer
+from fivesafes.interfaces.cli.deface_folders import Task, Tasks, deface_task, plan_folders, settled, writing_into
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
 EXIT_REFUSED, EXIT_UNREADABLE, EXIT_PARTLY, EXIT_REVIEW = 3, 4, 5, 6
@@ -25,7 +26,7 @@ Drawer = Callable[[Path, Path, Path], tuple[Picture, ...]]
 
 @frozen(kw_only=True)
 class Outcome:
-    """What came of one image; ``output`` and ``mask`` are relative to the output folder."""
+    """What came of one image or series; ``output`` and ``mask`` are relative to the output folder."""
 
     path: Path
     defaced: Defaced
@@ -33,10 +34,12 @@ class Outcome:
     mask: Path | None
     pictures: tuple[Picture, ...]
     unreadable: bool = False
+    series: Mapping[str, Any] = field(factory=dict)
+    """What is told of a DICOM series alone."""
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write into.")
 @click.option("--engine", default="embedded", show_default=True, help="The defacer to use.")
 @click.option(
@@ -60,7 +63,7 @@ def command(
 ) -> None:
     """Remove the face from each IMAGE; write it under its own name, and its mask, into --out.
 
-    Images are NIfTI: .nii, .nii.gz, or .img with .hdr.
+    Images are NIfTI: .nii, .nii.gz, or .img with .hdr; or folders of DICOM, of which each series is defaced.
 
     Each written file is opened again and measured: how much skin is left, whether the brain is whole.  What could not
     be verified goes to the folder needs-review inside --out.  The originals are only read.
@@ -68,26 +71,35 @@ def command(
     Exit codes: 0 each image is defaced or has no face, 3 refused, 4 unreadable, 5 some done and others not, 6 a person
     must look.
     """
-    check_places(images, out)
+    folders = tuple(image for image in images if image.is_dir())
+    files = tuple(image for image in images if not image.is_dir())
+    check_places(files, out)
+    tasks = plan_folders(folders, out, held=HELD)
     if dry_run:
-        _tell_plan(images, out, as_json=as_json)
+        _tell_plan(files, tasks, out, as_json=as_json)
         return
     defacer = ready(engine)
     draw = None if no_report else _drawer()
     outcomes: list[Outcome] = []
     with shown_progress(quiet=as_json) as progress:
-        progress.begin("deface", total=len(images), unit="images")
-        for image in images:
+        progress.begin("deface", total=len(files) + len(tasks.series), unit="images")
+        for image in files:
             outcomes.append(one_image(image, out=out, defacer=defacer, mode=FaceMode(mode), draw=draw))
+            progress.advance("deface")
+        for task in tasks.series:
+            outcomes.append(one_series(task, out=out, defacer=defacer, mode=FaceMode(mode), draw=draw))
             progress.advance("deface")
         progress.end("deface")
     if draw is not None and any(outcome.pictures for outcome in outcomes):
         _write_report(outcomes, out)
     if as_json:
-        emit_json({"images": [as_answer(outcome) for outcome in outcomes]})
+        others = [{"path": str(other.path), "why": other.why} for other in tasks.others]
+        emit_json({"images": [as_answer(outcome) for outcome in outcomes], "others": others})
     else:
         _show(outcomes, out)
-    sys.exit(exit_code(outcomes))
+        _show_others(tasks)
+    code = exit_code(outcomes)
+    sys.exit(EXIT_PARTLY if code in {0, EXIT_REVIEW} and any(other.damaged for other in tasks.others) else code)
 
 
 def check_places(images: Sequence[Path], out: Path) -> None:
@@ -132,6 +144,20 @@ def one_image(image: Path, *, out: Path, defacer: Defacer, mode: FaceMode, draw:
     )
 
 
+def one_series(task: Task, *, out: Path, defacer: Defacer, mode: FaceMode, draw: Drawer | None) -> Outcome:
+    """Deface one DICOM series: written aside, and moved to its place when it is whole."""
+    about = {"series": task.series.label, "files": len(task.series.instances), "warnings": []}
+    path = task.series.folder
+    with writing_into(out) as aside:
+        try:
+            done = deface_task(task, aside=aside, defacer=defacer, mode=mode, draw=draw)
+        except InvalidInput as error:
+            return evolve(_unreadable(path, error, defacer=defacer, mode=mode), series=about)
+        output, mask = settled(task, done.defaced, out, held=HELD)
+    about["warnings"] = list(done.warnings)
+    return Outcome(path=path, defaced=done.defaced, output=output, mask=mask, pictures=done.pictures, series=about)
+
+
 def exit_code(outcomes: Sequence[Outcome]) -> int:
     """Say by number what came of all of them."""
     refused = [outcome for outcome in outcomes if outcome.defaced.status is FaceStatus.REFUSED]
@@ -155,6 +181,7 @@ def as_answer(outcome: Outcome) -> dict[str, Any]:
         "mode": defaced.mode.value,
         "evidence": asdict(defaced.evidence),
         "why": defaced.why,
+        **outcome.series,
     }
 
 
@@ -194,13 +221,27 @@ def _drawer() -> Drawer:
     return before_after
 
 
-def _tell_plan(images: Sequence[Path], out: Path, *, as_json: bool) -> None:
+def _tell_plan(images: Sequence[Path], tasks: Tasks, out: Path, *, as_json: bool) -> None:
     """Say what would be written."""
+    plan = [(image, Path(image.name)) for image in images]
+    plan += [(task.series.folder, task.place) for task in tasks.series]
     if as_json:
-        emit_json({"dry_run": True, "images": [{"path": str(image), "output": image.name} for image in images]})
+        rows = [{"path": str(source), "output": place.as_posix()} for source, place in plan]
+        emit_json({"dry_run": True, "images": rows})
         return
-    for image in images:
-        click.echo(f"{image}  →  {out / image.name}")
+    for source, place in plan:
+        click.echo(f"{source}  →  {out / place}")
+    _show_others(tasks)
+
+
+def _show_others(tasks: Tasks) -> None:
+    """Tell of files in the folders that belong to no series, and so were left out."""
+    reasons: dict[str, list[Path]] = {}
+    for other in tasks.others:
+        reasons.setdefault(other.why, []).append(other.path)
+    for why, paths in reasons.items():
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        click.echo(f"left out: {paths[0]}{more}: {why}", err=True)
 
 
 def _show(outcomes: Sequence[Outcome], out: Path) -> None:
@@ -209,6 +250,8 @@ def _show(outcomes: Sequence[Outcome], out: Path) -> None:
         click.echo(f"{outcome.defaced.status.value:<14} {outcome.path}  {figures(outcome.defaced)}".rstrip())
         if outcome.defaced.why:
             click.echo(f"{'':<14} {outcome.defaced.why}")
+        for warning in outcome.series.get("warnings", ()):
+            click.echo(f"warning: {warning}", err=True)
     if any(outcome.pictures for outcome in outcomes):
         click.echo(f"pictures: {out / REPORT} (it shows the faces: keep it where the originals are kept)", err=True)
     if any(outcome.defaced.status is FaceStatus.NEEDS_REVIEW for outcome in outcomes):
