@@ -12,6 +12,7 @@ from tests.heads.dicoms import ROOT, How, Sliced, write_classic
 from tests.heads.frontal import Frontal, defaced, one_series
 
 from fivesafes.core.errors import InvalidInput
+from fivesafes.data.face.dicom import stack
 from fivesafes.data.face.dicom.gather import gather
 from fivesafes.data.face.dicom.stack import lay_stack
 from fivesafes.data.face.stored import read_stored
@@ -47,6 +48,7 @@ REFUSED = {
     "several sizes, or none": said(PixelSpacing=lambda index: [4, 4 + index]),
     "in colour": said(SamplesPerPixel=3),
     "can't be read": said(BitsStored=20),
+    "more frames than the file can hold": said(NumberOfFrames=999999999999),
     "at a right angle": said(ImageOrientationPatient=[1, 0, 0, 1, 0, 0]),
     "same SOPInstanceUID": said(SOPInstanceUID=f"{ROOT}.1.1", InstanceNumber=lambda index: index),
 }
@@ -68,6 +70,13 @@ def test_slices_far_apart_make_no_volume(axial: Sliced, tmp_path: Path) -> None:
     far.positions[-1, 2] += 1e5
     write_classic(far, tmp_path / "in")
     assert lay_stack(one_series(tmp_path / "in")) == "its slices lie too far apart to make one volume"
+
+
+def test_a_volume_beyond_all_measure_is_refused(axial: Sliced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before memory is asked for it."""
+    write_classic(axial, tmp_path / "in")
+    monkeypatch.setattr(stack, "MOST_VOXELS", axial.data.size - 1)
+    assert lay_stack(one_series(tmp_path / "in")) == "the volume would be larger than any scan of a head"
 
 
 def test_what_is_no_slice_is_left_out_with_its_reason(axial: Sliced, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ _PIXEL_GROUP: Final = 0x7FE0
 _UID: Final = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
 _ICON_BYTES: Final = (b"\x88\x00\x00\x02", b"\x00\x88\x02\x00")
 _MOST_LO: Final = 64
+_MOST_BYTES: Final = 0xFFFFFFFE
 Uids = Mapping[str, str]
 
 
@@ -174,6 +175,9 @@ def _pixel_head(opened: Opened, tag: int, length: int) -> bytes:
     vr = b"OW" if opened.layout.allocated > 8 else b"OB"  # noqa: PLR2004 - bits of a byte
     if old is not None and not opened.instance.compressed:
         vr = old.vr or vr
+    if length > _MOST_BYTES:
+        what = "uncompressed, its pixels are longer than a DICOM file can say"
+        raise InvalidInput(what, fix="convert the series to NIfTI and deface that")
     order: Final = "little" if encoding.little else "big"
     place = (tag >> 16).to_bytes(2, order) + (tag & 0xFFFF).to_bytes(2, order)
     return place + (vr + bytes(2) if encoding.explicit else b"") + length.to_bytes(4, order)

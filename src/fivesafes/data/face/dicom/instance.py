@@ -163,9 +163,9 @@ def _unfit(said: Said, layout: PixelLayout, pixels: Element | None) -> str | Non
         return MOSAIC
     if layout.samples != 1:
         return "it is in colour"
-    if pixels.tag in FLOATS:
-        return None
-    why = layout.unreadable()
+    why = None if pixels.tag in FLOATS else layout.unreadable()
+    if why is None and layout.frames > pixels.end - pixels.start:
+        why = "the header tells of more frames than the file can hold"
     return why and f"its pixels can't be read: {why}"
 
 

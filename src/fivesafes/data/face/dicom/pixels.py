@@ -100,10 +100,10 @@ def stored_numbers(opened: Opened, cells: Cells) -> NDArray[Any]:
     if opened.instance.floating:
         return cells.view(cells.dtype.str.replace("u", "f"))
     numbers = opened.layout.values(cells)
-    padding = opened.instance.padding
-    nothing = numbers == padding
-    if padding is not None and nothing.any() and not nothing.all():
-        numbers[nothing] = numbers[~nothing].min()
+    if opened.instance.padding is not None:
+        nothing = numbers == opened.instance.padding
+        if nothing.any() and not nothing.all():
+            numbers[nothing] = numbers[~nothing].min()
     return numbers
 
 

@@ -13,13 +13,15 @@ from typing import Final
 import numpy as np
 from attrs import evolve, field, frozen
 
+from fivesafes.core.errors import InvalidInput
 from fivesafes.data.face.dicom.compose import Change, composed, declared, method_of, new_uids
 from fivesafes.data.face.dicom.gather import Series, gather
 from fivesafes.data.face.dicom.instance import Instance, pixels_of
-from fivesafes.data.face.dicom.pixels import Cells, Opened, open_instance, with_values
+from fivesafes.data.face.dicom.pixels import DAMAGED, Cells, Opened, open_instance, with_values
 from fivesafes.data.face.dicom.said import Said
 from fivesafes.data.face.dicom.stack import Stack, lay_stack
 from fivesafes.data.face.dicom.twin import Removal, read_removal, write_twin
+from fivesafes.data.header.malformed import Malformed
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Picture
 from fivesafes.data.ports import Defacer
 
@@ -55,23 +57,44 @@ def deface_series(
     stack = lay_stack(series)
     if isinstance(stack, str):
         return DefacedSeries(defaced=_refused(defacer, mode, stack))
+    try:
+        return _defaced(_Order(series=series, stack=stack, into=into, defacer=defacer, mode=mode, draw=draw))
+    except Malformed as malformed:
+        raise InvalidInput(malformed.why, fix=DAMAGED) from None
+
+
+@frozen(kw_only=True, eq=False)
+class _Order:
+    """What is to be done to a series whose slices make a stack."""
+
+    series: Series
+    stack: Stack
+    into: Path
+    defacer: Defacer
+    mode: FaceMode
+    draw: Drawer | None
+
+
+def _defaced(order: _Order) -> DefacedSeries:
+    """Let the defacer look at the twin, and do to the objects what it did to that."""
+    series, stack, into, mode = order.series, order.stack, order.into, order.mode
     with TemporaryDirectory() as scratch:
         twin = Path(scratch) / "twin.nii"
         write_twin(series, stack, twin)
-        found = defacer.deface(twin, into=Path(scratch) / "defaced", mode=mode)
+        found = order.defacer.deface(twin, into=Path(scratch) / "defaced", mode=mode)
         warnings = () if series.pseudonymous else (IDENTIFYING,)
         if found.mask is None:
             return DefacedSeries(defaced=evolve(found, image=None), warnings=warnings)
         mask = into / MASK
         mask.write_bytes(found.mask.read_bytes())
         removal = read_removal(found)
-        pictures = () if draw is None or found.image is None else draw(twin, found.image, found.mask)
+        pictures = () if order.draw is None or found.image is None else order.draw(twin, found.image, found.mask)
     if removal is None:
         return DefacedSeries(defaced=evolve(found, image=None, mask=mask), pictures=pictures, warnings=warnings)
     if not removal.even and max(stack.volume.values()) > 0:
         why = "this mode puts new numbers in the face's place, and the series has several volumes"
         mask.unlink()
-        return DefacedSeries(defaced=_refused(defacer, mode, why))
+        return DefacedSeries(defaced=_refused(order.defacer, mode, why))
     work = _Work(series=series, stack=stack, removal=removal, into=into / SLICES)
     defaced = work.written_and_judged(evolve(found, image=into / SLICES, mask=mask))
     return DefacedSeries(defaced=defaced, pictures=pictures, warnings=warnings)

@@ -29,6 +29,9 @@ FINEST_MM, FINE_MM = 0.25, 1.0
 """Layers of a grid for uneven slices: each slice is then within half a layer of its own."""
 
 MOST_LAYERS: Final = 2048
+MOST_VOXELS: Final = 1 << 29
+"""A head of 0.25 mm voxels has fewer."""
+
 LPS_TO_RAS: Final = np.array([-1.0, -1.0, 1.0])
 Floats64 = NDArray[np.float64]
 Key = tuple[int, int]
@@ -68,6 +71,9 @@ def lay_stack(series: Series) -> Stack | str:
     if isinstance(levels, str):
         return levels
     layers, step = levels
+    size = series.instances[0].layout
+    if size.columns * size.rows * (int(layers.max()) + 1) > MOST_VOXELS:
+        return "the volume would be larger than any scan of a head"
     way = _way(positions, heights, np.cross(along_row, along_column))
     if _shifted(positions, heights, way, min(_spacing(first))):
         return "its slices are shifted against one another, each in its own way"

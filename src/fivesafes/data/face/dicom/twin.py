@@ -52,7 +52,7 @@ def write_twin(series: Series, stack: Stack, path: Path) -> None:
     image.header.set_slope_inter(slope, intercept)
     image.header.set_xyzt_units("mm")
     image.set_sform(stack.grid.affine, 1)
-    path.write_bytes(image.to_bytes())
+    nib.save(image, path)  # slice by slice, so that no second copy of it is made
 
 
 def read_removal(defaced: Defaced) -> Removal | None:
