@@ -10,7 +10,7 @@ from pydicom import Dataset, dcmread
 
 from fivesafes.data.face.dicom.gather import Series, gather
 from fivesafes.data.face.dicom.series import DefacedSeries, deface_series
-from fivesafes.data.face.stored import read_stored
+from fivesafes.data.face.stored import Stored, read_stored
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Residual
 
 nib: Any = nibabel  # it has no types
@@ -34,8 +34,12 @@ class Frontal:
         """Have a version."""
         return "1"
 
+    def instead(self, stored: Stored, count: int) -> Any:  # noqa: ANN401 - a number, or one for each voxel
+        """Give what stands in place of the face: what means 0."""
+        return stored.stored_value(0.0)
+
     def deface(self, image: Path, *, into: Path, mode: FaceMode) -> Defaced:
-        """Set everything in front of the plane to 0."""
+        """Set everything in front of the plane to something else."""
         into.mkdir()
         loaded = nib.load(image)
         grid = np.indices(loaded.shape[:3]).reshape(3, -1)
@@ -43,7 +47,7 @@ class Frontal:
         removed = front.reshape(loaded.shape[:3])
         stored = read_stored(image)
         voxels = np.array(stored.voxels[..., 0])
-        voxels[removed] = stored.stored_value(0.0)
+        voxels[removed] = self.instead(stored, int(removed.sum()))
         written = nib.Nifti1Image(voxels, loaded.affine)
         written.header.set_slope_inter(stored.slope, stored.intercept)
         nib.save(written, into / image.name)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pydicom import dcmread
@@ -17,10 +18,11 @@ from pydicom.uid import (
     RLELossless,
 )
 from tests.heads.dicoms import ROOT, How, Sliced, sliced, write_classic, write_enhanced, write_floats
-from tests.heads.frontal import check, defaced, every_file
+from tests.heads.frontal import Frontal, check, defaced, every_file, front, numbers
 from tests.heads.made import rotation
 
-from fivesafes.data.face.stored import read_stored
+from fivesafes.data.face.stored import Stored, read_stored
+from fivesafes.data.model import FaceStatus
 
 Head = Mapping[str, NDArray[Any]]
 
@@ -108,6 +110,36 @@ def test_several_volumes_in_single_slices_are_all_cut(axial: Sliced, tmp_path: P
     result = defaced(tmp_path / "in", tmp_path / "out")
     check(tmp_path / "in", result)
     assert len(every_file(tmp_path / "in", result)) == 2 * len(axial.data)
+
+
+class Masked(Frontal):
+    """Puts other numbers in the face's place, as a mode that gives another face does."""
+
+    def instead(self, stored: Stored, count: int) -> NDArray[np.int64]:
+        """Count up to a hundred, again and again."""
+        return np.arange(count) % 100
+
+
+def test_other_numbers_in_place_of_the_face_are_written_into_a_single_volume(axial: Sliced, tmp_path: Path) -> None:
+    """Each frame holds the twin's numbers there, and the original's elsewhere."""
+    write_classic(axial, tmp_path / "in")
+    result = defaced(tmp_path / "in", tmp_path / "out", defacer=Masked())
+    assert result.defaced.status is FaceStatus.DEFACED, result.defaced.why
+    seen = set()
+    for before, after in every_file(tmp_path / "in", result):
+        old, new = dcmread(before), dcmread(after)
+        gone = front(old)
+        assert np.array_equal(numbers(old)[~gone], numbers(new)[~gone])
+        seen |= set(numbers(new)[gone].tolist())
+    assert seen == set(range(100))
+
+
+def test_other_numbers_in_place_of_the_face_do_not_fit_several_volumes(axial: Sliced, tmp_path: Path) -> None:
+    """They were made for one brightness."""
+    write_enhanced([axial] * 2, tmp_path / "in" / "a.dcm")
+    result = defaced(tmp_path / "in", tmp_path / "out", defacer=Masked())
+    assert result.defaced.status is FaceStatus.REFUSED
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("bits", [32, 64])
