@@ -92,18 +92,12 @@ def places(dataset: Dataset) -> list[tuple[Dataset, Dataset, Dataset, float, flo
     if "PerFrameFunctionalGroupsSequence" not in dataset:
         return [(dataset, dataset, dataset, dataset.get("RescaleSlope", 1), dataset.get("RescaleIntercept", 0))]
     (shared,) = dataset.SharedFunctionalGroupsSequence
+    groups = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
     found = []
     for frame in dataset.PerFrameFunctionalGroupsSequence:
-        read = frame.PixelValueTransformationSequence[0]
-        found.append(
-            (
-                frame.PlanePositionSequence[0],
-                shared.PlaneOrientationSequence[0],
-                shared.PixelMeasuresSequence[0],
-                read.RescaleSlope,
-                read.RescaleIntercept,
-            )
-        )
+        place, way, pixel = ((frame.get(group) or shared.get(group))[0] for group in groups)
+        transform = (frame.get("PixelValueTransformationSequence") or shared.get("PixelValueTransformationSequence"))[0]
+        found.append((place, way, pixel, transform.RescaleSlope, transform.RescaleIntercept))
     return found
 
 
@@ -123,11 +117,11 @@ def front(dataset: Dataset, plane: float = Frontal.plane) -> NDArray[np.bool_]:
     return np.stack(frames)
 
 
-def assert_front_alone_is_gone(before: Path, after: Path, *, slack: float = 0.01) -> None:
+def assert_front_alone_is_gone(before: Path, after: Path, *, slack: float = 0.01, plane: float = Frontal.plane) -> None:
     """In front of the plane stands what means 0; behind it each number is what it was."""
     old, new = dcmread(before), dcmread(after)
     one, other = numbers(old), numbers(new)
-    sure, maybe = front(old, Frontal.plane + slack), front(old, Frontal.plane - slack)
+    sure, maybe = front(old, plane + slack), front(old, plane - slack)
     assert np.array_equal(one[~maybe], other[~maybe])
     for frame, (_, _, _, slope, intercept) in enumerate(places(old)):
         meant = other[frame][sure[frame]] * float(slope) + float(intercept)
@@ -140,7 +134,9 @@ def assert_front_alone_is_gone(before: Path, after: Path, *, slack: float = 0.01
 def every_file(folder: Path, result: DefacedSeries) -> list[tuple[Path, Path]]:
     """Pair the originals with what was written of them."""
     assert result.defaced.image is not None
-    return [(path, result.defaced.image / path.relative_to(folder)) for path in sorted(folder.rglob("*.dcm"))]
+    return [
+        (path, result.defaced.image / path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file()
+    ]
 
 
 def check(folder: Path, result: DefacedSeries, *, slack: float = 0.01) -> None:
