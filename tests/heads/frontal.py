@@ -38,7 +38,7 @@ class Frontal:
         """Give what stands in place of the face: what means 0."""
         return stored.stored_value(0.0)
 
-    def deface(self, image: Path, *, into: Path, mode: FaceMode) -> Defaced:
+    def deface(self, image: Path, *, into: Path, mode: FaceMode, beside: Path | None = None) -> Defaced:
         """Set everything in front of the plane to something else."""
         into.mkdir()
         loaded = nib.load(image)

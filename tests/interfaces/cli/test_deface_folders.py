@@ -21,11 +21,11 @@ class Told(Frontal):
 
     stops: type[BaseException] | None = None
 
-    def deface(self, image: Path, *, into: Path, mode: FaceMode) -> Defaced:
+    def deface(self, image: Path, *, into: Path, mode: FaceMode, beside: Path | None = None) -> Defaced:
         """Stop where the test wants it."""
         if self.stops is not None:
             raise self.stops
-        return super().deface(image, into=into, mode=mode)
+        return super().deface(image, into=into, mode=mode, beside=beside)
 
 
 @pytest.fixture(autouse=True)

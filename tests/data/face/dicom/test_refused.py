@@ -127,9 +127,9 @@ def test_padding_is_not_taken_for_the_brightest_tissue(axial: Sliced, tmp_path: 
     seen: list[float] = []
 
     class Looking(Frontal):
-        def deface(self, image: Path, *, into: Path, mode: FaceMode):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        def deface(self, image: Path, *, into: Path, mode: FaceMode, beside: Path | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN202
             seen.append(float(read_stored(image).real(0)[:, :2].max()))
-            return super().deface(image, into=into, mode=mode)
+            return super().deface(image, into=into, mode=mode, beside=beside)
 
     write_classic(axial, tmp_path / "in", How(change=padded))
     result = defaced(tmp_path / "in", tmp_path / "out", defacer=Looking())
