@@ -16,7 +16,8 @@ from PIL import Image
 from fivesafes.core.errors import EngineMissing, InvalidInput, UsageMistake
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Picture, Residual
 from fivesafes.interfaces.cli import deface
-from fivesafes.interfaces.cli.deface import HELD, REPORT, command
+from fivesafes.interfaces.cli.deface import command
+from fivesafes.interfaces.cli.deface_each import HELD, REPORT
 
 EVIDENCE = FaceEvidence(
     mutual_information=0.4,

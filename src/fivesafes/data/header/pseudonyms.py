@@ -75,8 +75,12 @@ def _letters(digest: bytes) -> str:
 
 @lru_cache(maxsize=65536)
 def _uid(pseudonyms: Pseudonyms, uid: str) -> str:
-    made = _as_version_8(pseudonyms._digest("uid", uid)[:16])  # noqa: SLF001 - cached half of .uid
-    return f"2.25.{int.from_bytes(made)}"
+    return uid_of_digest(pseudonyms._digest("uid", uid))  # noqa: SLF001 - cached half of .uid
+
+
+def uid_of_digest(digest: bytes) -> str:
+    """Give the UID made of a digest's first sixteen bytes: ``2.25.`` and a UUID of version 8 (PS3.5 B.2)."""
+    return f"2.25.{int.from_bytes(_as_version_8(digest[:16]))}"
 
 
 def _as_version_8(sixteen: bytes) -> bytes:

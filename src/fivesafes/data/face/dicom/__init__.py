@@ -1,0 +1,1 @@
+"""DICOM of a head: its series placed in space, defaced by way of one NIfTI image each, and written back into slices."""

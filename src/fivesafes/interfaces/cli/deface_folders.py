@@ -1,0 +1,149 @@
+"""``fivesafes deface FOLDER…``: the DICOM series of folders, each into a folder of its own."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from fivesafes.core.errors import InvalidInput, UsageMistake
+from fivesafes.data.model import Defaced, FaceMode, FaceStatus
+from fivesafes.data.ports import Defacer
+from fivesafes.flow.output_folder import OutputFolder, check_places
+
+if TYPE_CHECKING:
+    from fivesafes.data.face.dicom.gather import Other, Series
+    from fivesafes.data.face.dicom.series import DefacedSeries, Drawer
+
+ASIDE: Final = ".deface.part"
+"""Where series are written before they are whole, inside the output folder."""
+
+MASK_ENDING: Final = "_mask.nii.gz"
+
+
+@frozen(kw_only=True)
+class Task:
+    """A series to be defaced, and where its folder goes, relative to the output folder."""
+
+    series: "Series"
+    place: Path
+
+    @property
+    def mask(self) -> Path:
+        """Where its mask goes, relative to the output folder."""
+        return self.place.with_name(self.place.name + MASK_ENDING)
+
+
+@frozen(kw_only=True)
+class Tasks:
+    """What there is to do in the folders, and what lies there besides."""
+
+    series: tuple[Task, ...] = ()
+    others: tuple["Other", ...] = ()
+
+
+def plan_folders(folders: Sequence[Path], out: Path, *, held: str) -> Tasks:
+    """Look into the folders, and say where each series goes: to the place that it has in its folder.
+
+    Where files of several series lie together, each gets a folder of its own below.  Raises UsageMistake when an
+    original could be overwritten or a folder there holds other files, and InvalidInput for a folder without DICOM.
+    """
+    from fivesafes.data.face.dicom.gather import gather  # noqa: PLC0415 - help stays quick
+
+    names = [folder.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        what = "two of the folders have the same name, so one result would overwrite the other"
+        raise UsageMistake(what, fix="deface them in two calls, with different folders for --out")
+    tasks: list[Task] = []
+    others: list[Other] = []
+    for folder, name in zip(folders, names, strict=True):
+        check_places(folder, out)
+        found = gather(folder)
+        if not found.series:
+            what = f"no DICOM image was found in {folder}"
+            raise InvalidInput(what, fix="give folders of DICOM, or NIfTI images one by one")
+        tasks += (
+            Task(series=one, place=Path(name) / _inside(one, found.series).relative_to(folder)) for one in found.series
+        )
+        others += found.others
+    for task in tasks:
+        for place in (out / task.place, out / held / task.place):
+            _check_free(place, task.series)
+    return Tasks(series=tuple(tasks), others=tuple(others))
+
+
+def _inside(one: "Series", every: Sequence["Series"]) -> Path:
+    """Give the folder of a series, or, where others lie in it too, one below that is named for it."""
+    shared = any(
+        file.path.is_relative_to(one.folder) for other in every if other is not one for file in other.instances
+    )
+    return one.folder / f"series-{one.label}" if shared else one.folder
+
+
+def _check_free(place: Path, series: "Series") -> None:
+    """Refuse to replace a folder that holds anything but an earlier result of the same series."""
+    if not place.exists():
+        return
+    ours = {place / one.path.relative_to(series.folder) for one in series.instances}
+    if any(Path(at) / name not in ours for at, _, names in os.walk(place) for name in names):
+        what = f"{place} holds other files, and would be replaced"
+        raise UsageMistake(what, fix="give another folder for --out")
+
+
+@contextmanager
+def writing_into(out: Path) -> Iterator[Path]:
+    """Lock the output folder and give one inside for what is not whole; whatever happens, nothing of it stays."""
+    with OutputFolder.locked(out):
+        aside = out / ASIDE
+        shutil.rmtree(aside, ignore_errors=True)  # of a run that was killed
+        aside.mkdir(mode=0o700)
+        try:
+            yield aside
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def deface_task(task: Task, *, aside: Path, defacer: Defacer, mode: FaceMode, draw: "Drawer | None") -> "DefacedSeries":
+    """Deface one series into a fresh folder.  Raises InvalidInput when its files can't be read."""
+    from fivesafes.data.face.dicom.series import deface_series  # noqa: PLC0415 - help stays quick
+
+    into = aside / "series"
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir()
+    return deface_series(task.series, into=into, defacer=defacer, mode=mode, draw=draw)
+
+
+def settled(task: Task, defaced: Defaced, out: Path, *, held: str) -> tuple[Path | None, Path | None]:
+    """Move folder and mask to their places, what needs review apart; give both relative to the output folder."""
+    here, other = Path(), Path(held)
+    if defaced.status is FaceStatus.NEEDS_REVIEW:
+        here, other = other, here
+    moved: list[Path | None] = []
+    for written, place in ((defaced.image, task.place), (defaced.mask, task.mask)):
+        if written is None:
+            moved.append(None)
+            continue
+        _replace(written, out / here / place)
+        _remove(out / other / place)  # an earlier run may have judged otherwise
+        moved.append(here / place)
+    return moved[0], moved[1]
+
+
+def _replace(written: Path, place: Path) -> None:
+    """Put a folder or file into its place; an earlier result goes only once the new one is there."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    before = written.with_name("before")
+    if place.exists():
+        place.replace(before)
+    written.replace(place)
+    _remove(before)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
