@@ -146,7 +146,10 @@ class Residual:
 
 @frozen(kw_only=True)
 class FaceEvidence:
-    """What was measured on the written file, after re-opening it."""
+    """What was measured on the written file, after re-opening it.
+
+    ``brain_ml``, ``brain_agreement``: of a skull-strip, the brain's volume, and Dice of two estimates of it.
+    """
 
     mutual_information: float | None
     residual: Residual | None
@@ -155,6 +158,8 @@ class FaceEvidence:
     scales: tuple[float, float, float] | None = None
     mask_ml: float | None = None
     outside_voxels_altered: int | None = None
+    brain_ml: float | None = None
+    brain_agreement: float | None = None
 
 
 @frozen(kw_only=True)

@@ -89,6 +89,8 @@ def measure(
         determinant=None if pose is None else pose.determinant,
         scales=None if pose is None else pose.scales,
         mask_ml=float(zones.removed.sum()) * original.grid.voxel_ml,
+        brain_ml=None if zones.outline is None else zones.outline.ml,
+        brain_agreement=None if zones.outline is None else zones.outline.agreement,
         outside_voxels_altered=int((changed & ~removed).sum()) + _other_bytes_altered(original, written),
     )
 

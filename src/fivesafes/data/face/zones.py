@@ -10,6 +10,7 @@ from attrs import frozen
 from fivesafes.data.face.brain import find_brain
 from fivesafes.data.face.itk import Affine, Bools, Floats, Grid, Volume, carry, distance
 from fivesafes.data.face.locate import Pose
+from fivesafes.data.face.outline import Outline, outline_brain
 from fivesafes.data.face.pack import Template, template
 from fivesafes.data.face.stored import Box
 from fivesafes.data.model import FaceMode
@@ -33,13 +34,14 @@ class Zones:
     """What goes from a scan: ``removed`` (of the shape of ``box``) True where voxels are set to background.
 
     ``brain``: the same shape, True where this person's brain is.  ``brain_known``: whether it was found in the scan,
-    not only guessed from the template.
+    not only guessed from the template.  ``outline``: of the brain, where all but the brain goes.
     """
 
     box: Box
     removed: Bools
     brain: Bools
     brain_known: bool
+    outline: Outline | None = None
 
     def whole(self, grid: Grid) -> Bools:
         """Give the removal on the whole grid."""
@@ -54,6 +56,8 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode) -> Zones:
     ``scan``: the prepared 2 mm volume, in which the brain is looked for.  In the modes ``remove`` and ``mask`` face and
     ears go; in ``skull-strip`` all but the brain goes.
     """
+    if mode is FaceMode.SKULL_STRIP:
+        return _all_but_brain(grid, scan=scan, pose=pose)
     brain = find_brain(scan, pose)
     guard = brain.to_template - np.float32(GUARD_MM * pose.scale)
     if brain.to_own is not None:
@@ -61,10 +65,6 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode) -> Zones:
     to_brain = Volume(data=brain.to_either, affine=scan.affine)
     known = brain.to_own is not None
     guarded = Volume(data=guard, affine=scan.affine)
-    if mode is FaceMode.SKULL_STRIP:
-        box: Box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
-        far = carry(to_brain, onto=grid, beyond=None)
-        return Zones(box=box, removed=far > OWN_GUARD_MM, brain=far < 0, brain_known=known)
     coarse = _coarse(grid)
     folds = [fold for fold in _folds(grid) if _folded(coarse, pose, fold).any()]
     box = _box(grid, pose, folds)
@@ -72,6 +72,14 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode) -> Zones:
     removed = _zone(part, pose, folds)
     removed &= carry(guarded, onto=part, beyond=None) > 0
     return Zones(box=box, removed=removed, brain=carry(to_brain, onto=part, beyond=None) < 0, brain_known=known)
+
+
+def _all_but_brain(grid: Grid, *, scan: Volume, pose: Pose) -> Zones:
+    """Let all go but this person's brain and a margin; how sure it is, is told."""
+    outline = outline_brain(scan, pose)
+    box: Box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
+    away = outline.onto(grid, pose)
+    return Zones(box=box, removed=away > outline.margin, brain=away < 0, brain_known=True, outline=outline)
 
 
 @cache
