@@ -151,6 +151,7 @@ class FaceEvidence:
     ``carried_mutual_information``: of this image with the one of the same session from which the head was carried,
     nats; None when it was found here.  ``second_search_mm``: how far away a second search, by the brain alone, puts it.
     ``brain_guard``: what the brain was guarded by, ``own`` as it was found in this scan, or the ``template``'s alone.
+    ``brain_ml``, ``brain_agreement``: of a skull-strip, the brain's volume, and Dice of two estimates of it.
     """
 
     mutual_information: float | None
@@ -163,6 +164,8 @@ class FaceEvidence:
     carried_mutual_information: float | None = None
     second_search_mm: float | None = None
     brain_guard: str | None = None
+    brain_ml: float | None = None
+    brain_agreement: float | None = None
 
 
 @frozen(kw_only=True)

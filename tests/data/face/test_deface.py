@@ -113,7 +113,11 @@ def test_a_skull_strip_keeps_the_brain_alone(head_file: Path, synthetic_head: He
     stripped = deface_image(head_file, into=tmp_path, mode=FaceMode.SKULL_STRIP)
     assert stripped.status is FaceStatus.DEFACED, stripped.why
     kept = voxels(stripped.mask) == 0
-    assert kept[synthetic_head["brain"]].mean() > 0.995
+    assert (
+        kept[synthetic_head["brain"]].mean() > 0.985
+    )  # of an average head, blurred; real ones: benchmarks/skull_strip.py
+    assert (stripped.evidence.brain_agreement or 0) > 0.95
+    assert 1000 < (stripped.evidence.brain_ml or 0) < 1800
     assert (kept & ~synthetic_head["brain"]).sum() < 0.35 * synthetic_head["brain"].sum()
     again = deface_image(tmp_path / head_file.name, into=tmp_path / "again", mode=FaceMode.REMOVE)
     assert again.status is FaceStatus.NOTHING_TO_DO
@@ -208,3 +212,18 @@ def test_a_real_head_loses_its_face(shared_data: Path, tmp_path: Path) -> None:
     assert all(share is not None and share <= 0.05 for share in shares.values())
     assert answer.evidence.brain_voxels_altered == 0
     assert answer.evidence.outside_voxels_altered == 0
+
+
+@pytest.mark.shared_data
+def test_a_real_head_keeps_its_brain_alone(shared_data: Path, tmp_path: Path) -> None:
+    """No skin of the face, one skull-strip twice the same, and a brain as large as it was measured elsewhere."""
+    image = shared_data / "heads" / "ds031_T1w.nii.gz"
+    answer = deface_image(image, into=tmp_path, mode=FaceMode.SKULL_STRIP)
+    again = deface_image(image, into=tmp_path / "again", mode=FaceMode.SKULL_STRIP)
+    assert answer.status is FaceStatus.DEFACED, answer.why
+    assert answer.image is not None
+    assert again.image is not None
+    assert answer.image.read_bytes() == again.image.read_bytes()
+    assert answer.evidence.residual is not None
+    assert all(not share for part, share in asdict(answer.evidence.residual).items() if part in CORE)
+    assert answer.evidence.brain_ml == pytest.approx(1770, rel=0.05)  # deepbet's finer network

@@ -14,6 +14,7 @@ from fivesafes.data.face.apply import apply, write_mask
 from fivesafes.data.face.brain import Brain
 from fivesafes.data.face.examine import Examined, examine
 from fivesafes.data.face.locate import Pose
+from fivesafes.data.face.outline import judge_outline
 from fivesafes.data.face.prepare import Prepared, prepare, unfit
 from fivesafes.data.face.stored import Stored, read_stored, write_stored
 from fivesafes.data.face.verify import judge, measure, skin_of
@@ -134,6 +135,8 @@ def cut(look: Look, zones: Zones, *, pose: Pose | None, into: Path, by: By, so_f
         written = read_stored(output)
     evidence = measure(stored, written, zones=zones, scan=scan, pose=pose, skin=skin)
     verdict = so_far + judge(evidence, brain_known=zones.brain_known)
+    if zones.outline is not None:
+        verdict += judge_outline(zones.outline)
     return by.answers(
         FaceStatus.DEFACED if verdict.gravity is Gravity.NOTE else FaceStatus.NEEDS_REVIEW,
         why=sentence(verdict) or ("only the mask was written" if output is None else ""),

@@ -106,6 +106,8 @@ def measure(
         mask_ml=float(zones.removed.sum()) * original.grid.voxel_ml,
         outside_voxels_altered=outside + _other_bytes_altered(original, written),
         brain_guard=None if pose is None else "own" if zones.brain_known else "template",
+        brain_ml=None if zones.outline is None else zones.outline.ml,
+        brain_agreement=None if zones.outline is None else zones.outline.agreement,
     )
 
 

@@ -10,6 +10,7 @@ from attrs import frozen
 from fivesafes.data.face.brain import Brain, find_brain
 from fivesafes.data.face.itk import Affine, Bools, Floats, Grid, Volume, carry, carry_smooth, distance
 from fivesafes.data.face.locate import Pose
+from fivesafes.data.face.outline import Outline, outline_brain
 from fivesafes.data.face.pack import Template, template
 from fivesafes.data.face.stored import Box
 from fivesafes.data.model import FaceMode
@@ -36,13 +37,14 @@ class Zones:
     """What goes from a scan: ``removed`` (of the shape of ``box``) True where voxels are set to background.
 
     ``brain``: the same shape, True where this person's brain is.  ``brain_known``: whether it was found in the scan,
-    not only guessed from the template.
+    not only guessed from the template.  ``outline``: of the brain, where all but the brain goes.
     """
 
     box: Box
     removed: Bools
     brain: Bools
     brain_known: bool
+    outline: Outline | None = None
 
     def whole(self, grid: Grid) -> Bools:
         """Give the removal on the whole grid."""
@@ -58,20 +60,26 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode, brain: Br
     as depths in mm, and brought to the voxels in one go.  In the modes ``remove`` and ``mask`` face and ears go; in
     ``skull-strip`` all but the brain goes.
     """
+    if mode is FaceMode.SKULL_STRIP:
+        return _all_but_brain(grid, scan=scan, pose=pose)
     brain = brain or find_brain(scan, pose)
     guard = brain.to_template - np.float32(GUARD_MM * pose.scale)
     if brain.to_own is not None:
         guard = np.minimum(guard, brain.to_own - np.float32(OWN_GUARD_MM))
     to_brain = Volume(data=brain.to_either, affine=scan.affine)
     known = brain.to_own is not None
-    if mode is FaceMode.SKULL_STRIP:
-        box: Box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
-        far = carry_smooth(to_brain, onto=grid)
-        return Zones(box=box, removed=far > OWN_GUARD_MM, brain=far < 0, brain_known=known)
     depth = Volume(data=np.minimum(_depth(scan.grid, pose, _folds(grid, pose)), guard), affine=scan.affine)
     box = _box(depth.data > -EDGE_MM, scan.grid, within=grid)
     removed = carry_smooth(depth, onto=grid.cropped(box)) > 0
     return Zones(box=box, removed=removed, brain=_brain_in(box, to_brain, grid), brain_known=known)
+
+
+def _all_but_brain(grid: Grid, *, scan: Volume, pose: Pose) -> Zones:
+    """Let all go but this person's brain and a margin; how sure it is, is told."""
+    outline = outline_brain(scan, pose)
+    box: Box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
+    away = outline.onto(grid, pose)
+    return Zones(box=box, removed=away > outline.margin, brain=away < 0, brain_known=True, outline=outline)
 
 
 @cache
