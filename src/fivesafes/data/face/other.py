@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from fivesafes.core.errors import InvalidInput
+from fivesafes.core.errors import InvalidInput, UsageMistake
 from fivesafes.core.verdict import Verdict
 from fivesafes.data.face.brain import find_brain
 from fivesafes.data.face.cut import By, Look, check_folder, cut, look_at
@@ -14,7 +14,7 @@ from fivesafes.data.face.itk import Bools, Volume, carry, one_thread
 from fivesafes.data.face.stored import Box
 from fivesafes.data.face.verify import judge_pose
 from fivesafes.data.face.zones import Zones
-from fivesafes.data.model import Defaced, FaceStatus
+from fivesafes.data.model import Defaced, FaceMode, FaceStatus
 
 LARGEST_SHARE: Final = 0.9
 """More of the field of view than this no defacer takes: the mask is inside out, or not of this image."""
@@ -28,8 +28,12 @@ def deface_with(image: Path, *, into: Path, by: By, marker: Marker) -> Defaced:
 
     The marker is not asked when there is nothing to remove.  Where our own search finds no head, skin and brain can't
     be measured: the image is written and needs review.  Raises InvalidInput when the file is no image, or when what
-    was marked does not lie on the image's grid or is nearly all or nothing of it.
+    was marked does not lie on the image's grid or is nearly all or nothing of it; UsageMistake when a face is to be
+    replaced, which only the embedded engine does.
     """
+    if by.mode in {FaceMode.REFACE, FaceMode.REFACE_PLUS}:
+        message = f"the engine {by.engine} marks what goes; it can't replace a face"
+        raise UsageMistake(message, fix="use the embedded engine, or another mode")
     check_folder(image, into)
     with one_thread():
         look = look_at(image)

@@ -51,8 +51,8 @@ class Zones:
 def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode) -> Zones:
     """Carry the zones to the scan's own grid.
 
-    ``scan``: the prepared 2 mm volume, in which the brain is looked for.  In the modes ``remove`` and ``mask`` face and
-    ears go; in ``skull-strip`` all but the brain goes.
+    ``scan``: the prepared 2 mm volume, in which the brain is looked for.  In most modes face and ears go;
+    in ``skull-strip`` all but the brain, in ``reface-plus`` all but the guarded brain.
     """
     brain = find_brain(scan, pose)
     guard = brain.to_template - np.float32(GUARD_MM * pose.scale)
@@ -65,6 +65,10 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode) -> Zones:
         box: Box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
         far = carry(to_brain, onto=grid, beyond=None)
         return Zones(box=box, removed=far > OWN_GUARD_MM, brain=far < 0, brain_known=known)
+    if mode is FaceMode.REFACE_PLUS:
+        box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
+        removed = carry(guarded, onto=grid, beyond=None) > 0
+        return Zones(box=box, removed=removed, brain=carry(to_brain, onto=grid, beyond=None) < 0, brain_known=known)
     coarse = _coarse(grid)
     folds = [fold for fold in _folds(grid) if _folded(coarse, pose, fold).any()]
     box = _box(grid, pose, folds)

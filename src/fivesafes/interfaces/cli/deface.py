@@ -44,7 +44,8 @@ class Outcome:
     default=FaceMode.REMOVE.value,
     show_default=True,
     type=click.Choice([mode.value for mode in FaceMode]),
-    help="Remove face and ears, keep the brain only, or write the mask alone.",
+    help="Remove face and ears, replace them (reface-plus: all but the brain) by a mean head's, keep the brain only, "
+    "or write the mask alone.",
 )
 @click.option("--no-report", is_flag=True, help="Write no page with pictures.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
@@ -62,8 +63,10 @@ def command(
 
     Images are NIfTI: .nii, .nii.gz, or .img with .hdr.
 
-    Each written file is opened again and measured: how much skin is left, whether the brain is whole.  What could not
-    be verified goes to the folder needs-review inside --out.  The originals are only read.
+    Each written file is opened again and measured: how much skin is left, or how alike a replaced face is to the old
+    one; whether the brain is whole.  A face that can't be replaced well is removed; "mode" in the JSON says so.
+
+    What could not be verified goes to the folder needs-review inside --out.  The originals are only read.
 
     Exit codes: 0 each image is defaced or has no face, 3 refused, 4 unreadable, 5 some done and others not, 6 a person
     must look.
@@ -223,6 +226,8 @@ def figures(defaced: Defaced) -> str:
         shares = asdict(evidence.residual)
         skin = ", ".join(f"{part} {share:.0%}" for part, share in shares.items() if share is not None)
         parts.append(f"skin left: {skin}")
+    if evidence.replaced is not None:
+        parts.append(f"of the old face's relief in the new one: {evidence.replaced.relief_kept:.0%}")
     if evidence.brain_voxels_altered is not None and defaced.mask is not None:
         parts.append(f"brain voxels altered: {evidence.brain_voxels_altered}")
     return "; ".join(parts)
