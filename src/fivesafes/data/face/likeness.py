@@ -13,7 +13,7 @@ from fivesafes.data.face.pack import CORE, FEATURES, template
 from fivesafes.data.face.prepare import Prepared, mean_volume, prepare
 from fivesafes.data.face.skin import Skin, surface
 from fivesafes.data.face.stored import Stored
-from fivesafes.data.face.verify import FEWEST_ML, REACH_MM, SOURCE, tissue
+from fivesafes.data.face.verify import FEWEST_ML, REACH_MM, SOURCE
 from fivesafes.data.face.zones import Zones
 from fivesafes.data.model import Replaced, Residual
 
@@ -31,6 +31,9 @@ BAND: Final = 5
 """Voxels beside the border whose steps are compared with those across it."""
 
 FEWEST: Final = 50
+THIN: Final = 3
+"""Each third row, both ways, is followed across the border."""
+
 SPARSE: Final = 7
 """Each seventh voxel is asked whether it is equal."""
 
@@ -141,44 +144,45 @@ def _relief(before: Floats, after: Floats) -> tuple[float, float]:
 
 def _equal(original: Stored, written: Stored, zones: Zones, scan: Prepared) -> tuple[float, float]:
     """Say how many of the zone's voxels with tissue hold the original's number, and how many would by chance."""
-    shown = tissue(original, zones.box, scan) | tissue(written, zones.box, scan)
-    index = np.argwhere(zones.removed & shown)[::SPARSE]
+    one, other = original.voxels[(*zones.box, 0)], written.voxels[(*zones.box, 0)]
+    places = np.flatnonzero(zones.removed.T)[::SPARSE]
+    index = np.column_stack(np.unravel_index(places, zones.removed.T.shape)[::-1])
+    dark = (scan.floor + scan.background - original.intercept) / original.slope
+    shown = (one[tuple(index.T)] > dark) | (other[tuple(index.T)] > dark)
+    index = index[shown]
     if len(index) < FEWEST:
         return 0.0, 0.0
-    one, other = original.voxels[(*zones.box, 0)], written.voxels[(*zones.box, 0)]
-    there = other[tuple(index.T)]
-    limits = np.array(one.shape) - 1
-    moved = [
-        tuple(np.clip(index + way * ASIDE * np.eye(3, dtype=int)[axis], 0, limits).T)
-        for axis in range(3)
-        for way in (-1, 1)
-    ]
-    by_chance = np.mean([(one[places] == there).mean() for places in moved])
+    there, limits = other[tuple(index.T)], np.array(one.shape) - 1
+    ways = [way * ASIDE * np.eye(3, dtype=int)[axis] for axis in range(3) for way in (-1, 1)]
+    by_chance = np.mean([(one[tuple(np.clip(index + way, 0, limits).T)] == there).mean() for way in ways])
     return round(float((one[tuple(index.T)] == there).mean()), 4), round(float(by_chance), 4)
 
 
 def _seam(written: Stored, zones: Zones, scan: Prepared) -> float | None:
     """Divide the usual step from outside into the zone by the usual steps just outside, where both sides are tissue."""
-    values, body = mean_volume(written, scan.volumes, zones.box), tissue(written, zones.box, scan)
-    across, beside = [], []
+    values = mean_volume(written, scan.volumes, zones.box) - np.float32(scan.background)
+    over, usual = [], []
     for axis in range(3):
         for way in (-1, 1):
-            line = [np.roll(zones.removed, way * far, axis) for far in range(2)]
-            index = np.argwhere(line[1] & ~line[0])  # outside, and the next one that way is inside
-            steps = np.zeros((BAND, 3), int)
-            steps[:, axis] = np.arange(1, 1 - BAND, -1) * -way
-            places = [index + step for step in steps]
-            inside = np.all([((place >= 0) & (place < values.shape)).all(axis=1) for place in places], axis=0)
-            at = [tuple(place[inside].T) for place in places]
-            seen = np.all([body[place] for place in at], axis=0)
-            seen &= np.all([~zones.removed[place] for place in at[1:]], axis=0)
-            rows = np.array([values[place][seen] for place in at])
-            across.append(np.abs(rows[0] - rows[1]))
-            beside.append(np.abs(np.diff(rows[1:], axis=0)).ravel())
-    over, usual = np.concatenate(across), np.concatenate(beside)
-    if over.size < FEWEST or not np.median(usual):
+            rows = _rows_across(values, zones.removed, axis, way)
+            rows = rows[:, (rows > scan.floor).all(axis=0)]
+            over.append(np.abs(rows[0] - rows[1]))
+            usual.append(np.abs(np.diff(rows[1:], axis=0)).ravel())
+    across, beside = np.concatenate(over), np.concatenate(usual)
+    if across.size < FEWEST or not np.median(beside):
         return None
-    return round(float(np.median(over) / np.median(usual)), 3)
+    return round(float(np.median(across) / np.median(beside)), 3)
+
+
+def _rows_across(values: Floats, zone: Bools, axis: int, way: int) -> Floats:
+    """List values along rows that cross the border one way, (BAND, N): one voxel of the zone, then those outside."""
+    inside = np.moveaxis(zone, axis, 0)[::way, ::THIN, ::THIN]
+    outside = np.moveaxis(values, axis, 0)[::way, ::THIN, ::THIN]
+    crossed = inside[: 1 - BAND].copy()
+    for far in range(1, BAND):
+        crossed &= ~inside[far : inside.shape[0] - BAND + 1 + far]
+    first, *others = np.nonzero(crossed)
+    return np.stack([outside[(first + far, *others)] for far in range(BAND)])
 
 
 def _detached(again: Prepared, grid: Grid, zones: Zones) -> float:

@@ -6,7 +6,7 @@ outside (a membrane, as in Perez et al. 2003, doi:10.1145/882262.882269, that fa
 """
 
 from math import erf, sqrt
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from attrs import frozen
@@ -214,13 +214,13 @@ def _noise(shape: tuple[int, int, int], alike: tuple[float, float, float], rng: 
     return noise
 
 
-def _at(coarse: Floats, some: tuple[slice, ...], factors: tuple[int, int, int]) -> Floats:
+def _at(coarse: NDArray[Any], some: tuple[slice, ...], factors: tuple[int, int, int]) -> NDArray[Any]:
     """Look up a coarse grid at some of the fine grid's voxels."""
     places = [
-        np.minimum(np.arange(part.start, part.stop, part.step) // factor, size - 1)
+        np.minimum(np.arange(part.start, part.stop, part.step or 1) // factor, size - 1)
         for part, factor, size in zip(some, factors, coarse.shape, strict=True)
     ]
-    return coarse[np.ix_(*places)]
+    return coarse.T[np.ix_(*reversed(places))].T
 
 
 def solid_of(shell: Shell, where: Coarse, box: Box, removed: Bools) -> Floats:
@@ -232,12 +232,20 @@ def solid_of(shell: Shell, where: Coarse, box: Box, removed: Bools) -> Floats:
 
 def band_of(where: Coarse, shell: Shell, box: Box, removed: Bools) -> Band:
     """List what the shell takes over from outside, and where; the box's own faces are left out."""
-    near = removed & (where.finer(where.depth, box) < BAND_MM)
+    first = [part.start - whole.start for part, whole in zip(box, where.box, strict=True)]
+    there = tuple(slice(start, start + size) for start, size in zip(first, removed.shape, strict=True))
+    near = removed & _at(where.depth < BAND_MM, there, where.factors)
     for axis in range(3):
         np.moveaxis(near, axis, 0)[[0, -1]] = False
     across, deep, _ = removed.shape
     ways = np.array([1, across, across * deep], np.intp)
     voxels, beside = np.flatnonzero(near.T), np.concatenate([ways, -ways])
-    around = np.unique(voxels + beside[:, None])
-    inside = (where.finer(np.maximum(shell.outline, shell.own), box) < -1).T.reshape(-1)
-    return Band(voxels=voxels, beside=beside, rim=around[~removed.T.reshape(-1)[around] & inside[around]])
+    around = np.concatenate([voxels + way for way in beside])
+    around = np.unique(around[~removed.T.reshape(-1)[around]])
+    inside = (shell.outline < -1) & (shell.own < -1)
+    place = np.unravel_index(around, removed.T.shape)[::-1]
+    coarse = tuple(
+        np.minimum((at + start) // factor, size - 1)
+        for at, start, factor, size in zip(place, first, where.factors, inside.shape, strict=True)
+    )
+    return Band(voxels=voxels, beside=beside, rim=around[inside[coarse]])

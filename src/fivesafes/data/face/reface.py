@@ -12,6 +12,7 @@ from attrs import frozen
 
 from fivesafes.data.face.apply import apply
 from fivesafes.data.face.cut import Look
+from fivesafes.data.face.examine import NO_SKIN
 from fivesafes.data.face.itk import Grid
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import CORE, FEATURES, template
@@ -31,11 +32,17 @@ SKIN_MM: Final = 1.5
 
 def irreplaceable(look: Look, *, pose: Pose, doubtful: bool) -> str | None:
     """Say why a face can't be replaced, or None.  ``doubtful``: whether the pose needs a person's eye."""
+    cut = cut_by_view(look.stored.grid, pose)
+    if cut is not None:
+        return cut
     if look.seen.to_surface is None:
         return "air is as bright as tissue, so the outline of the head can't be seen"
     if doubtful:
         return "the head was found with little certainty"
-    return cut_by_view(look.stored.grid, pose)
+    unseen = [name for name in CORE if look.seen.shares[name] < NO_SKIN]
+    if unseen:
+        return f"no skin of {' and '.join(unseen)} is seen"
+    return None
 
 
 def cut_by_view(grid: Grid, pose: Pose) -> str | None:
