@@ -45,7 +45,8 @@ BAND_MM: Final = 4.0
 ROUNDS: Final = 12
 
 KNOTS: Final = np.linspace(-4, 4, 257)
-CHANCES: Final = np.array([(1 + erf(knot / sqrt(2))) / 2 for knot in KNOTS])
+CHANCES: Final = np.clip([(1 + erf(knot / sqrt(2))) / 2 for knot in KNOTS], 0.002, 0.995)
+"""Which share of air is darker; its brightest voxels are ghosts, not noise."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -210,7 +211,9 @@ def _noise(shape: tuple[int, int, int], alike: tuple[float, float, float], rng: 
         tap = np.float32((1 - sqrt(1 - 4 * share**2)) / (2 * share)) if share > 0 else np.float32(0)
         ahead = tuple(slice(1, None) if number == axis else slice(None) for number in range(3))
         here = tuple(slice(0, -1) if number == axis else slice(None) for number in range(3))
-        noise = np.asarray((noise[here] + tap * noise[ahead]) / np.float32(sqrt(1 + tap**2)), dtype=np.float32)
+        both = noise[ahead] * (tap / np.float32(sqrt(1 + tap**2)))
+        both += noise[here] * np.float32(1 / sqrt(1 + tap**2))
+        noise = np.asarray(both, dtype=np.float32)
     return noise
 
 
