@@ -28,7 +28,7 @@ nifti: Any = nib
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 PACK: Final = Path(__file__).resolve().parents[1] / "src" / "fivesafes" / "data" / "face" / "pack"
 HEAD_IN_WHEEL: Final = "pydeface/data/mean_reg2mean.nii.gz"
 
@@ -69,6 +69,19 @@ LOWEST_SCALP: Final = -40.0  # ... above this height, mm; below it the brain is 
 BRAIN_BOTTOM: Final = -76.0  # mm: the foramen magnum
 FLOOR: Final = -122.0  # mm: below it the mean head was outside of the field of view
 
+# The shell, which stands in for a face that is replaced.  SKIN: of the brightness around, the skin's own edge; FOGGY:
+# by so much more before the nasal bridge, where the coil's ghost is.  TRUSTED: mm, below it the mean head is too dark
+# to tell its outline, and jaw and neck go on as they are drawn here.
+SKIN: Final = 0.40
+FOGGY: Final = (0.16, (0.0, 60.0, -28.0), (32.0, 16.0))
+TRUSTED: Final = -112.0
+SHADE: Final = 20.0  # mm: how far the mean head's coil shades it
+RIM: Final = 3.0  # mm under the surface: nearer to it the mean of many heads has air in it
+LEVEL: Final = 100  # of the shell's uint8: as bright as its surroundings are on the average
+PER_MM: Final = 8.0  # of the outline's uint8 ...
+ON_SURFACE: Final = 128  # ... whose skin has this ...
+FAR: Final = 12.0  # mm: ... and which says no more of what is further away
+
 # Ellipsoids (centre, semi-axes; mm, mirrored) that lie wholly inside the brain, and wholly outside of it.
 INSIDE: Final = (
     ((0, -10, 18), (58, 74, 44)),
@@ -102,7 +115,7 @@ OUTSIDE: Final = (
 
 
 def main(wheel: Path) -> None:
-    """Read the wheel and write the five files of the pack."""
+    """Read the wheel and write the files of the pack."""
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # sums in one order: the same bytes each time
     mean, licence = read_wheel(wheel)
     head = symmetric_head(mean)
@@ -113,6 +126,13 @@ def main(wheel: Path) -> None:
     write("head.nii.gz", np.rint(shown).astype(np.uint8))
     write("zones.nii.gz", zones(inside))
     write("brain.nii.gz", brain.astype(np.uint8))
+    even = flattened(head, inside)
+    to_shell = with_jaw(outline(even))
+    deepest = PER_MM * FAR
+    write("outline.nii.gz", np.rint(ON_SURFACE + np.clip(PER_MM * to_shell, -deepest, deepest)).astype(np.uint8))
+    idle = (depth_in(brain) > 0) | (to_shell > FAR)  # nothing is ever replaced there
+    bright = np.where(idle, 1.0, skin_deep(even, to_shell))
+    write("shell.nii.gz", np.clip(np.rint(LEVEL * bright), 1, 255).astype(np.uint8))
     (PACK / "LICENSE.pydeface").write_text(licence, encoding="utf-8")
     (PACK / "pack.json").write_text(json.dumps(describe(wheel, brain), indent=1) + "\n", encoding="utf-8")
     for path in sorted(PACK.iterdir()):
@@ -217,6 +237,76 @@ def zones(inside: Bools) -> NDArray[np.uint8]:
     return label
 
 
+def flattened(head: Floats, inside: Bools) -> Floats:
+    """Even out the shading of the coil, which leaves the jaw dark: 1 is as bright as the surroundings."""
+    _, _, z = points()
+    seen = inside & (z >= TRUSTED - STEP)
+    around = smoothed(np.where(seen, head, 0), SHADE) / np.maximum(smoothed(seen, SHADE), 0.05)
+    return np.asarray(head / np.maximum(around, 1e-3), dtype=np.float32)
+
+
+def outline(even: Floats) -> Floats:
+    """Measure to the mean head's skin, mm, negative inside, without what ghosts before it; lids and nostrils closed.
+
+    Done in steps of 1 mm, so that no stairs are left.  Below TRUSTED its lowest outline goes on straight.
+    """
+    x, y, z = points()
+    more, (across, behind, up), (wide, high) = FOGGY
+    ghost = more * np.exp(-(((x - across) / wide) ** 2) - ((z - up) / high) ** 2) * (y > behind)
+    solid = finer(np.clip(even, 0, 1.5) - SKIN - ghost) > 0
+    lowest = round(TRUSTED - ORIGIN[2])
+    solid[:, :, :lowest] = False
+    solid = largest(opened(solid, 1))
+    solid[:, :, :lowest] = solid[:, :, [lowest]]
+    solid = closed(np.pad(solid, ((0, 0), (0, 0), (0, 20))), 5)[:, :, :-20]
+    level = [array(sitk.BinaryFillhole(image(solid[:, :, at]))) for at in range(solid.shape[2])]
+    solid = largest(opened(array(sitk.BinaryFillhole(image(np.stack(level, axis=-1)))) > 0, 2))
+    return np.asarray(smoothed(-depth_in(solid) / STEP, 1.6, 1.0)[::2, ::2, ::2])
+
+
+def with_jaw(to_skin: Floats) -> Floats:
+    """Draw jaw, chin and neck where the mean head ends; nobody's, but of a usual size."""
+    x, y, z = points()
+    down = np.maximum(TRUSTED - z, 0)
+    lowest = to_skin[:, :, [round((TRUSTED - ORIGIN[2]) / STEP)]]
+    narrower = 0.30 * down * (x / 50) ** 2 + 0.012 * down**2
+    chin = 5.5 * np.exp(-(((down - 22) / 9) ** 2) - (x / 20) ** 2) * (y > 30)  # noqa: PLR2004 - mm, the front half
+    under = down - (32 - 0.0035 * x**2) - 0.28 * np.clip(y - 80, -60, 20)
+    jaw = -joined(-(lowest + narrower - chin), -under, 16)
+    neck = (np.sqrt((x / 57) ** 2 + ((y + 17) / 58) ** 2) - 1) * 57
+    neck = -joined(-neck, -(lowest + 0.05 * down), 8)
+    share = np.clip(down / 14, 0, 1)
+    share = share**2 * (3 - 2 * share)
+    whole = to_skin * (1 - share) + joined(jaw, neck, 12) * share
+    soft = np.clip((TRUSTED + 6 - z) / 12, 0, 1)
+    return np.asarray(whole * (1 - soft) + smoothed(whole, 4.0) * soft, dtype=np.float32)
+
+
+def joined(one: NDArray[Any], other: NDArray[Any], soft: float) -> NDArray[Any]:
+    """Join two shapes, given by the distances to them, with a soft edge of so many mm."""
+    share = np.clip(0.5 + 0.5 * (other - one) / soft, 0, 1)
+    return np.asarray(other * (1 - share) + one * share - soft * share * (1 - share))
+
+
+def skin_deep(even: Floats, to_shell: Floats) -> Floats:
+    """Give the shell's brightness, carried on beyond its surface and, by depth alone, into jaw and neck."""
+    _, _, z = points()
+    trusted = (z >= TRUSTED) & (to_shell < -RIM)
+    rings = np.clip(-to_shell / STEP, 0, 15).astype(int)
+    near = trusted & (z < TRUSTED + 24)
+    mean = np.bincount(rings[near], even[near], 16) / np.maximum(np.bincount(rings[near], minlength=16), 1)
+    mean[: int(RIM / STEP) + 1] = mean[int(RIM / STEP) + 1]
+    drawn = np.interp(-to_shell / STEP, np.arange(16), mean)
+    weight, total = np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.float32)
+    known = np.where(trusted, even, 0)
+    for reach, share in ((2.0, 1.0), (4.0, 1e-2), (8.0, 1e-4)):
+        weight += share * np.maximum(smoothed(trusted, reach), 0)
+        total += share * np.maximum(smoothed(known, reach), 0)
+    carried = np.where(trusted, even, total / np.maximum(weight, 1e-7))
+    low = np.clip((TRUSTED + 4 - z) / 12, 0, 1)
+    return np.asarray(carried * (1 - low) + drawn * low, dtype=np.float32)
+
+
 def depth_in(inside: Bools) -> Floats:
     """Measure how far under the surface, mm; negative in air."""
     found = sitk.SignedMaurerDistanceMap(image(inside), insideIsPositive=True, squaredDistance=False)
@@ -234,7 +324,9 @@ def describe(wheel: Path, brain: Bools) -> dict[str, object]:
         "source": "pydeface 2.1.0 (wheel), " + HEAD_IN_WHEEL,
         "source_digest": "sha256:" + hashlib.sha256(wheel.read_bytes()).hexdigest(),
         "licence": "MIT (LICENSE.pydeface)",
-        "made": "tools/build_template_pack.py: made symmetric, 2 mm, background zeroed; brain mask and zones our own",
+        "made": "tools/build_template_pack.py: made symmetric, 2 mm, background zeroed; brain mask and zones our own; "
+        "shell: its skin without ghosts, jaw and neck drawn",
+        "shell": {"level": LEVEL, "on_surface": ON_SURFACE, "per_mm": PER_MM},
         "space": "RAS mm, mid-sagittal plane at x = 0",
         "floor_mm": FLOOR,
         "landmarks": LANDMARKS,
@@ -243,7 +335,7 @@ def describe(wheel: Path, brain: Bools) -> dict[str, object]:
     }
 
 
-IMAGES: Final = ("head.nii.gz", "zones.nii.gz", "brain.nii.gz")
+IMAGES: Final = ("head.nii.gz", "zones.nii.gz", "brain.nii.gz", "outline.nii.gz", "shell.nii.gz")
 
 
 def write(name: str, data: NDArray[np.uint8]) -> None:
@@ -280,6 +372,18 @@ def disc(
 ) -> Bools:
     """Fill an ellipse in two of the coordinates; it goes on without end along the third."""
     return np.asarray(((first - centre[0]) / axes[0]) ** 2 + ((second - centre[1]) / axes[1]) ** 2 < 1)
+
+
+def smoothed(data: NDArray[Any], reach: float, step: float = STEP) -> Floats:
+    """Blur over so many mm."""
+    return array(sitk.SmoothingRecursiveGaussian(image(data.astype(np.float32)), reach / step))
+
+
+def finer(data: Floats) -> Floats:
+    """Put a value between every two."""
+    grid = sitk.Image([2 * size - 1 for size in data.shape], sitk.sitkFloat32)
+    grid.SetSpacing([0.5] * 3)
+    return array(sitk.Resample(image(data), grid, sitk.Transform(), sitk.sitkBSpline, 0.0))
 
 
 def image(data: NDArray[Any]) -> Any:  # noqa: ANN401 - as above

@@ -117,9 +117,14 @@ class BidsScan:
 
 
 class FaceMode(StrEnum):
-    """What happens to the face.  Blurring is not among them: it can be undone."""
+    """What happens to the face.  Blurring is not among them: it can be undone.
+
+    ``reface``: a mean head's face and ears stand in for it; ``reface-plus``: for all but the brain.
+    """
 
     REMOVE = "remove"
+    REFACE = "reface"
+    REFACE_PLUS = "reface-plus"
     SKULL_STRIP = "skull-strip"
     MASK = "mask"
 
@@ -145,6 +150,30 @@ class Residual:
 
 
 @frozen(kw_only=True)
+class Replaced:
+    """How a face that was replaced compares with the original's, measured on the written file.
+
+    ``coincidence``: per zone, the share of the original's facial skin within 1.3 mm of which the new skin runs;
+    ``plain``: the same for the mean face itself, laid there untouched and seen as thick; ``by_chance``: the same, on
+    the average, for a skin that runs anywhere within 6.5 mm.  ``relief_correlation``: how alike original and new face
+    stand out from the mean one; ``relief_kept``: how much of what stands out in the original does so still, 0 to 1.
+    ``equal_voxels``: the share of voxels whose numbers are the original's; ``equal_by_chance``: the same with the
+    original moved aside.  ``seam``: the steps across the border by those beside it.  ``detached_ml``: new tissue that
+    floats in the air.
+    """
+
+    coincidence: Residual
+    plain: Residual
+    by_chance: Residual
+    relief_correlation: float
+    relief_kept: float
+    equal_voxels: float
+    equal_by_chance: float
+    seam: float | None
+    detached_ml: float
+
+
+@frozen(kw_only=True)
 class FaceEvidence:
     """What was measured on the written file, after re-opening it.
 
@@ -152,6 +181,7 @@ class FaceEvidence:
     nats; None when it was found here.  ``second_search_mm``: how far away a second search, by the brain alone, puts it.
     ``brain_guard``: what the brain was guarded by, ``own`` as it was found in this scan, or the ``template``'s alone.
     ``brain_ml``, ``brain_agreement``: of a skull-strip, the brain's volume, and Dice of two estimates of it.
+    ``residual``: None where a face was replaced, since other skin stands there: then ``replaced`` says how alike it is.
     """
 
     mutual_information: float | None
@@ -166,6 +196,7 @@ class FaceEvidence:
     brain_guard: str | None = None
     brain_ml: float | None = None
     brain_agreement: float | None = None
+    replaced: Replaced | None = None
 
 
 @frozen(kw_only=True)

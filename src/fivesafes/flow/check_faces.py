@@ -1,5 +1,6 @@
 """Ask of each structural image of a data set whether a face can be seen in it."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ _UNLIKE: Final = 0.07
 """Nats of mutual information with the template: noise and balls have .00 to .06, heads .26 and more."""
 _FEWEST: Final = 12
 _SMALLEST_MM: Final = 60.0
+_LONGEST_SIDECAR: Final = 1_000_000  # bytes
 _STAGE: Final = "look for faces"
 
 
@@ -60,11 +62,28 @@ def _looked_at(path: Path, place: Place) -> Iterator[Residue]:
     try:
         answer = face_present(path)
         if answer.state is Presence.PRESENT:
-            yield place.residue("face", "file")
+            yield place.residue("face_replaced" if answer.mean_face and _said_replaced(path) else "face", "file")
         elif answer.state is Presence.UNKNOWN:
             yield place.residue("face_unknown", "file", severity=Severity.LOW if _shows_no_head(answer, path) else None)
     except Exception:  # noqa: BLE001 - an image that can't be examined is told as such, whatever it was that failed
         yield place.residue("face_unknown", "file")
+
+
+def _said_replaced(path: Path) -> bool:
+    """Whether the image's sidecar says that its face was replaced.
+
+    A sidecar may be wrong, and somebody may look like the mean head: only where both agree is the face called replaced.
+    """
+    sidecar = path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+    if not sidecar.is_file() or sidecar.stat().st_size > _LONGEST_SIDECAR:
+        return False
+    try:
+        told = json.loads(sidecar.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    methods = told.get("DeidentificationMethod") if isinstance(told, dict) else None
+    given = [methods] if isinstance(methods, str) else methods if isinstance(methods, list) else []
+    return any(isinstance(method, str) and method.startswith("face: reface") for method in given)
 
 
 def _shows_no_head(answer: "FacePresence", path: Path) -> bool:

@@ -35,7 +35,7 @@ ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "sidecar": ("minimal", "standard"),
     "series_unknown": ("held",),
     "bids_valid": ("required",),
-    "face": ("remove", "skull-strip", "optional"),
+    "face": ("remove", "reface", "reface-plus", "skull-strip", "optional"),
     "face_evidence": ("verified",),
     "residue": ("none",),
     "max_record_risk": ("<share>",),

@@ -6,20 +6,22 @@ Whoever marked the zones, this engine or another's mask, what is done to the fil
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fivesafes.core.errors import UsageMistake
 from fivesafes.core.verdict import Gravity, Verdict
 from fivesafes.data.face.apply import apply, write_mask
 from fivesafes.data.face.brain import Brain
 from fivesafes.data.face.examine import Examined, examine
+from fivesafes.data.face.likeness import judge_likeness, likeness
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.outline import judge_outline
 from fivesafes.data.face.prepare import Prepared, prepare, unfit
+from fivesafes.data.face.skin import Skin
 from fivesafes.data.face.stored import Stored, read_stored, write_stored
 from fivesafes.data.face.verify import judge, measure, skin_of
 from fivesafes.data.face.zones import Zones
-from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus
+from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Replaced
 
 NOTHING: Final = FaceEvidence(mutual_information=None, residual=None, brain_voxels_altered=None)
 
@@ -118,25 +120,39 @@ def mask_name(image: Path) -> str:
     return f"{stem}_mask.nii.gz"
 
 
-def cut(look: Look, zones: Zones, *, pose: Pose | None, into: Path, by: By, so_far: Verdict) -> Defaced:
+def cut(
+    look: Look,
+    zones: Zones,
+    *,
+    pose: Pose | None,
+    into: Path,
+    by: By,
+    so_far: Verdict,
+    painted: Stored | None = None,
+) -> Defaced:
     """Write the image without the zones, and the mask of what went, into a folder; measure on what was written.
 
     ``pose``: where the head lies; without it skin can't be told from other tissue, and a person must look.
+    ``painted``: the image as it is to be, where the zones are not blanked but replaced.
     """
     stored, scan, seen = look.stored, look.scan, look.seen
     skin = None if pose is None else skin_of(stored, zones.box, scan=scan, pose=pose, to_surface=seen.to_surface)
     into.mkdir(exist_ok=True)
     mask, output = into / mask_name(look.path), None
-    written = apply(stored, zones, scan)
+    written = apply(stored, zones, scan) if painted is None else painted
     write_mask(zones, stored.grid, mask)
     if by.mode is not FaceMode.MASK:
         output = into / look.path.name
         write_stored(written, output)
         written = read_stored(output)
     evidence = measure(stored, written, zones=zones, scan=scan, pose=pose, skin=skin)
+    if painted is not None:
+        evidence = evolve(evidence, residual=None, replaced=_compared(look, written, zones, pose=pose, skin=skin))
     verdict = so_far + judge(evidence, brain_known=zones.brain_known)
     if zones.outline is not None:
         verdict += judge_outline(zones.outline)
+    if evidence.replaced is not None:
+        verdict += judge_likeness(evidence.replaced)
     return by.answers(
         FaceStatus.DEFACED if verdict.gravity is Gravity.NOTE else FaceStatus.NEEDS_REVIEW,
         why=sentence(verdict) or ("only the mask was written" if output is None else ""),
@@ -144,6 +160,14 @@ def cut(look: Look, zones: Zones, *, pose: Pose | None, into: Path, by: By, so_f
         image=output,
         mask=mask,
     )
+
+
+def _compared(look: Look, written: Stored, zones: Zones, *, pose: Pose | None, skin: Skin | None) -> Replaced | None:
+    """Compare a face that was replaced with the original's; None when that can't be measured."""
+    to_surface = look.seen.to_surface
+    if pose is None or skin is None or to_surface is None:
+        return None
+    return likeness(look.stored, written, zones, scan=look.scan, pose=pose, skin=skin, to_surface=to_surface)
 
 
 def sentence(verdict: Verdict) -> str:

@@ -4,15 +4,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from fivesafes.data.face.cut import By, check_folder, cut, look_at, sentence
+from attrs import evolve
+
+from fivesafes.core.verdict import Verdict
+from fivesafes.data.face.cut import By, Look, check_folder, cut, look_at, sentence
 from fivesafes.data.face.itk import one_thread
+from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import template
+from fivesafes.data.face.reface import irreplaceable, lay
 from fivesafes.data.face.session import look_beside
 from fivesafes.data.face.verify import judge_pose
 from fivesafes.data.face.zones import lay_zones
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus
 
 ENGINE: Final = "embedded"
+INSTEAD: Final = {FaceMode.REFACE: FaceMode.REMOVE, FaceMode.REFACE_PLUS: FaceMode.SKULL_STRIP}
+"""What is done where a face can't be replaced: no less goes than would have been replaced."""
 
 
 def engine_version() -> str:
@@ -25,7 +32,8 @@ def deface_image(image: Path, *, into: Path, mode: FaceMode, beside: Path | None
 
     ``beside``: the image of the same session that shows the head best, from which it is carried (``session.best_of``).
     The images are only read.  Same image, same bytes.  A scan that needs review is written too: the caller holds
-    it.  Raises InvalidInput when the file is no image, and UsageMistake when ``into`` is the image's own folder.
+    it.  ``mode`` in the answer is what was done: a face that can't be replaced is removed, and ``why`` says so.  Raises
+    InvalidInput when the file is no image, and UsageMistake when ``into`` is the image's own folder.
     """
     check_folder(image, into)
     by = By(engine=ENGINE, version=engine_version(), mode=mode)
@@ -39,5 +47,32 @@ def deface_image(image: Path, *, into: Path, mode: FaceMode, beside: Path | None
             return by.answers(FaceStatus.NOTHING_TO_DO, why=nothing, evidence=look.found)
         if verdict.refuses or pose is None:
             return by.answers(FaceStatus.REFUSED, why=sentence(verdict), evidence=look.found)
+        if mode in INSTEAD:
+            return _replace(look, pose=pose, into=into, by=by, so_far=verdict)
         zones = lay_zones(look.stored.grid, scan=look.scan.volume, pose=pose, mode=mode, brain=look.brain)
         return cut(look, zones, pose=pose, into=into, by=by, so_far=verdict)
+
+
+def _replace(look: Look, *, pose: Pose, into: Path, by: By, so_far: Verdict) -> Defaced:
+    """Put the mean head's face there; where that can't be done well, take as much away instead, and say so."""
+    grid, scan = look.stored.grid, look.scan.volume
+    zones = lay_zones(grid, scan=scan, pose=pose, mode=by.mode, brain=look.brain)
+    painted, why = None, irreplaceable(look, pose=pose, doubtful=bool(so_far.findings))
+    if why is None:
+        face = (
+            zones
+            if by.mode is FaceMode.REFACE
+            else lay_zones(grid, scan=scan, pose=pose, mode=FaceMode.REMOVE, brain=look.brain)
+        )
+        laid = lay(look, zones, face=face, pose=pose)
+        why = laid.doubt
+        painted = None if why else laid.painted()
+    if painted is not None:
+        return cut(look, zones, pose=pose, into=into, by=by, so_far=so_far, painted=painted)
+    instead = INSTEAD[by.mode]
+    zones = (
+        zones if instead is FaceMode.REMOVE else lay_zones(grid, scan=scan, pose=pose, mode=instead, brain=look.brain)
+    )
+    done = cut(look, zones, pose=pose, into=into, by=evolve(by, mode=instead), so_far=so_far)
+    told = f"removed, not replaced: {why}"
+    return evolve(done, why=f"{told}; {done.why}" if done.why else told)

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from fivesafes.core.errors import EngineFailed
+from fivesafes.core.errors import EngineFailed, UsageMistake
 from fivesafes.core.verdict import Verdict
 from fivesafes.data.face.brain import find_brain
 from fivesafes.data.face.cut import By, Look, check_folder, cut, look_at
@@ -33,8 +33,12 @@ def deface_with(image: Path, *, into: Path, by: By, marker: Marker, beside: Path
     ``beside``: the image of the same session that shows the head best; what is measured is measured with its head.
     The marker is not asked when there is nothing to remove.  Where our own search finds no head, skin and brain can't
     be measured: the image is written and needs review.  Raises InvalidInput when the file is no image, and EngineFailed
-    when what was marked does not lie on the image's grid or is nearly all or nothing of it.
+    when what was marked does not lie on the image's grid or is nearly all or nothing of it; UsageMistake when a face is
+    to be replaced, which only the embedded engine does.
     """
+    if by.mode in {FaceMode.REFACE, FaceMode.REFACE_PLUS}:
+        message = f"the engine {by.engine} marks what goes; it can't replace a face"
+        raise UsageMistake(message, fix="use the embedded engine, or another mode")
     check_folder(image, into)
     with one_thread():
         look = look_at(image) if beside is None else look_beside(image, beside)

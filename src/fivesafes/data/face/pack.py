@@ -28,6 +28,10 @@ class Template:
     that go forwards (ears: sideways) without end.  ``removal``: 1 where the face or an ear goes, else 0.
     ``to_head``, ``to_brain``: mm to the head's surface and the brain's, negative inside.  ``floor``: below this z, mm,
     the head was cut off.
+
+    ``shell``: what stands in for a face that is replaced: brightness, 1 as bright as around it, carried on beyond its
+    surface; without the ghosts that ``head`` has before its eyes, and with a jaw and a neck below ``floor``.
+    ``to_shell``: mm to its surface, negative inside, up to 12.
     """
 
     head: Volume
@@ -36,6 +40,8 @@ class Template:
     brain: Bools
     to_head: Floats
     to_brain: Floats
+    shell: Volume
+    to_shell: Floats
     floor: float
     version: str
     digest: str
@@ -58,6 +64,7 @@ def template() -> Template:
     head, affine = _read("head.nii.gz")
     zones, _ = _read("zones.nii.gz")
     brain, _ = _read("brain.nii.gz")
+    shell, outline, told = _read("shell.nii.gz")[0], _read("outline.nii.gz")[0], about["shell"]
     volume = Volume(data=head.astype(np.float32), affine=affine)
     return Template(
         head=volume,
@@ -66,6 +73,8 @@ def template() -> Template:
         brain=brain > 0,
         to_head=distance(head > 0, volume.grid.steps[0]),
         to_brain=distance(brain > 0, volume.grid.steps[0]),
+        shell=Volume(data=shell.astype(np.float32) / np.float32(told["level"]), affine=affine),
+        to_shell=(outline.astype(np.float32) - np.float32(told["on_surface"])) / np.float32(told["per_mm"]),
         floor=float(about["floor_mm"]),
         version=str(about["version"]),
         digest=str(about["digest"]),

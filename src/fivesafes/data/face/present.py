@@ -5,18 +5,26 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from attrs import field, frozen
 
 from fivesafes.data.face.examine import NO_SKIN, SCALP_SEEN, Examined, examine
 from fivesafes.data.face.itk import one_thread
+from fivesafes.data.face.likeness import at_points
 from fivesafes.data.face.locate import WEAK, WEAKEST
-from fivesafes.data.face.pack import CORE
+from fivesafes.data.face.pack import CORE, FEATURES, template
 from fivesafes.data.face.prepare import prepare, unfit
 from fivesafes.data.face.stored import read_stored
 from fivesafes.data.face.verify import FURTHEST_MM
 
 FACE: Final = 0.35
 """Of the skin an intact head shows in eyes, nose or mouth: with more than this somebody could be recognised."""
+
+
+ON_SKIN_MM: Final = 1.0
+MOST_POINTS: Final = 90
+NEXT_TO_NOTHING_MM: Final = 2.0
+"""Nine tenths of the points on a replaced face are nearer to the mean one's than this; on the one real face: 5.3 mm."""
 
 
 class Presence(StrEnum):
@@ -33,13 +41,15 @@ class FacePresence:
 
     ``skin``: per part (eyes, nose, mouth, chin, ears) the skin seen by the skin an intact head of that size would show:
     about 1 in an intact head, 0 where nothing is left; empty when it could not be measured.  ``mutual_information``:
-    how surely a head was found, nats, None when it was not looked for.
+    how surely a head was found, nats, None when it was not looked for.  ``mean_face``: whether what is seen is the
+    template's own face, to a millimetre or two: nobody's, as refacing puts it there.
     """
 
     state: Presence
     why: str
     skin: Mapping[str, float] = field(factory=dict)
     mutual_information: float | None = None
+    mean_face: bool = False
 
 
 def face_present(path: Path) -> FacePresence:
@@ -62,7 +72,21 @@ def _answer(seen: Examined) -> FacePresence:
     """Judge what was seen."""
     state, why = _judged(seen)
     told = None if seen.pose is None else seen.pose.mutual_information
-    return FacePresence(state=state, why=why, skin=seen.shares, mutual_information=told)
+    nobodys = state is Presence.PRESENT and _mean_face(seen)
+    more = "; it is the mean head's, so it may have been replaced" if nobodys else ""
+    return FacePresence(state=state, why=why + more, skin=seen.shares, mutual_information=told, mean_face=nobodys)
+
+
+def _mean_face(seen: Examined) -> bool:
+    """Tell the mean head's own face: eyes, nose and mouth stand out from it by next to nothing."""
+    pack = template()
+    if seen.pose is None or seen.to_surface is None:
+        return False
+    core = np.isin(pack.features, [1 + FEATURES.index(name) for name in CORE])
+    index = np.argwhere(core & (np.abs(pack.to_shell) < ON_SKIN_MM))
+    points = index @ pack.affine[:3, :3].T + pack.affine[:3, 3]
+    relief = at_points(seen.to_surface, points, through=seen.pose.affine) - pack.to_shell[tuple(index.T)]
+    return bool(np.percentile(np.abs(relief - np.median(relief)), MOST_POINTS) < NEXT_TO_NOTHING_MM)
 
 
 def _judged(seen: Examined) -> tuple[Presence, str]:

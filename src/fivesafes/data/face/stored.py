@@ -3,7 +3,7 @@
 import gzip
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,6 +83,22 @@ class Stored:
         voxels = copy.voxels
         for volume in range(self.volumes):
             voxels[(*box, volume)][removed] = fill
+        return copy
+
+    def painted(self, removed: Bools, *, box: Box, real: Sequence[Floats]) -> "Stored":
+        """Set the removed voxels of the box to real values, as stored numbers; per volume one value for each.
+
+        They stand in the order in which voxels are stored: the first axis runs fastest.
+        What the numbers can't hold becomes the nearest that they can; no other byte changes.
+        """
+        copy = evolve(self, content=bytearray(self.content))
+        voxels = copy.voxels
+        for volume, values in enumerate(real):
+            stored = (values.astype(np.float64) - self.intercept) / self.slope
+            if self.dtype.kind != "f":
+                limits = np.iinfo(self.dtype)
+                stored = np.clip(np.rint(stored), limits.min, limits.max)
+            voxels[(*box, volume)].T[removed.T] = stored.astype(self.dtype)
         return copy
 
 

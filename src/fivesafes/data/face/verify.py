@@ -56,13 +56,16 @@ def judge_pose(pose: Pose | None) -> Verdict:
 
 
 def judge(evidence: FaceEvidence, *, brain_known: bool) -> Verdict:
-    """Judge what was measured on the written file; what could not be measured needs a person's eye."""
+    """Judge what was measured on the written file; what could not be measured needs a person's eye.
+
+    How alike a face is that was replaced, ``likeness`` judges.
+    """
     look = "look at the pictures; if the face is gone and the brain whole, approve it"
     found = []
-    if evidence.residual is None:
+    if evidence.residual is None and evidence.replaced is None:
         why = "whether skin is left could not be measured (the scan's air is not darker than tissue, or shows no skin)"
         found.append(review("data.face.unmeasured", why=why, fix=look, source=SOURCE))
-    else:
+    elif evidence.residual is not None:
         shares: dict[str, float | None] = asdict(evidence.residual)
         limits = {name: MOST_IN_CORE if name in CORE else MOST_ELSEWHERE for name in FEATURES}
         left = [name for name in FEATURES if (shares[name] or 0.0) > limits[name]]

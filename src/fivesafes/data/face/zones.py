@@ -58,7 +58,7 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode, brain: Br
 
     ``scan``: the prepared 2 mm volume, in which the brain is looked for when it is not given; the zones are laid there,
     as depths in mm, and brought to the voxels in one go.  In the modes ``remove`` and ``mask`` face and ears go; in
-    ``skull-strip`` all but the brain goes.
+    ``skull-strip`` all but the brain goes, in ``reface-plus`` all but the guarded brain.
     """
     if mode is FaceMode.SKULL_STRIP:
         return _all_but_brain(grid, scan=scan, pose=pose)
@@ -68,6 +68,10 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode, brain: Br
         guard = np.minimum(guard, brain.to_own - np.float32(OWN_GUARD_MM))
     to_brain = Volume(data=brain.to_either, affine=scan.affine)
     known = brain.to_own is not None
+    if mode is FaceMode.REFACE_PLUS:
+        box = _whole(grid)
+        removed = carry_smooth(Volume(data=guard, affine=scan.affine), onto=grid) > 0
+        return Zones(box=box, removed=removed, brain=_brain_in(box, to_brain, grid), brain_known=known)
     depth = Volume(data=np.minimum(_depth(scan.grid, pose, _folds(grid, pose)), guard), affine=scan.affine)
     box = _box(depth.data > -EDGE_MM, scan.grid, within=grid)
     removed = carry_smooth(depth, onto=grid.cropped(box)) > 0
@@ -77,9 +81,12 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode, brain: Br
 def _all_but_brain(grid: Grid, *, scan: Volume, pose: Pose) -> Zones:
     """Let all go but this person's brain and a margin; how sure it is, is told."""
     outline = outline_brain(scan, pose)
-    box: Box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
     away = outline.onto(grid, pose)
-    return Zones(box=box, removed=away > outline.margin, brain=away < 0, brain_known=True, outline=outline)
+    return Zones(box=_whole(grid), removed=away > outline.margin, brain=away < 0, brain_known=True, outline=outline)
+
+
+def _whole(grid: Grid) -> Box:
+    return slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2])
 
 
 @cache

@@ -44,7 +44,8 @@ def _noted(context: click.Context, option: click.Parameter, wanted: bool) -> Non
     default=FaceMode.REMOVE.value,
     show_default=True,
     type=click.Choice([mode.value for mode in FaceMode]),
-    help="Remove face and ears, keep the brain only, or write the mask alone.",
+    help="Remove face and ears, replace them (reface-plus: all but the brain) by a mean head's, keep the brain only, "
+    "or write the mask alone.",
 )
 @click.option(
     "--decisions",
@@ -83,8 +84,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Images are NIfTI: .nii, .nii.gz, or .img with .hdr; or folders of DICOM, of which each series is defaced.
 
-    Each written file is opened again and measured: how much skin is left, whether the brain is whole.  What could not
-    be verified goes to the folder needs-review inside --out.  The originals are only read.
+    Each written file is opened again and measured: how much skin is left, or how alike a replaced face is to the old
+    one; whether the brain is whole.  A face that can't be replaced well is removed; "mode" in the JSON says so.
+
+    What could not be verified goes to the folder needs-review inside --out.  The originals are only read.
 
     Pages with pictures lie in deface-report-IDENTIFYING, which shows faces, and in deface-report, which shows none.
     Who looks at the first decides there, and saves a file; --decisions applies it: approved images leave needs-review.

@@ -1,0 +1,117 @@
+"""Replace a face by the mean head's, so that pipelines that need a face find one: nobody's.
+
+What is painted depends on what stays of the scan, on the pose and on the template, and on nothing else: no voxel of the
+zone is looked at, so none can shine through.
+"""
+
+from hashlib import blake2b
+from typing import Final
+
+import numpy as np
+from attrs import frozen
+
+from fivesafes.data.face.apply import apply
+from fivesafes.data.face.cut import Look
+from fivesafes.data.face.examine import NO_SKIN
+from fivesafes.data.face.itk import Grid
+from fivesafes.data.face.locate import Pose
+from fivesafes.data.face.pack import CORE, FEATURES, template
+from fivesafes.data.face.paint import FEWEST, Ground, band_of, painted, solid_of, told_by
+from fivesafes.data.face.prepare import mean_volume
+from fivesafes.data.face.shell import COVER_MM, HALF, coarse_in, lay_shell, wider
+from fivesafes.data.face.stored import Stored
+from fivesafes.data.face.zones import Zones
+
+IN_VIEW: Final = 0.85
+"""Of the mean head's eyes, nose and mouth, laid over this head: with less in the field of view a face is cut."""
+
+MISFIT_MM: Final = 7.0
+MET: Final = 0.8
+SKIN_MM: Final = 1.5
+
+
+def irreplaceable(look: Look, *, pose: Pose, doubtful: bool) -> str | None:
+    """Say why a face can't be replaced, or None.  ``doubtful``: whether the pose needs a person's eye."""
+    cut = cut_by_view(look.stored.grid, pose)
+    if cut is not None:
+        return cut
+    if look.seen.to_surface is None:
+        return "air is as bright as tissue, so the outline of the head can't be seen"
+    if doubtful:
+        return "the head was found with little certainty"
+    unseen = [name for name in CORE if look.seen.shares[name] < NO_SKIN]
+    if unseen:
+        return f"no skin of {' and '.join(unseen)} is seen"
+    return None
+
+
+def cut_by_view(grid: Grid, pose: Pose) -> str | None:
+    """Say which part of the face lies outside of the field of view, or None."""
+    pack = template()
+    hop = np.linalg.inv(grid.affine) @ pose.affine @ pack.affine
+    missing = []
+    for name in CORE:
+        index = np.argwhere((np.abs(pack.to_shell) < SKIN_MM) & (pack.features == 1 + FEATURES.index(name)))
+        place = index @ hop[:3, :3].T + hop[:3, 3]
+        seen = ((place >= -HALF) & (place <= np.array(grid.shape) - HALF)).all(axis=1)
+        if seen.mean() < IN_VIEW:
+            missing.append(name)
+    return f"the field of view cuts {' and '.join(missing)}" if missing else None
+
+
+@frozen(kw_only=True, eq=False)
+class Refacing:
+    """A shell laid over a scan, ready to be painted into each of its volumes."""
+
+    ground: Ground
+    blanked: Stored
+    faceless: Stored
+
+    @property
+    def doubt(self) -> str | None:
+        """Say why the shell does not fit this head, or None."""
+        shell = self.ground.shell
+        if self.ground.told.sum() < FEWEST:
+            return "too little is seen around the face to match it"
+        if shell.met < MET:
+            return f"the head ends at the border of the face: tissue goes on along {shell.met:.0%} of it"
+        if shell.misfit > MISFIT_MM:
+            return f"the mean head does not fit: around the face the outlines are {shell.misfit:.0f} mm apart"
+        return None
+
+    def painted(self) -> Stored:
+        """Paint each volume; the noise is seeded by what stays of the scan."""
+        ground, blanked = self.ground, self.blanked
+        seed = blake2b(blanked.content, digest_size=16).digest()
+        volumes = [
+            painted(ground, self.faceless.real(number, ground.where.box), np.random.default_rng([number, *seed]))
+            for number in range(blanked.volumes)
+        ]
+        return blanked.painted(ground.removed, box=ground.box, real=volumes)
+
+
+def lay(look: Look, zones: Zones, *, face: Zones, pose: Pose) -> Refacing:
+    """Lay the shell over a scan; ``zones``: what is replaced; ``face``: the face alone (the same, when that is all).
+
+    What is in ``face`` is blanked before anything else is looked at.
+    """
+    stored, scan, grid = look.stored, look.scan, look.stored.grid
+    faceless = apply(stored, face, scan)
+    blanked = faceless if face is zones else apply(stored, zones, scan)
+    where = coarse_in(wider(grid, zones.box), grid, zones)
+    seen = where if face is zones else coarse_in(where.box, grid, face)
+    fill = faceless.stored_value(scan.background) * faceless.slope + faceless.intercept
+    tissue = seen.means(mean_volume(faceless, scan.volumes, where.box), fill) > scan.floor + scan.background
+    shell = lay_shell(where, tissue, pose=pose, cover=None if face is zones else COVER_MM)
+    ground = Ground(
+        where=where,
+        shell=shell,
+        seen=seen,
+        told=told_by(seen, shell, tissue),
+        box=zones.box,
+        removed=zones.removed,
+        fill=fill,
+        solid=solid_of(shell, where, zones.box, zones.removed),
+        band=band_of(where, shell, zones.box, zones.removed),
+    )
+    return Refacing(ground=ground, blanked=blanked, faceless=faceless)
