@@ -51,6 +51,8 @@ def plan_folders(folders: Sequence[Path], out: Path, *, held: str) -> Tasks:
     Where files of several series lie together, each gets a folder of its own below.  Raises UsageMistake when an
     original could be overwritten or a folder there holds other files, and InvalidInput for a folder without DICOM.
     """
+    if not folders:
+        return Tasks()
     from fivesafes.data.face.dicom.gather import gather  # noqa: PLC0415 - help stays quick
 
     names = [folder.resolve().name for folder in folders]
