@@ -95,7 +95,8 @@ def _resampled(data: Numbers, hop: Affine, shape: Sequence[int]) -> Numbers:
     transform.SetMatrix(hop[:3, :3].ravel().tolist())
     transform.SetTranslation(hop[:3, 3].tolist())
     image = sitk.GetImageFromArray(np.ascontiguousarray(data.astype(np.float32).T))
-    return np.asarray(sitk.GetArrayFromImage(sitk.Resample(image, [*shape, 1], transform, sitk.sitkLinear)))[0]
+    sampled = np.asarray(sitk.GetArrayFromImage(sitk.Resample(image, [*shape, 1], transform, sitk.sitkLinear)))
+    return np.asarray(sampled[0])
 
 
 @frozen(kw_only=True)

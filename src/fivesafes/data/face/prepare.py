@@ -22,6 +22,9 @@ ABOVE_NOISE: Final = 2.5
 ABOVE_DARK: Final = 0.08
 """Tissue is brighter than so many times the noise, and than this share of the brightest tissue."""
 
+ABOVE_SPREAD: Final = 4.0
+"""Or, in a very noisy scan, by so many times the spread of the air's brightness above its mean."""
+
 
 @frozen(kw_only=True, eq=False)
 class Prepared:
@@ -66,13 +69,12 @@ def prepare(stored: Stored) -> Prepared | None:
     if not above.size:
         return None
     bright = float(np.percentile(above, 98))
-    noise = float(np.percentile(corners - background, 95))
     volume = Volume(data=np.minimum(small, bright), affine=affine)
     onto = ras_grid(volume.grid)
     return Prepared(
         volume=Volume(data=carry(volume, onto=onto), affine=onto.affine),
         background=background,
-        floor=max(ABOVE_NOISE * noise, ABOVE_DARK * bright),
+        floor=max(_floor(corners - background, bright), ABOVE_DARK * bright),
         bright=bright,
         volumes=volumes,
     )
@@ -124,6 +126,17 @@ def _binned(data: Floats, affine: Affine) -> tuple[Floats, Affine]:
     coarse = affine @ np.diag([*factors, 1.0])
     coarse[:3, 3] = affine[:3, :3] @ ((np.array(factors) - 1) / 2) + affine[:3, 3]
     return data, coarse
+
+
+def _floor(air: Floats, bright: float) -> float:
+    """Say from which brightness on it is tissue.
+
+    In a very noisy scan what is always far above the noise would leave hardly any tissue; there it is what is above
+    the noise as it remains after averaging, where that is still dark.
+    """
+    floor = ABOVE_NOISE * float(np.percentile(air, 95))
+    calm = float(air.mean()) + ABOVE_SPREAD * float(air.std())
+    return calm if calm < bright / 2 <= floor else floor
 
 
 def _corners(data: Floats) -> Floats:

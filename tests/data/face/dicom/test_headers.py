@@ -12,6 +12,7 @@ from tests.heads.dicoms import ROOT, How, Sliced, write_classic
 from tests.heads.frontal import Frontal, check, defaced, every_file, numbers
 
 from fivesafes.data.face.dicom import series as dicom_series
+from fivesafes.data.face.dicom.compose import composed
 from fivesafes.data.face.dicom.series import IDENTIFYING
 from fivesafes.data.model import FaceStatus
 
@@ -141,7 +142,7 @@ def test_a_file_that_is_not_as_it_was_to_be_is_found_out(
 ) -> None:
     """One wrong pixel, and the series needs review."""
     write_classic(axial, tmp_path / "in")
-    compose = dicom_series.composed
+    compose = composed
 
     def wrong(opened, pixels, change):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         pixels[1000] ^= 1
@@ -159,7 +160,7 @@ def test_a_header_that_is_not_as_it_was_to_be_is_found_out(
 ) -> None:
     """One other attribute, and the series needs review."""
     write_classic(axial, tmp_path / "in")
-    compose = dicom_series.composed
+    compose = composed
 
     def wrong(opened, pixels, change):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         head, body, *rest = compose(opened, pixels, change)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.uid import SegmentationStorage
 from tests.heads.dicoms import ROOT, How, Sliced, write_classic
 from tests.heads.frontal import Frontal, defaced, one_series
 
@@ -83,7 +84,7 @@ def test_what_is_no_slice_is_left_out_with_its_reason(axial: Sliced, tmp_path: P
     """A segmentation could draw the face's outline; text files and copies are no slices either."""
     (first, *_) = write_classic(axial, tmp_path / "in")
     segmentation = dcmread(first)
-    segmentation.SOPClassUID = segmentation.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4"
+    segmentation.SOPClassUID = segmentation.file_meta.MediaStorageSOPClassUID = SegmentationStorage
     segmentation.SOPInstanceUID = f"{ROOT}.50"
     segmentation.save_as(tmp_path / "in" / "zz_segmentation.dcm")
     copy(first, tmp_path / "in" / "zz_copy")
