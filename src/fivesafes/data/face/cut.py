@@ -9,7 +9,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from fivesafes.core.errors import UsageMistake
-from fivesafes.core.verdict import Gravity, Verdict
+from fivesafes.core.verdict import Gravity, Verdict, note
 from fivesafes.data.face.apply import apply, write_mask
 from fivesafes.data.face.brain import Brain
 from fivesafes.data.face.examine import Examined, examine
@@ -148,7 +148,7 @@ def cut(
     evidence = measure(stored, written, zones=zones, scan=scan, pose=pose, skin=skin)
     if painted is not None:
         evidence = evolve(evidence, residual=None, replaced=_compared(look, written, zones, pose=pose, skin=skin))
-    verdict = so_far + judge(evidence, brain_known=zones.brain_known)
+    verdict = so_far + judge(evidence, brain_known=zones.brain_known) + _told_blurred(look)
     if zones.outline is not None:
         verdict += judge_outline(zones.outline)
     if evidence.replaced is not None:
@@ -160,6 +160,14 @@ def cut(
         image=output,
         mask=mask,
     )
+
+
+def _told_blurred(look: Look) -> Verdict:
+    """Say of a face that came blurred that this was no protection."""
+    if not look.seen.blurred:
+        return Verdict()
+    why = "the face looks blurred already, which can be undone: it was not relied on"
+    return note("data.face.blurred", why=why, source="Abramian and Eklund 2019, arXiv:1810.06455")
 
 
 def _compared(look: Look, written: Stored, zones: Zones, *, pose: Pose | None, skin: Skin | None) -> Replaced | None:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from attrs import field, frozen
 
+from fivesafes.data.face.blur import looks_blurred
 from fivesafes.data.face.itk import Bools, Volume, carry, dilated
 from fivesafes.data.face.locate import WEAK, Pose, locate
 from fivesafes.data.face.pack import FEATURES, template
@@ -34,6 +35,7 @@ class Examined:
     ``pose``: where the head lies, None when nothing like a head was found.  ``to_surface``: mm to the head's surface on
     the prepared grid, None when air is not dark.  ``shares``: per part of the face, the skin seen by the skin an intact
     head would show.  ``scalp``: the share of the scalp that is seen.  ``brain_alone``: a brain, and nothing around it.
+    ``blurred``: a face is seen, and its edge is softer than the scalp's.
     """
 
     pose: Pose | None
@@ -41,6 +43,7 @@ class Examined:
     shares: dict[str, float]
     scalp: float
     brain_alone: bool
+    blurred: bool = False
 
     @property
     def faceless(self) -> bool:
@@ -87,7 +90,8 @@ def seen_with(scan: Prepared, pose: Pose, *, surface_elsewhere: Callable[[], Vol
     found = find_skin(_tissue(scan), scan.volume.grid, to_surface=to_surface, pose=pose).ml
     expected = expected_ml(pose)
     shares = {name: found[name] / max(expected[name], 1e-6) for name in FEATURES}
-    return Examined(pose=pose, to_surface=to_surface, shares=shares, scalp=scalp, brain_alone=alone)
+    blurred = scan.dark_air and scalp >= SCALP_SEEN and looks_blurred(scan, to_surface=to_surface, pose=pose)
+    return Examined(pose=pose, to_surface=to_surface, shares=shares, scalp=scalp, brain_alone=alone, blurred=blurred)
 
 
 def _tissue(scan: Prepared) -> Bools:

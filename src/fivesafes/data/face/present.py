@@ -100,7 +100,8 @@ def _judged(seen: Examined) -> tuple[Presence, str]:
         return Presence.UNKNOWN, "the scan's air is as bright as tissue, so skin can't be seen in it"
     left = [part for part in CORE if seen.shares[part] > FACE]
     if left:
-        return Presence.PRESENT, f"skin is seen where these are: {', '.join(left)}"
+        soft = "; it looks blurred, which can be undone" if seen.blurred else ""
+        return Presence.PRESENT, f"skin is seen where these are: {', '.join(left)}{soft}"
     none = all(seen.shares[part] < NO_SKIN for part in CORE)
     unsure = pose.mutual_information < WEAK or (pose.second_mm or 0.0) > FURTHEST_MM
     if not none or seen.scalp < SCALP_SEEN or unsure:
