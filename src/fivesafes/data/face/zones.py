@@ -24,6 +24,12 @@ OWN_GUARD_MM: Final = 2.0
 WRAPPED_MM: Final = 10.0
 """How far around the mean head's face a part of this one's may lie that the field of view folded over."""
 
+FOLD_RIM_MM: Final = 3.0
+"""How far under the mean head's surface a face is still removed that comes in again from below."""
+
+UPRIGHT: Final = 0.7
+
+OPEN_MM: Final = 20.0
 FAR_MM: Final = 1.0  # outside, for sure
 EDGE_MM: Final = 3.0
 """How far outside a zone, mm, its box is drawn."""
@@ -105,11 +111,21 @@ def _near_field() -> Volume:
 
 
 def _depth(onto: Grid, pose: Pose, folds: Iterable[Affine]) -> Floats:
-    """Give the depth inside what goes, mm of the template: the zone as it lies, and as it comes in again by a fold."""
-    to_template = np.linalg.inv(pose.affine)
+    """Give the depth inside what goes, mm of the template: the zone as it lies, and as it comes in again by a fold.
+
+    What comes in again from below goes from the air above the head and from its rim only: that way hardly a scan is
+    folded, neck and brain would lie upon one another, and a scan that ends above the mouth keeps its forehead so.
+    """
+    pack, to_template = template(), np.linalg.inv(pose.affine)
     depth = carry(_field(), onto=onto, through=to_template, beyond=None)
     for fold in folds:
-        depth = np.maximum(depth, carry(_near_field(), onto=onto, through=to_template @ fold, beyond=-FAR_MM))
+        again = carry(_near_field(), onto=onto, through=to_template @ fold, beyond=-FAR_MM)
+        shift = to_template[:3, :3] @ fold[:3, 3]
+        if abs(shift[2]) > UPRIGHT * float(np.linalg.norm(shift)):
+            air = Volume(data=pack.to_head, affine=pack.affine)
+            outside = carry(air, onto=onto, through=to_template, beyond=OPEN_MM)
+            again = np.minimum(again, outside + np.float32(FOLD_RIM_MM))
+        depth = np.maximum(depth, again)
     return depth
 
 
