@@ -84,7 +84,7 @@ def main() -> int:
 def page(tables: dict[tuple[str, str], list[Row]]) -> str:
     """Write the page."""
     variants = [row["variant"] for row in next(iter(tables.values()))]
-    heads = {name: f"{engine}, {mode}" for name, (engine, mode) in zip(tables, tables, strict=True)}
+    heads = {(engine, mode): f"{engine}, {mode}" for engine, mode in tables}
     plain = [_plain(heads[name], rows[0]) for name, rows in tables.items()]
     over = [_over(heads[name], rows) for name, rows in tables.items()]
     return PAGE_TEXT.format(
