@@ -167,7 +167,7 @@ def test_what_can_not_have_a_surface_is_drawn_in_slices_alone(write_image: Write
 def test_noise_that_hides_the_surface_is_smoothed_out_first(write_image: Writer) -> None:
     """What can't be measured for noise is what a person must see: a ball is still one, and alone in the picture."""
     rng = np.random.default_rng(3)
-    noise = rng.normal(0, 16, (2, *frame().shape))
+    noise = rng.normal(0, 24, (2, *frame().shape))
     noisy = np.hypot(ball((0, 8, -30), 70) + noise[0], noise[1]).astype(np.float32)
     path = write_image("noisy_T1w.nii", noisy, np.asarray(frame().affine))
     scan = prepare(read_stored(path))
