@@ -98,6 +98,9 @@ def test_the_best_image_is_a_t1w_of_fine_voxels(head_file: Path, salted: Path, w
         assert best_of([nothing, salted, head_file]) == head_file
         assert best_of([head_file]) is None
         assert best_of([nothing, nothing]) is None
+        text = nothing.with_name("sub-b_T1w.nii.gz")
+        text.write_text("no image")
+        assert best_of([text, head_file]) == head_file
 
 
 def test_every_part_is_measured_beside(head_file: Path, salted: Path, tmp_path: Path) -> None:

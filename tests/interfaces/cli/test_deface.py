@@ -1,5 +1,6 @@
 """``fivesafes deface`` as a person and a script call it; the engine is a stand-in, its answers are not."""
 
+import errno
 import hashlib
 import io
 import json
@@ -35,6 +36,7 @@ class StandIn:
 
     name: ClassVar[str] = "stand-in"
     lacks: str | None = None
+    stops: BaseException | None = None
 
     def missing(self) -> str | None:
         """Say what the test wants missing."""
@@ -69,6 +71,8 @@ class StandIn:
         if mode is FaceMode.MASK:
             return evolve(answer, mask=mask)
         shutil.copy(image, into / image.name)
+        if self.stops is not None:
+            raise self.stops
         return evolve(answer, image=into / image.name, mask=mask)
 
 
@@ -103,6 +107,18 @@ def call(folder: Path, *kinds: str, options: tuple[str, ...] = ()) -> Result:
     for image in images:
         image.write_bytes(b"voxels")
     return CliRunner().invoke(command, [*map(str, images), "--out", str(folder / "out"), *options])
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_what_was_not_judged_yet_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+) -> None:
+    """Stopped between writing and judging, the image is in no folder where one could take it for finished."""
+    monkeypatch.setattr(StandIn, "stops", stop)
+    call(tmp_path, "defaced", options=("--no-report",))
+    assert not (tmp_path / "out").exists()
+    call(tmp_path, "defaced")
+    assert [path for path in (tmp_path / "out").rglob("*") if path.suffix == ".nii"] == []
 
 
 @pytest.mark.parametrize(

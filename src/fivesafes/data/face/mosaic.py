@@ -52,7 +52,7 @@ def marks(removed: Volume | None, to_brain: Volume | None, turn: Affine) -> dict
             grid = _plane(axis, place)
             size = [length for other, length in enumerate(grid.shape) if other != axis]
             nothing = np.zeros(size, bool)
-            brain = nothing if to_brain is None else carry(to_brain, onto=grid, through=turn, beyond=None) < 0
+            brain = nothing if to_brain is None else carry(to_brain, onto=grid, through=turn, beyond=1.0) < 0
             over[axis, place] = Marks(
                 removed=nothing if removed is None else _there(removed, grid, turn).reshape(size),
                 outline=brain.reshape(size) & ~_eroded(brain.reshape(size)),

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from attrs import evolve, frozen
 
+from fivesafes.core.errors import InvalidInput
 from fivesafes.data.face.brain import Brain, find_brain
 from fivesafes.data.face.climb import Level, Stage, turning
 from fivesafes.data.face.cut import Look, look_at
@@ -55,10 +56,11 @@ class Head:
 def best_of(images: Sequence[Path]) -> Path | None:
     """Choose the image of a session that shows the head best; None when none shows it well enough to be carried.
 
-    A T1w before other contrasts, one volume before a series, fine voxels before coarse ones.  Raises InvalidInput when
-    a file is no image.
+    A T1w before other contrasts, one volume before a series, fine voxels before coarse ones.  A file that is no image
+    is passed over: whoever defaces it will say so.
     """
-    return next((image for image in sorted(images, key=_rank) if len(images) > 1 and _head_in(image)), None)
+    ranked = sorted((rank, image) for image in images if (rank := _rank(image)) is not None)
+    return next((image for _, image in ranked if len(images) > 1 and _head_in(image)), None)
 
 
 def look_beside(image: Path, best: Path) -> Look | str:
@@ -88,9 +90,12 @@ def look_beside(image: Path, best: Path) -> Look | str:
     )
 
 
-def _rank(image: Path) -> tuple[int, int, float, str]:
-    """Sort by contrast, number of volumes, and the voxels' longest side."""
-    stored = read_stored(image)
+def _rank(image: Path) -> tuple[int, int, float, str] | None:
+    """Sort by contrast, number of volumes, and the voxels' longest side; None for no image."""
+    try:
+        stored = read_stored(image)
+    except InvalidInput:
+        return None
     contrast = next((place for place, name in enumerate(CONTRASTS) if name in image.name), len(CONTRASTS))
     return contrast, stored.volumes, max(stored.grid.steps), image.name
 

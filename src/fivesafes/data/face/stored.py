@@ -188,7 +188,9 @@ def _header(content: bytes, kinds: Mapping[int, tuple[int, bytes]]) -> Any:  # n
             kind: Any = nibabel.Nifti1Header if size == 348 else nibabel.Nifti2Header  # noqa: PLR2004 - NIfTI-1's size
             return kind(content[:size], check=False)
     what = "this is no NIfTI image"
-    raise InvalidInput(what, fix="give .nii or .nii.gz files (dcm2niix -z y), or pairs of NIfTI's .hdr and .img")
+    raise InvalidInput(
+        what, fix="give .nii or .nii.gz files, or pairs of NIfTI's .hdr and .img; of DICOM, give the folder"
+    )
 
 
 def _grid(shape: tuple[int, ...], affine: Affine) -> tuple[Grid, int]:

@@ -1,7 +1,9 @@
 """Deface image after image, and series after series, and say of each what came of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -75,17 +77,29 @@ def deface_all(images: Sequence[Path], tasks: Tasks, out: Path, table: Table, *,
 
 def one_image(image: Path, *, out: Path, table: Table) -> Outcome:
     """Deface one image and hold what needs review apart from the rest, then draw and report it."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        defaced = table.defacer.deface(image, into=out, mode=table.mode, beside=table.beside)
-    except InvalidInput as error:
-        outcome = _unreadable(image, error, table)
-    else:
-        outcome = _placed(image, defaced, out, table)
+    with _aside(out) as aside:
+        try:
+            defaced = table.defacer.deface(image, into=aside, mode=table.mode, beside=table.beside)
+        except InvalidInput as error:
+            outcome = _unreadable(image, error, table)
+        else:
+            outcome = _placed(image, defaced, out, table)
     if table.report is not None:
         out.mkdir(exist_ok=True)
         table.report.add(_told(outcome, out, table.draw))
     return outcome
+
+
+@contextmanager
+def _aside(out: Path) -> Iterator[Path]:
+    """Give a folder for what is not judged yet; whatever happens, nothing of it stays, and no empty ``out``."""
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with TemporaryDirectory(prefix=".deface-", dir=out) as aside:
+            yield Path(aside)
+    finally:
+        with suppress(OSError):  # it is not empty: as it should be
+            out.rmdir()
 
 
 def one_series(task: Task, *, out: Path, table: Table) -> Outcome:
@@ -200,16 +214,15 @@ def _unreadable(image: Path, error: FiveSafesError, table: Table) -> Outcome:
 
 
 def _settled(written: Path | None, out: Path, *, held: bool) -> Path | None:
-    """Move what needs review into its own folder; give the path relative to ``out``."""
+    """Move what was written to its place, what needs review apart; give the path relative to ``out``."""
     from fivesafes.data.face.stored import files_of  # noqa: PLC0415 - help stays quick
 
     if written is None:
         return None
     here, other = (out / HELD, out) if held else (out, out / HELD)
     for file in files_of(written):
-        if held:
-            here.mkdir(exist_ok=True)
-            file.replace(here / file.name)
+        here.mkdir(exist_ok=True)
+        file.replace(here / file.name)
         (other / file.name).unlink(missing_ok=True)  # an earlier run may have judged otherwise
     return (here / written.name).relative_to(out)
 
