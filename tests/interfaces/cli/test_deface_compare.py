@@ -15,9 +15,9 @@ from fivesafes.core.errors import InvalidInput, UsageMistake
 from fivesafes.data.face.pack import template
 from fivesafes.data.model import FaceMode, FaceStatus, Picture
 from fivesafes.interfaces.cli import deface_compare
-from fivesafes.interfaces.cli.compare_page import write_page
-from fivesafes.interfaces.cli.compare_rows import Cost, Row, table
 from fivesafes.interfaces.cli.deface import command
+from fivesafes.interfaces.cli.deface_compare_page import write_page
+from fivesafes.interfaces.cli.deface_compare_rows import Cost, Row, table
 
 nib: Any = nibabel
 

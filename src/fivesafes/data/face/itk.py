@@ -45,6 +45,11 @@ class Grid:
         """The volume of a voxel, ml."""
         return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000
 
+    @property
+    def whole(self) -> tuple[slice, slice, slice]:
+        """The box that holds every voxel."""
+        return slice(0, self.shape[0]), slice(0, self.shape[1]), slice(0, self.shape[2])
+
     def cropped(self, box: tuple[slice, slice, slice]) -> "Grid":
         """Give the grid of a part: ``box`` has a start and a stop along each axis."""
         affine = self.affine.copy()

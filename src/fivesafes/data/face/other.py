@@ -12,7 +12,6 @@ from fivesafes.data.face.brain import find_brain
 from fivesafes.data.face.cut import By, Look, check_folder, cut, look_at
 from fivesafes.data.face.itk import Bools, Grid, Volume, carry, one_thread
 from fivesafes.data.face.session import look_beside
-from fivesafes.data.face.stored import Box
 from fivesafes.data.face.verify import judge_pose
 from fivesafes.data.face.zones import Zones
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus
@@ -85,8 +84,7 @@ def _zones(marked: Bools, look: Look) -> Zones:
 
     The box is the whole image: what skin is left is asked of each part of the face, also where the mask left one out.
     """
-    shape = look.stored.grid.shape
-    box: Box = (slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2]))
-    found = brain_on(look, look.stored.grid)
-    brain, known = (np.zeros(shape, bool), False) if found is None else found
-    return Zones(box=box, removed=marked, brain=brain, brain_known=known)
+    grid = look.stored.grid
+    found = brain_on(look, grid)
+    brain, known = (np.zeros(grid.shape, bool), False) if found is None else found
+    return Zones(box=grid.whole, removed=marked, brain=brain, brain_known=known)

@@ -100,7 +100,7 @@ def lay(look: Look, zones: Zones, *, face: Zones, pose: Pose) -> Refacing:
     blanked = faceless if face is zones else apply(stored, zones, scan)
     where = coarse_in(wider(grid, zones.box), grid, zones)
     seen = where if face is zones else coarse_in(where.box, grid, face)
-    fill = faceless.stored_value(scan.background) * faceless.slope + faceless.intercept
+    fill = faceless.blank(scan.background)
     tissue = seen.means(mean_volume(faceless, scan.volumes, where.box), fill) > scan.floor + scan.background
     shell = lay_shell(where, tissue, pose=pose, cover=None if face is zones else COVER_MM)
     ground = Ground(

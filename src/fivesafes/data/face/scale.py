@@ -9,7 +9,7 @@ from fivesafes.data.face.cut import Look, look_at
 from fivesafes.data.face.itk import Bools, one_thread
 from fivesafes.data.face.other import brain_on
 from fivesafes.data.face.skin import Skin
-from fivesafes.data.face.stored import Box, read_stored
+from fivesafes.data.face.stored import read_stored
 from fivesafes.data.face.verify import changed_voxels, residual, skin_of
 from fivesafes.data.model import Residual
 
@@ -44,7 +44,9 @@ def scale_of(image: Path) -> Scale | None:
         pose = look.seen.pose
         skin = None
         if pose is not None:
-            skin = skin_of(look.stored, _whole(look), scan=look.scan, pose=pose, to_surface=look.seen.to_surface)
+            skin = skin_of(
+                look.stored, look.stored.grid.whole, scan=look.scan, pose=pose, to_surface=look.seen.to_surface
+            )
         brain = brain_on(look, look.stored.grid)
         return Scale(look=look, skin=skin, brain=None if brain is None else brain[0])
 
@@ -54,12 +56,7 @@ def measured(scale: Scale, written: Path) -> Measured:
     result, original = read_stored(written), scale.look.stored
     changed = changed_voxels(original, result)
     return Measured(
-        residual=residual(result, _whole(scale.look), scan=scale.look.scan, skin=scale.skin),
+        residual=residual(result, original.grid.whole, scan=scale.look.scan, skin=scale.skin),
         brain_voxels_altered=None if scale.brain is None else int(np.count_nonzero(changed & scale.brain)),
         changed_ml=float(changed.sum()) * original.grid.voxel_ml,
     )
-
-
-def _whole(look: Look) -> Box:
-    shape = look.stored.grid.shape
-    return slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2])

@@ -75,7 +75,7 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode, brain: Br
     to_brain = Volume(data=brain.to_either, affine=scan.affine)
     known = brain.to_own is not None
     if mode is FaceMode.REFACE_PLUS:
-        box = _whole(grid)
+        box = grid.whole
         removed = carry_smooth(Volume(data=guard, affine=scan.affine), onto=grid) > 0
         return Zones(box=box, removed=removed, brain=_brain_in(box, to_brain, grid), brain_known=known)
     depth = Volume(data=np.minimum(_depth(scan.grid, pose, _folds(grid, pose)), guard), affine=scan.affine)
@@ -88,11 +88,7 @@ def _all_but_brain(grid: Grid, *, scan: Volume, pose: Pose) -> Zones:
     """Let all go but this person's brain and a margin; how sure it is, is told."""
     outline = outline_brain(scan, pose)
     away = outline.onto(grid, pose)
-    return Zones(box=_whole(grid), removed=away > outline.margin, brain=away < 0, brain_known=True, outline=outline)
-
-
-def _whole(grid: Grid) -> Box:
-    return slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2])
+    return Zones(box=grid.whole, removed=away > outline.margin, brain=away < 0, brain_known=True, outline=outline)
 
 
 @cache

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import click
 from click.core import ParameterSource
@@ -25,14 +24,6 @@ from fivesafes.interfaces.cli.deface_each import (
 )
 from fivesafes.interfaces.cli.deface_folders import Tasks, plan_folders
 from fivesafes.interfaces.cli.output import emit_json
-
-COMPARE: Final = "fivesafes.deface.compare"
-SESSION: Final = "fivesafes.deface.session"
-"""Where the command's context keeps whether engines are compared, and whether the images are of one session."""
-
-
-def _noted(context: click.Context, option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click calls it so
-    context.meta[f"fivesafes.deface.{option.name}"] = wanted
 
 
 @click.command()
@@ -56,15 +47,11 @@ def _noted(context: click.Context, option: click.Parameter, wanted: bool) -> Non
 @click.option(
     "--session",
     is_flag=True,
-    expose_value=False,
-    callback=_noted,
     help="The images are of one person and session: find the head in the best, and carry it to the others.",
 )
 @click.option(
     "--compare",
     is_flag=True,
-    expose_value=False,
-    callback=_noted,
     help="Run every engine that is ready here, and show their results side by side, in compare inside --out.",
 )
 @click.option("--no-report", is_flag=True, help="Write no pages with pictures.")
@@ -76,6 +63,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     engine: str,
     mode: str,
     decisions: tuple[Path, ...],
+    session: bool,  # noqa: FBT001 - a flag of the command line
+    compare: bool,  # noqa: FBT001 - a flag of the command line
     no_report: bool,  # noqa: FBT001 - a flag of the command line
     dry_run: bool,  # noqa: FBT001 - a flag of the command line
     as_json: bool,  # noqa: FBT001 - a flag of the command line
@@ -105,13 +94,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     folders = tuple(image for image in images if image.is_dir())
     files = tuple(image for image in images if not image.is_dir())
     check_places(files, out)
-    if click.get_current_context().meta[COMPARE]:
+    if compare:
         sys.exit(_compared(files, folders, out, draws=not no_report, dry_run=dry_run, as_json=as_json))
     tasks = plan_folders(folders, out, held=HELD)
     if dry_run:
         _tell_plan(files, tasks, out, as_json=as_json)
         return
-    table = _laid(engine, FaceMode(mode), out, None if no_report else _drawer(), beside=_best_of(files))
+    table = _laid(
+        engine, FaceMode(mode), out, None if no_report else _drawer(), beside=_best_of(files) if session else None
+    )
     outcomes = deface_all(files, tasks, out, table, quiet=as_json)
     if as_json:
         others = [{"path": str(other.path), "why": other.why} for other in tasks.others]
@@ -124,9 +115,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 
 def _best_of(files: Sequence[Path]) -> Path | None:
-    """Choose from which image of a session the head is carried; None when each is to be looked at by itself."""
-    if not click.get_current_context().meta[SESSION]:
-        return None
+    """Choose from which image of a session the head is carried; None when none shows it well enough, which is told."""
     from fivesafes.data.face.session import best_of  # noqa: PLC0415 - help stays quick
 
     best = best_of(files)

@@ -20,8 +20,8 @@ from attrs import asdict, evolve
 from fivesafes.core.errors import UsageMistake
 from fivesafes.core.plugins import load, names
 from fivesafes.data.model import FaceMode
-from fivesafes.interfaces.cli.compare_page import write_page
-from fivesafes.interfaces.cli.compare_rows import FOLDER, Cost, Row, table
+from fivesafes.interfaces.cli.deface_compare_page import write_page
+from fivesafes.interfaces.cli.deface_compare_rows import FOLDER, Cost, Row, table
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
 if TYPE_CHECKING:

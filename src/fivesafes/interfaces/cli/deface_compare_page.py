@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from fivesafes.interfaces.cli.compare_rows import Row
+from fivesafes.interfaces.cli.deface_compare_rows import Row
 
 PAGE_NAME: Final = "deface-compare.html"
 

@@ -142,11 +142,10 @@ def test_a_file_that_is_not_as_it_was_to_be_is_found_out(
 ) -> None:
     """One wrong pixel, and the series needs review."""
     write_classic(axial, tmp_path / "in")
-    compose = composed
 
     def wrong(opened, pixels, change):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         pixels[1000] ^= 1
-        return compose(opened, pixels, change)
+        return composed(opened, pixels, change)
 
     monkeypatch.setattr(dicom_series, "composed", wrong)
     result = defaced(tmp_path / "in", tmp_path / "out")
@@ -160,10 +159,9 @@ def test_a_header_that_is_not_as_it_was_to_be_is_found_out(
 ) -> None:
     """One other attribute, and the series needs review."""
     write_classic(axial, tmp_path / "in")
-    compose = composed
 
     def wrong(opened, pixels, change):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        head, body, *rest = compose(opened, pixels, change)
+        head, body, *rest = composed(opened, pixels, change)
         return head, body.replace(b"Made^Up", b"Made^It"), *rest
 
     monkeypatch.setattr(dicom_series, "composed", wrong)
