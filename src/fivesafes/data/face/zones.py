@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fivesafes.data.face.brain import Brain, find_brain
 from fivesafes.data.face.itk import Affine, Bools, Floats, Grid, Volume, carry, carry_smooth, distance
@@ -75,9 +75,9 @@ def lay_zones(grid: Grid, *, scan: Volume, pose: Pose, mode: FaceMode, brain: Br
     to_brain = Volume(data=brain.to_either, affine=scan.affine)
     known = brain.to_own is not None
     if mode is FaceMode.REFACE_PLUS:
-        box = grid.whole
-        removed = carry_smooth(Volume(data=guard, affine=scan.affine), onto=grid) > 0
-        return Zones(box=box, removed=removed, brain=_brain_in(box, to_brain, grid), brain_known=known)
+        bare = _all_but_brain(grid, scan=scan, pose=pose)
+        removed = bare.removed & (carry_smooth(Volume(data=guard, affine=scan.affine), onto=grid) > 0)
+        return evolve(bare, removed=removed, brain=bare.brain | _brain_in(bare.box, to_brain, grid))
     depth = Volume(data=np.minimum(_depth(scan.grid, pose, _folds(grid, pose)), guard), affine=scan.affine)
     box = _box(depth.data > -EDGE_MM, scan.grid, within=grid)
     removed = carry_smooth(depth, onto=grid.cropped(box)) > 0
