@@ -134,6 +134,20 @@ def test_a_damaged_key_is_one_fault_of_the_keyring_and_none_of_its_objects(
     assert "backup of the keys" in finding.fix
 
 
+@pytest.mark.parametrize("name", ["*.address.age", "*.trail.age", "projects/*.pseudonyms.age"])
+def test_a_damaged_key_that_no_object_needs_is_seen(
+    verify: Callable[[int | None], Checked], haven: SealedHaven, name: str
+) -> None:
+    """Found when it is needed it would be too late: the backup of the keys may have forgotten it."""
+    path = next((haven.path / "keyring").glob(name))
+    path.write_bytes(path.read_bytes()[:-1])
+    found = verify(0)
+    assert [(one.name, one.objects) for one in found.keys_damaged] == [
+        (path.relative_to(haven.path / "keyring").as_posix(), 0)
+    ]
+    assert found.verdict().refuses
+
+
 def altered(sql: str, *values: str | bytes) -> None:
     """Change rows as somebody with a database's shell would."""
     with connection.cursor() as cursor:

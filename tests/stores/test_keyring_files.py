@@ -618,3 +618,16 @@ def test_the_ring_keeps_what_was_sealed(ring: FileKeyRing) -> None:
     sealed = seal(bytes(32), OPENERS.recipients)
     ring.add("haven.address.age", sealed)
     assert ring.get("haven.address.age") == sealed
+
+
+def test_a_key_whose_bytes_are_not_those_that_were_written_is_named(ring: FileKeyRing, tmp_path: Path) -> None:
+    """Exchanged by the ring itself it is what was written; one that nobody recorded is not judged."""
+    path = tmp_path / "keyring" / NAME
+    ring.add(NAME, KEY)
+    assert ring.replace(NAME, lambda sealed: sealed + b"again")
+    assert ring.altered() == frozenset()
+    path.write_bytes(path.read_bytes()[:-1])
+    path.with_name("f" * 64 + ".0123456789abcdef.age").write_bytes(KEY)
+    assert ring.altered() == {NAME}
+    ring.destroy(NAME)
+    assert ring.altered() == frozenset()

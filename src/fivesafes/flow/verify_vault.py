@@ -214,7 +214,7 @@ def verify_vault(
         stray_keys=tuple(sorted(kept - there - gone)),
         keys_missing=len(missing),
         keys_left=len(kept & gone),
-        keys_damaged=tuple(keys.locked(there & kept)),
+        keys_damaged=(*keys.locked(there & kept), *_altered(ring, beside=there & kept)),
         not_as_told=tuple(sorted(seen.untold, key=lambda one: (one.project, one.series))),
         beside=tuple(sorted(beside)),
         replaced=tuple(sorted(name for name, base in beside.items() if base in seen.again)),
@@ -267,6 +267,12 @@ def clean(books: Books, blobs: Blobs, ring: KeyRing, found: Checked) -> bool:
         for name in {*found.stray_keys, *gone} - there:
             ring.destroy(name)
     return True
+
+
+def _altered(ring: KeyRing, *, beside: frozenset[str]) -> Iterator[Locked]:
+    """Name the keys that are not what was written and that no object needs: pseudonyms, addresses, the trail's."""
+    for name in sorted(ring.altered() - beside):
+        yield Locked(name=name, why="its bytes are not those that were written", objects=0)
 
 
 def _pseudonyms_of_nobody(books: Books, ring: KeyRing) -> set[str]:

@@ -21,7 +21,17 @@ from fivesafes.setting.vault.keys import KeyGone
 from fivesafes.setting.vault.seal import AGE_MAGIC
 from fivesafes.stores.blobs import refused_by_disk, sync_folder
 from fivesafes.stores.key_bytes import linked, overwrite, shred_file, write_synced
-from fivesafes.stores.key_mark import DESTROYED, STANDS, KeyMissing, KeyRingAway, check_mark, record, record_word, words
+from fivesafes.stores.key_mark import (
+    DESTROYED,
+    STANDS,
+    KeyMissing,
+    KeyRingAway,
+    check_mark,
+    record,
+    record_word,
+    recorded,
+    words,
+)
 from fivesafes.stores.key_places import (
     PLACES,
     PlacesUnread,
@@ -268,6 +278,13 @@ class FileKeyRing:
             stood = (name for name, word in words(self._folder).items() if word == STANDS)
             return frozenset(name for name in stood if not (self._folder / name).exists())
 
+    def altered(self) -> frozenset[str]:
+        """Name the keys that are there with other bytes than were ever written under their names."""
+        with self._locked("lock", fcntl.LOCK_SH):
+            known = recorded(self._folder)
+            there = [name for name in self.names() if name in known]
+            return frozenset(name for name in there if _digest(self._folder / name) not in known[name])
+
     def _should_stand(self, name: str) -> bool:
         return words(self._folder).get(name) == STANDS
 
@@ -336,6 +353,10 @@ def _checked(name: str, sealed: bytes | None = None) -> str:
         message = "the keyring takes sealed keys only"
         raise InvalidInput(message, fix="seal it first: setting.vault.keys does")
     return name
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _copies(files: Sequence[Path], name: str) -> list[Path]:

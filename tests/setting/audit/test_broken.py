@@ -377,6 +377,8 @@ BROKEN: list[tuple[str, str, Break, State]] = [
     ("hardening_scanned", "no report", declared(lynis_report=None), UNKNOWN),
     ("benchmark_passed", "a failure", says("oscap", "Result\tpass\nResult\tfail", 2), NO),
     ("benchmark_passed", "all notapplicable, exit 0", says("oscap", "Result\tnotapplicable\n" * 44), UNKNOWN),
+    ("benchmark_passed", "mostly notchecked",
+        says("oscap", "Result\tpass\n" + "Result\tnotchecked\n" * 44), UNKNOWN),
     ("benchmark_passed", "mostly notapplicable",
         says("oscap", "Result\tpass\n" + "Result\tnotapplicable\n" * 44), UNKNOWN),
     ("benchmark_passed", "an error", says("oscap", "Result\tpass\nResult\terror"), UNKNOWN),

@@ -100,6 +100,10 @@ class MemoryKeyRing:
         """Miss none."""
         return frozenset()
 
+    def altered(self) -> frozenset[str]:
+        """Find none."""
+        return frozenset()
+
     def places(self) -> tuple[Path, ...]:
         """Name none."""
         return ()

@@ -76,6 +76,9 @@ class KeyRing(Protocol):
     def missing(self) -> frozenset[str]:
         """Name the keys that stood here, were not destroyed, and are not there."""
 
+    def altered(self) -> frozenset[str]:
+        """Name the keys that are there with other bytes than were ever written under their names."""
+
     def places(self) -> tuple[Path, ...]:
         """Name the folders that hold copies of the ring's keys.  Raises InvalidInput when they can't all be known."""
 
