@@ -22,6 +22,9 @@ HELD: Final = "needs-review"
 REJECTED: Final = "rejected"
 """In it, the folder for those that somebody looked at and did not let pass."""
 
+RECORD: Final = "deface-decisions.json"
+"""The file beside them that holds what was decided."""
+
 
 class Choice(StrEnum):
     """What a person may say of an image."""

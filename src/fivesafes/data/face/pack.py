@@ -1,6 +1,5 @@
 """The template pack: a mean head, where its face is, and where its brain is (built by tools/build_template_pack.py)."""
 
-import gzip
 import json
 from functools import cache
 from importlib.resources import files
@@ -12,6 +11,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from fivesafes.data.face.itk import Affine, Bools, Floats, Grid, Volume, distance
+from fivesafes.data.face.stored import unpacked
 
 FEATURES: Final = ("eyes", "nose", "mouth", "chin", "ears")
 """The parts of a face that are measured one by one, in the order of their labels 1 to 5."""
@@ -84,5 +84,5 @@ def template() -> Template:
 def _read(name: str) -> tuple[NDArray[np.uint8], Affine]:
     """Read one image of the pack."""
     packed = (files(__package__) / "pack" / name).read_bytes()
-    image = nibabel.Nifti1Image.from_bytes(gzip.decompress(packed))
+    image = nibabel.Nifti1Image.from_bytes(unpacked(packed))
     return np.asarray(image.dataobj, dtype=np.uint8), np.asarray(image.affine, dtype=np.float64)

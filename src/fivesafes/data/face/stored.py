@@ -1,8 +1,6 @@
 """A NIfTI file as it is stored: every byte of it, and where among them the voxels lie."""
 
-import gzip
 import os
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +8,8 @@ from typing import Any, Final
 import nibabel
 import numpy as np
 from attrs import evolve, field, frozen
+from isal import igzip
+from isal.igzip_lib import IsalError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
@@ -17,7 +17,7 @@ from fivesafes.core.errors import InvalidInput
 from fivesafes.data.face.itk import Affine, Bools, Floats, Grid
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
-GZIP_LEVEL: Final = 2  # a quarter of the time that level 6 takes, for 5 % more bytes
+GZIP_LEVEL: Final = 2  # of ISA-L: a twentieth of the time that zlib's level 6 takes, for 6 % more bytes
 SINGLE_FILE: Final = {348: (344, b"n+1\0"), 540: (4, b"n+2\0\r\n\032\n")}
 """Size of the header (NIfTI-1, NIfTI-2): where its magic stands, and what it is when image and header are one file."""
 
@@ -118,7 +118,7 @@ def read_stored(path: Path) -> Stored:
     Raises InvalidInput when it is none, is cut short, or holds no plain numbers.
     """
     files = files_of(path)
-    content, head = _unpacked(files[0]), b"".join(_unpacked(other) for other in files[1:])
+    content, head = _read(files[0]), b"".join(_read(other) for other in files[1:])
     try:
         header = _header(head or content, OF_A_PAIR if head else SINGLE_FILE)
         shape, dtype = tuple(int(size) for size in header.get_data_shape()), header.get_data_dtype()
@@ -162,21 +162,27 @@ def write_aside(content: bytes | bytearray, path: Path) -> None:
     """
     aside = path.with_name(f".{os.getpid()}-{path.name}.part")
     try:
-        aside.write_bytes(gzip.compress(content, GZIP_LEVEL, mtime=0) if path.suffix == ".gz" else content)
+        aside.write_bytes(igzip.compress(content, GZIP_LEVEL, mtime=0) if path.suffix == ".gz" else content)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def _unpacked(path: Path) -> bytes:
+def unpacked(content: bytes) -> bytes:
+    """Uncompress what gzip compressed; anything else stays as it is.  Raises OSError, EOFError or IsalError."""
+    if content[:2] != GZIP_MAGIC:
+        return content
+    return bytes(igzip.decompress(content))  # type: ignore[no-untyped-call] # half of the library has types
+
+
+def _read(path: Path) -> bytes:
     """Read a file, uncompressed where it is compressed."""
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if content[:2] == GZIP_MAGIC else content
+        return unpacked(path.read_bytes())
     except FileNotFoundError as error:
         what = "of the pair of header (.hdr) and image (.img) one is missing"
         raise InvalidInput(what, fix="put both into the same folder, under the same name") from error
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, IsalError) as error:  # type: ignore[misc] # its stub says it is an instance
         what = "the compressed image is damaged"
         raise InvalidInput(what, fix="get it again from its source") from error
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -24,6 +25,9 @@ from fivesafes.interfaces.cli.deface_each import (
 )
 from fivesafes.interfaces.cli.deface_folders import Tasks, plan_folders
 from fivesafes.interfaces.cli.output import emit_json
+
+if TYPE_CHECKING:
+    from fivesafes.data.face.decisions import Decision
 
 
 @click.command()
@@ -168,11 +172,21 @@ def ready(engine: str) -> Defacer:
 def _laid(engine: str, mode: FaceMode, out: Path, draw: Drawer | None, *, beside: Path | None) -> Table:
     """Lay ready what a call needs.  Raises EngineMissing, and InvalidInput when the record of decisions is damaged."""
     from fivesafes.engines.reporters.faces import FacesReport  # noqa: PLC0415 - help stays quick
-    from fivesafes.interfaces.forms.deface_decisions import recorded  # noqa: PLC0415 - help stays quick
 
-    defacer, decisions = ready(engine), recorded(out)
+    defacer, decisions = ready(engine), _decided(out)
     report = None if draw is None else FacesReport(out, decisions=decisions)
     return Table(defacer=defacer, mode=mode, draw=draw, report=report, decisions=decisions, beside=beside)
+
+
+def _decided(out: Path) -> tuple["Decision", ...]:
+    """Read what was decided before, and load what reads it only where something was: it takes as long as a search."""
+    from fivesafes.data.face.decisions import RECORD  # noqa: PLC0415 - help stays quick
+
+    if not (out / RECORD).exists():
+        return ()
+    from fivesafes.interfaces.forms.deface_decisions import recorded  # noqa: PLC0415 - as said
+
+    return recorded(out)
 
 
 def _drawer() -> Drawer:

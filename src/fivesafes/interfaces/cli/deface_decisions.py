@@ -7,11 +7,11 @@ from typing import Final
 import click
 
 from fivesafes.core.errors import InvalidInput
-from fivesafes.data.face.decisions import HELD, Applied, Choice, apply_decisions, settle
+from fivesafes.data.face.decisions import HELD, RECORD, Applied, Choice, apply_decisions, settle
 from fivesafes.data.face.stored import files_of
 from fivesafes.engines.reporters.faces import FacesReport
 from fivesafes.interfaces.cli.output import emit_json
-from fivesafes.interfaces.forms.deface_decisions import RECORD, read_decisions, record_decisions, recorded
+from fivesafes.interfaces.forms.deface_decisions import read_decisions, record_decisions, recorded
 
 EXIT_REFUSED, EXIT_PARTLY = 3, 5
 WORDS: Final = {Choice.APPROVE: "approved", Choice.REJECT: "rejected"}

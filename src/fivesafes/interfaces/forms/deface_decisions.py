@@ -9,11 +9,10 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 
 from fivesafes.core.errors import InvalidInput
-from fivesafes.data.face.decisions import Choice, Decision
+from fivesafes.data.face.decisions import RECORD, Choice, Decision
 from fivesafes.data.face.stored import write_aside
 from fivesafes.interfaces.forms.faults import StrictForm
 
-RECORD: Final = "deface-decisions.json"
 LARGEST: Final = 64_000_000  # bytes: some hundred thousand decisions
 FIX: Final = "save it again from the report's page"
 
