@@ -29,6 +29,11 @@ def growing() -> Any:  # noqa: ANN401 - as above
     return sitk.Similarity3DTransform()
 
 
+def scaling() -> Any:  # noqa: ANN401 - as above
+    """Shift, turn, and stretch along each axis (nine)."""
+    return sitk.ScaleVersor3DTransform()
+
+
 def stretching() -> Any:  # noqa: ANN401 - as above
     """Shift, turn, stretch and shear (twelve)."""
     return sitk.AffineTransform(3)
