@@ -13,8 +13,9 @@ from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import template
 from fivesafes.data.face.reface import irreplaceable, lay
 from fivesafes.data.face.session import look_beside
+from fivesafes.data.face.stored import Stored
 from fivesafes.data.face.verify import judge_pose
-from fivesafes.data.face.zones import lay_zones
+from fivesafes.data.face.zones import Zones, lay_zones
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus
 
 ENGINE: Final = "embedded"
@@ -57,22 +58,23 @@ def _replace(look: Look, *, pose: Pose, into: Path, by: By, so_far: Verdict) -> 
     """Put the mean head's face there; where that can't be done well, take as much away instead, and say so."""
     grid, scan = look.stored.grid, look.scan.volume
     zones = lay_zones(grid, scan=scan, pose=pose, mode=by.mode, brain=look.brain)
-    painted, why = None, irreplaceable(look, pose=pose, doubtful=bool(so_far.findings))
-    if why is None:
-        face = (
-            zones
-            if by.mode is FaceMode.REFACE
-            else lay_zones(grid, scan=scan, pose=pose, mode=FaceMode.REMOVE, brain=look.brain)
-        )
-        laid = lay(look, zones, face=face, pose=pose)
-        why = laid.doubt
-        painted = None if why else laid.painted()
-    if painted is not None:
+    why = irreplaceable(look, pose=pose, doubtful=bool(so_far.findings))
+    painted = why or _painted(look, zones, pose=pose, mode=by.mode)
+    if isinstance(painted, Stored):
         return cut(look, zones, pose=pose, into=into, by=by, so_far=so_far, painted=painted)
     instead = INSTEAD[by.mode]
     zones = (
         zones if instead is FaceMode.REMOVE else lay_zones(grid, scan=scan, pose=pose, mode=instead, brain=look.brain)
     )
     done = cut(look, zones, pose=pose, into=into, by=evolve(by, mode=instead), so_far=so_far)
-    told = f"removed, not replaced: {why}"
+    told = f"removed, not replaced: {painted}"
     return evolve(done, why=f"{told}; {done.why}" if done.why else told)
+
+
+def _painted(look: Look, zones: Zones, *, pose: Pose, mode: FaceMode) -> Stored | str:
+    """Paint the mean head's face into the zones; or say why it does not fit."""
+    face = zones
+    if mode is not FaceMode.REFACE:
+        face = lay_zones(look.stored.grid, scan=look.scan.volume, pose=pose, mode=FaceMode.REMOVE, brain=look.brain)
+    laid = lay(look, zones, face=face, pose=pose)
+    return laid.doubt or laid.painted()

@@ -145,7 +145,7 @@ def _relief(before: Floats, after: Floats) -> tuple[float, float]:
 def _equal(original: Stored, written: Stored, zones: Zones, scan: Prepared) -> tuple[float, float]:
     """Say how many of the zone's voxels with tissue hold the original's number, and how many would by chance."""
     one, other = original.voxels[(*zones.box, 0)], written.voxels[(*zones.box, 0)]
-    places = np.flatnonzero(zones.removed.T)[::SPARSE]
+    places = np.flatnonzero(zones.removed.T.reshape(-1)[::SPARSE]) * SPARSE
     index = np.column_stack(np.unravel_index(places, zones.removed.T.shape)[::-1])
     dark = (scan.floor + scan.background - original.intercept) / original.slope
     shown = (one[tuple(index.T)] > dark) | (other[tuple(index.T)] > dark)

@@ -5,6 +5,7 @@ shell is as bright (any contrast), times the scan's shading; at the zone's borde
 outside (a membrane, as in Perez et al. 2003, doi:10.1145/882262.882269, that fades with depth).
 """
 
+from collections.abc import Iterator
 from math import erf, sqrt
 from typing import Any, Final
 
@@ -56,9 +57,9 @@ class Band:
     ``beside``: how many on their six neighbours are.  ``rim``: those neighbours that stay, in tissue.
     """
 
-    voxels: NDArray[np.intp]
-    beside: NDArray[np.intp]
-    rim: NDArray[np.intp]
+    voxels: NDArray[np.int32]
+    beside: NDArray[np.int32]
+    rim: NDArray[np.int32]
 
 
 @frozen(kw_only=True, eq=False)
@@ -107,31 +108,35 @@ def painted(ground: Ground, wide: Floats, rng: Generator) -> Floats:
     Gives real values for the zone's voxels, in the order in which they are stored.
     """
     tissue, grain = _tissue(ground, wide), _grain(ground, wide)
-    zone = ground.removed.T  # in the order in which voxels are stored
     fine = ground.where.finer(tissue, ground.box)
-    usual = grain.air[KNOTS.size // 2]
-    body = fine.T[zone] + _gone_on(ground, wide, fine)
-    even = usual + (body - usual) * ground.solid
-    noise = _noise(ground.removed.shape, grain.alike, rng).T[zone]
-    step = np.rint((noise - KNOTS[0]) * (1 / (KNOTS[1] - KNOTS[0]))).astype(np.int32)
-    air = grain.air[np.clip(step, 0, KNOTS.size - 1)] - usual
-    even += air + (np.float32(grain.spread) * noise - air) * ground.solid
-    return np.asarray(np.abs(even) if grain.air[0] >= 0 else even, dtype=np.float32)
+    fine += _gone_on(ground, wide, fine)
+    usual, step = grain.air[KNOTS.size // 2], 1 / (KNOTS[1] - KNOTS[0])
+    values, done = np.empty(ground.solid.size, np.float32), 0
+    noises = _noise(ground.removed.shape, grain.alike, rng)
+    for zone, body, noise in zip(ground.removed.T, fine.T, noises, strict=True):  # slice by slice: it is a whole head
+        end = done + int(np.count_nonzero(zone))
+        solid, drawn = ground.solid[done:end], noise[zone]
+        even = usual + (body[zone] - usual) * solid
+        number = np.rint((drawn - KNOTS[0]) * step).astype(np.int32)
+        air = grain.air[np.clip(number, 0, KNOTS.size - 1)] - usual
+        even += air + (np.float32(grain.spread) * drawn - air) * solid
+        values[done:end] = np.abs(even) if grain.air[0] >= 0 else even
+        done = end
+    return values
 
 
 def _gone_on(ground: Ground, wide: Floats, fine: Floats) -> Floats:
     """Let what is special just outside go on, voxel by voxel, and be lost within BAND_MM: steps would tell the border.
 
-    Gives what to add to ``fine``, the shell's tissue, for the zone's voxels.
+    Gives what to add to ``fine``, the shell's tissue; outside of the zone that means nothing.
     """
     part = [slice(a.start - b.start, a.stop - b.start) for a, b in zip(ground.box, ground.where.box, strict=True)]
     band, special = ground.band, np.zeros(fine.T.shape, np.float32)
     flat, outside = special.reshape(-1), np.unravel_index(band.rim, fine.T.shape)
     flat[band.rim] = wide[tuple(part)].T[outside] - fine.T[outside]
-    around = band.voxels + band.beside[:, None]
     for _ in range(ROUNDS):
-        flat[band.voxels] = flat[around].mean(axis=0)
-    return special[ground.removed.T]
+        flat[band.voxels] = sum(flat[band.voxels + way] for way in band.beside) / np.float32(band.beside.size)
+    return special.T
 
 
 def _tissue(ground: Ground, wide: Floats) -> Floats:
@@ -173,7 +178,7 @@ def _grain(ground: Ground, wide: Floats) -> Grain:
     """Measure noise: in air the values themselves, in tissue what varies in the calmest cubes of 27 voxels."""
     some = tuple(slice(1, size - 2, SPARSE) for size in wide.shape)
     own = _at(ground.shell.own, some, ground.where.factors)
-    kept = ground.seen.stays[some] > 0
+    kept = ground.seen.stays[some]
     air = wide[some][kept & (own > AIR_FROM_MM)]
     knots = np.quantile(air, CHANCES) if air.size >= FEWEST else np.zeros(KNOTS.size)
     index = np.argwhere(kept & (own < -AIR_FROM_MM)) * SPARSE + 1
@@ -181,11 +186,11 @@ def _grain(ground: Ground, wide: Floats) -> Grain:
     return Grain(air=knots.astype(np.float32), spread=varied, alike=alike)
 
 
-def _calm(wide: Floats, stays: Floats, index: NDArray[np.intp]) -> tuple[float, tuple[float, float, float]]:
+def _calm(wide: Floats, stays: Bools, index: NDArray[np.intp]) -> tuple[float, tuple[float, float, float]]:
     """Take the calmest twentieth of the cubes around voxels: how much they vary, and how alike neighbours are."""
     offsets = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-1)
     places = tuple((index[:, None, None, None] + offsets).transpose(4, 0, 1, 2, 3))
-    cubes = wide[places][(stays[places] > 0).all(axis=(1, 2, 3))]
+    cubes = wide[places][stays[places].all(axis=(1, 2, 3))]
     if len(cubes) < FEWEST:
         return 0.0, (0.0, 0.0, 0.0)
     cubes = cubes - cubes.mean(axis=(1, 2, 3), keepdims=True)
@@ -203,18 +208,27 @@ def _calm(wide: Floats, stays: Floats, index: NDArray[np.intp]) -> tuple[float, 
     return float(calm) / CALM_SPREAD, (alike[0], alike[1], alike[2])
 
 
-def _noise(shape: tuple[int, int, int], alike: tuple[float, float, float], rng: Generator) -> Floats:
-    """Draw normal noise of standard deviation 1, whose neighbours are as alike as the scan's along each axis."""
-    noise: Floats = rng.standard_normal([size + 1 for size in reversed(shape)], dtype=np.float32).T
-    for axis, share in enumerate(alike):
-        # n[i] + a n[i+1] has the correlation a / (1 + a²) between neighbours
-        tap = np.float32((1 - sqrt(1 - 4 * share**2)) / (2 * share)) if share > 0 else np.float32(0)
-        ahead = tuple(slice(1, None) if number == axis else slice(None) for number in range(3))
-        here = tuple(slice(0, -1) if number == axis else slice(None) for number in range(3))
-        both = noise[ahead] * (tap / np.float32(sqrt(1 + tap**2)))
-        both += noise[here] * np.float32(1 / sqrt(1 + tap**2))
-        noise = np.asarray(both, dtype=np.float32)
-    return noise
+def _noise(shape: tuple[int, int, int], alike: tuple[float, float, float], rng: Generator) -> Iterator[Floats]:
+    """Draw normal noise of standard deviation 1, whose neighbours are as alike as the scan's along each axis.
+
+    Gives slice after slice along the last axis, each (J, I).
+    """
+    before: Floats | None = None
+    for _ in range(shape[2] + 1):
+        plane: Floats = rng.standard_normal((shape[1] + 1, shape[0] + 1), dtype=np.float32)
+        plane = _mixed(plane[:, :-1], plane[:, 1:], alike[0])
+        plane = _mixed(plane[:-1], plane[1:], alike[1])
+        if before is not None:
+            yield _mixed(before, plane, alike[2])
+        before = plane
+
+
+def _mixed(here: Floats, ahead: Floats, share: float) -> Floats:
+    """Add the next one's share: n[i] + a n[i+1] has the correlation a / (1 + a²) between neighbours."""
+    tap = np.float32((1 - sqrt(1 - 4 * share**2)) / (2 * share)) if share > 0 else np.float32(0)
+    both = ahead * (tap / np.float32(sqrt(1 + tap**2)))
+    both += here * np.float32(1 / sqrt(1 + tap**2))
+    return np.asarray(both, dtype=np.float32)
 
 
 def _at(coarse: NDArray[Any], some: tuple[slice, ...], factors: tuple[int, int, int]) -> NDArray[Any]:
@@ -228,9 +242,12 @@ def _at(coarse: NDArray[Any], some: tuple[slice, ...], factors: tuple[int, int, 
 
 def solid_of(shell: Shell, where: Coarse, box: Box, removed: Bools) -> Floats:
     """Say of each voxel of the zone how much of it the shell fills, 0 to 1: half on its surface, smoothly about it."""
-    outline, edge = (where.finer(data, box).T[removed.T] for data in (shell.outline, shell.edge))
-    share = np.clip(HALF - outline / np.maximum(edge, np.float32(0.5)) / 2, 0, 1)
-    return np.asarray(share * share * (3 - 2 * share), dtype=np.float32)
+    shares = []
+    outlines, edges = (where.slices(data, box) for data in (shell.outline, shell.edge))
+    for zone, outline, edge in zip(removed.T, outlines, edges, strict=True):
+        share = np.clip(HALF - outline[zone] / np.maximum(edge[zone], np.float32(0.5)) / 2, 0, 1)
+        shares.append(share * share * (3 - 2 * share))
+    return np.concatenate(shares, dtype=np.float32)
 
 
 def band_of(where: Coarse, shell: Shell, box: Box, removed: Bools) -> Band:
@@ -241,8 +258,8 @@ def band_of(where: Coarse, shell: Shell, box: Box, removed: Bools) -> Band:
     for axis in range(3):
         np.moveaxis(near, axis, 0)[[0, -1]] = False
     across, deep, _ = removed.shape
-    ways = np.array([1, across, across * deep], np.intp)
-    voxels, beside = np.flatnonzero(near.T), np.concatenate([ways, -ways])
+    ways = np.array([1, across, across * deep], np.int32)
+    voxels, beside = np.flatnonzero(near.T).astype(np.int32), np.concatenate([ways, -ways])
     around = np.concatenate([voxels + way for way in beside])
     around = np.unique(around[~removed.T.reshape(-1)[around]])
     inside = (shell.outline < -1) & (shell.own < -1)

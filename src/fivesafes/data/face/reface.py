@@ -83,10 +83,10 @@ class Refacing:
         """Paint each volume; the noise is seeded by what stays of the scan."""
         ground, blanked = self.ground, self.blanked
         seed = blake2b(blanked.content, digest_size=16).digest()
-        volumes = [
+        volumes = (
             painted(ground, self.faceless.real(number, ground.where.box), np.random.default_rng([number, *seed]))
             for number in range(blanked.volumes)
-        ]
+        )
         return blanked.painted(ground.removed, box=ground.box, real=volumes)
 
 

@@ -3,7 +3,7 @@
 Of the scan nothing but what stays is looked at: each function here sees it with the zone already blanked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -50,14 +50,14 @@ SMOOTH_MM: Final = 6.0
 class Coarse:
     """A box of the scan in voxels of about 2 mm, along its own axes, as it is without the zone.
 
-    ``factors``: how many of the scan's voxels make one.  ``stays``: 1 for each of the scan's, or 0 in the zone;
+    ``factors``: how many of the scan's voxels make one.  ``stays``: False in the zone, of the scan's;
     ``kept``: the share of each that stays, 0 to 1.  ``depth``: mm into the zone, negative outside.
     """
 
     box: Box
     grid: Grid
     factors: tuple[int, int, int]
-    stays: Floats
+    stays: Bools
     kept: Floats
     depth: Floats
 
@@ -69,10 +69,20 @@ class Coarse:
 
     def finer(self, data: Floats, part: Box) -> Floats:
         """Interpolate linearly between the coarse voxels, at each of the scan's in a box of it."""
-        for axis, (factor, wanted, whole) in enumerate(zip(self.factors, part, self.box, strict=True)):
-            first = wanted.start - whole.start
-            data = stretched(data, axis, factor, first, wanted.stop - wanted.start)
-        return data
+        shape = [wanted.stop - wanted.start for wanted in part]
+        made = np.empty(shape[::-1], np.float32)
+        for number, plane in enumerate(self.slices(data, part)):
+            made[number] = plane
+        return made.T
+
+    def slices(self, data: Floats, part: Box) -> Iterator[Floats]:
+        """Do the same slice by slice along the last axis, each (J, I): of a whole head that takes less memory."""
+        starts = [wanted.start - whole.start for wanted, whole in zip(part, self.box, strict=True)]
+        sizes = [wanted.stop - wanted.start for wanted in part]
+        for axis in (0, 1):
+            data = stretched(data, axis, self.factors[axis], starts[axis], sizes[axis])
+        for number in range(starts[2], starts[2] + sizes[2]):
+            yield stretched(data, 2, self.factors[2], number, 1).T[0]
 
 
 @frozen(kw_only=True, eq=False)
@@ -96,12 +106,12 @@ class Shell:
 
 def coarse_in(wide: Box, grid: Grid, zones: Zones) -> Coarse:
     """Look at a box of a scan, which holds that of the zone, without the zone."""
-    stays = np.ones(tuple(part.stop - part.start for part in wide), np.float32, order="F")
+    stays = np.ones(tuple(part.stop - part.start for part in wide), bool, order="F")
     stays[_within(zones.box, wide)] = ~zones.removed
     part = grid.cropped(wide)
     counts = [max(1, min(int(STEP / step + 0.25), size)) for step, size in zip(part.steps, part.shape, strict=True)]
     factors = (counts[0], counts[1], counts[2])
-    share = blocks(stays, factors)
+    share = blocks(stays.astype(np.float32), factors)
     coarse = block_grid(part, factors)
     depth = -_to_border(share < 1 - HALF, coarse.steps)
     return Coarse(box=wide, grid=coarse, factors=factors, stays=stays, kept=share, depth=depth)

@@ -1,7 +1,7 @@
 """A NIfTI file as it is stored: every byte of it, and where among them the voxels lie."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,7 +85,7 @@ class Stored:
             voxels[(*box, volume)][removed] = fill
         return copy
 
-    def painted(self, removed: Bools, *, box: Box, real: Sequence[Floats]) -> "Stored":
+    def painted(self, removed: Bools, *, box: Box, real: Iterable[Floats]) -> "Stored":
         """Set the removed voxels of the box to real values, as stored numbers; per volume one value for each.
 
         They stand in the order in which voxels are stored: the first axis runs fastest.
@@ -94,11 +94,14 @@ class Stored:
         copy = evolve(self, content=bytearray(self.content))
         voxels = copy.voxels
         for volume, values in enumerate(real):
-            stored = (values.astype(np.float64) - self.intercept) / self.slope
-            if self.dtype.kind != "f":
-                limits = np.iinfo(self.dtype)
-                stored = np.clip(np.rint(stored), limits.min, limits.max)
-            voxels[(*box, volume)].T[removed.T] = stored.astype(self.dtype)
+            done = 0
+            for plane, zone in zip(voxels[(*box, volume)].T, removed.T, strict=True):
+                end = done + int(np.count_nonzero(zone))
+                stored = (values[done:end].astype(np.float64) - self.intercept) / self.slope
+                if self.dtype.kind != "f":
+                    limits = np.iinfo(self.dtype)
+                    stored = np.clip(np.rint(stored), limits.min, limits.max)
+                plane[zone], done = stored.astype(self.dtype), end
         return copy
 
 
