@@ -3,6 +3,7 @@
 import base64
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -22,11 +23,14 @@ class Told(Frontal):
     """Answers as the series' thickness of slices tells: 1 refused, 3 unsure, else done."""
 
     stops: type[BaseException] | None = None
+    besides: ClassVar[list[Path | None]] = []
 
     def deface(self, image: Path, *, into: Path, mode: FaceMode, beside: Path | None = None) -> Defaced:
         """Stop where the test wants it."""
         if self.stops is not None:
             raise self.stops
+        assert beside is None or beside.exists()
+        self.besides.append(beside)
         return super().deface(image, into=into, mode=mode, beside=beside)
 
 
@@ -40,6 +44,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> type[Told]:
     monkeypatch.setattr(deface, "_drawer", lambda: drawn)
     monkeypatch.setattr(Told, "status", FaceStatus.DEFACED)
     monkeypatch.setattr(Told, "stops", None)
+    monkeypatch.setattr(Told, "besides", [])
     return Told
 
 
@@ -86,6 +91,25 @@ def test_each_series_gets_the_place_that_it_has_in_its_folder(few: Sliced, tmp_p
     assert (tmp_path / "out" / str(second["mask"])).exists()
     assert not (tmp_path / "out" / ASIDE).exists()
     assert (tmp_path / "out" / deface_each.REPORT).exists()
+
+
+def test_of_a_session_the_others_are_looked_at_beside_the_best(
+    few: Sliced, engine: type[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one with the finest voxels; its image is there while the others are defaced, and gone when all is done."""
+    monkeypatch.setattr("fivesafes.data.face.dicom.best.shows_head", lambda twin: twin.exists())
+    for number, step in ((1, 5.0), (2, 2.0), (3, 4.0)):
+        positions = few.positions / [1, 1, 5 / step]
+        fine = Sliced(data=few.data, positions=positions, along=few.along, pixel=(step, step))
+        write_classic(fine, tmp_path / "scans" / f"{number}", How(number=number))
+    assert call(tmp_path, "--session").exit_code == 0
+    first, best, last = engine.besides
+    assert (best, first) == (None, last)
+    assert first is not None
+    assert not first.parent.exists()
+    engine.besides.clear()
+    assert call(tmp_path).exit_code == 0
+    assert engine.besides == [None, None, None]
 
 
 def test_series_that_share_a_folder_are_parted(few: Sliced, tmp_path: Path) -> None:

@@ -63,6 +63,12 @@ def best_of(images: Sequence[Path]) -> Path | None:
     return next((image for _, image in ranked if len(images) > 1 and _head_in(image)), None)
 
 
+def shows_head(image: Path) -> bool:
+    """Tell whether an image shows a head and its skin well enough to be carried.  Raises InvalidInput for no image."""
+    head = _head_in(image)
+    return head is not None and head.seen.to_surface is not None
+
+
 def look_beside(image: Path, best: Path) -> Look | str:
     """Look at an image with what ``best`` shows of the same head; by itself, when they do not show the same one.
 

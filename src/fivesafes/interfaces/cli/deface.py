@@ -3,9 +3,11 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
 
 import click
+from attrs import evolve
 from click.core import ParameterSource
 
 from fivesafes.core.errors import EngineMissing, UsageMistake
@@ -23,11 +25,13 @@ from fivesafes.interfaces.cli.deface_each import (
     exit_code,
     show,
 )
-from fivesafes.interfaces.cli.deface_folders import Tasks, plan_folders
+from fivesafes.interfaces.cli.deface_folders import Tasks, beside_best, plan_folders
 from fivesafes.interfaces.cli.output import emit_json
 
 if TYPE_CHECKING:
     from fivesafes.data.face.decisions import Decision
+
+NO_BEST: Final = "none of the images shows a head well enough to carry it to the others"
 
 
 @click.command()
@@ -104,10 +108,11 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     if dry_run:
         _tell_plan(files, tasks, out, as_json=as_json)
         return
-    table = _laid(
-        engine, FaceMode(mode), out, None if no_report else _drawer(), beside=_best_of(files) if session else None
-    )
-    outcomes = deface_all(files, tasks, out, table, quiet=as_json)
+    table = _laid(engine, FaceMode(mode), out, None if no_report else _drawer())
+    with TemporaryDirectory(prefix="fivesafes-") as scratch:
+        if session:
+            table, tasks = evolve(table, beside=_best_of(files)), _beside_best(tasks, Path(scratch))
+        outcomes = deface_all(files, tasks, out, table, quiet=as_json)
     if as_json:
         others = [{"path": str(other.path), "why": other.why} for other in tasks.others]
         emit_json({"images": [as_answer(outcome) for outcome in outcomes], "others": others})
@@ -123,9 +128,19 @@ def _best_of(files: Sequence[Path]) -> Path | None:
     from fivesafes.data.face.session import best_of  # noqa: PLC0415 - help stays quick
 
     best = best_of(files)
-    if best is None:
-        click.echo("none of the images shows a head well enough to carry it to the others", err=True)
+    if best is None and files:
+        click.echo(NO_BEST, err=True)
     return best
+
+
+def _beside_best(tasks: Tasks, scratch: Path) -> Tasks:
+    """Do the same for the series of folders."""
+    if len(tasks.series) <= 1:
+        return tasks
+    carried = beside_best(tasks, scratch)
+    if carried is None:
+        click.echo(NO_BEST, err=True)
+    return carried or tasks
 
 
 def _compared(
@@ -169,13 +184,13 @@ def ready(engine: str) -> Defacer:
     return defacer
 
 
-def _laid(engine: str, mode: FaceMode, out: Path, draw: Drawer | None, *, beside: Path | None) -> Table:
+def _laid(engine: str, mode: FaceMode, out: Path, draw: Drawer | None) -> Table:
     """Lay ready what a call needs.  Raises EngineMissing, and InvalidInput when the record of decisions is damaged."""
     from fivesafes.engines.reporters.faces import FacesReport  # noqa: PLC0415 - help stays quick
 
     defacer, decisions = ready(engine), _decided(out)
     report = None if draw is None else FacesReport(out, decisions=decisions)
-    return Table(defacer=defacer, mode=mode, draw=draw, report=report, decisions=decisions, beside=beside)
+    return Table(defacer=defacer, mode=mode, draw=draw, report=report, decisions=decisions)
 
 
 def _decided(out: Path) -> tuple["Decision", ...]:

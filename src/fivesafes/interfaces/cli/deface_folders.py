@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fivesafes.core.errors import InvalidInput, UsageMistake
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus
@@ -26,10 +26,14 @@ MASK_ENDING: Final = "_mask.nii.gz"
 
 @frozen(kw_only=True)
 class Task:
-    """A series to be defaced, and where its folder goes, relative to the output folder."""
+    """A series to be defaced, and where its folder goes, relative to the output folder.
+
+    ``beside``: an image of the same session that shows the head best.
+    """
 
     series: "Series"
     place: Path
+    beside: Path | None = None
 
     @property
     def mask(self) -> Path:
@@ -77,6 +81,22 @@ def plan_folders(folders: Sequence[Path], out: Path, *, held: str) -> Tasks:
     return Tasks(series=tuple(tasks), others=tuple(others))
 
 
+def beside_best(tasks: Tasks, scratch: Path) -> Tasks | None:
+    """Let the series look at the one that shows the head best, of which an image is written into a private folder.
+
+    None when none shows it well enough.
+    """
+    from fivesafes.data.face.dicom.best import best_series  # noqa: PLC0415 - help stays quick
+
+    best = best_series([task.series for task in tasks.series], scratch)
+    if best is None:
+        return None
+    return evolve(
+        tasks,
+        series=tuple(task if task.series is best.series else evolve(task, beside=best.twin) for task in tasks.series),
+    )
+
+
 def _inside(one: "Series", every: Sequence["Series"]) -> Path:
     """Give the folder of a series, or, where others lie in it too, one below that is named for it."""
     shared = any(
@@ -115,7 +135,7 @@ def deface_task(task: Task, *, aside: Path, defacer: Defacer, mode: FaceMode, dr
     into = aside / "series"
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir()
-    return deface_series(task.series, into=into, defacer=defacer, mode=mode, draw=draw)
+    return deface_series(task.series, into=into, defacer=defacer, mode=mode, draw=draw, beside=task.beside)
 
 
 def settled(task: Task, defaced: Defaced, out: Path, *, held: str) -> tuple[Path | None, Path | None]:

@@ -46,19 +46,27 @@ class DefacedSeries:
 
 
 def deface_series(
-    series: Series, *, into: Path, defacer: Defacer, mode: FaceMode, draw: Drawer | None = None
+    series: Series,
+    *,
+    into: Path,
+    defacer: Defacer,
+    mode: FaceMode,
+    draw: Drawer | None = None,
+    beside: Path | None = None,
 ) -> DefacedSeries:
     """Write a series without the face, and the mask of what went, into a folder that is there and empty.
 
     The originals are only read.  Same series, same bytes.  ``draw`` makes pictures of the head before and after; they
-    are made of the twin, which lies in a private folder only while this works.  Raises InvalidInput when a file can't
+    are made of the twin, which lies in a private folder only while this works.  ``beside``: an image of the same
+    session that shows the head best (``best.best_series``).  Raises InvalidInput when a file can't
     be read or decoded.
     """
     stack = lay_stack(series)
     if isinstance(stack, str):
         return DefacedSeries(defaced=_refused(defacer, mode, stack))
     try:
-        return _defaced(_Order(series=series, stack=stack, into=into, defacer=defacer, mode=mode, draw=draw))
+        order = _Order(series=series, stack=stack, into=into, defacer=defacer, mode=mode, draw=draw, beside=beside)
+        return _defaced(order)
     except Malformed as malformed:
         raise InvalidInput(malformed.why, fix=DAMAGED) from None
 
@@ -73,6 +81,7 @@ class _Order:
     defacer: Defacer
     mode: FaceMode
     draw: Drawer | None
+    beside: Path | None
 
 
 def _defaced(order: _Order) -> DefacedSeries:
@@ -81,7 +90,7 @@ def _defaced(order: _Order) -> DefacedSeries:
     with TemporaryDirectory() as scratch:
         twin = Path(scratch) / "twin.nii"
         write_twin(series, stack, twin)
-        found = order.defacer.deface(twin, into=Path(scratch) / "defaced", mode=mode)
+        found = order.defacer.deface(twin, into=Path(scratch) / "defaced", mode=mode, beside=order.beside)
         warnings = () if series.pseudonymous else (IDENTIFYING,)
         if found.mask is None:
             return DefacedSeries(defaced=evolve(found, image=None), warnings=warnings)
