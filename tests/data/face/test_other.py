@@ -13,8 +13,9 @@ from fivesafes.core.errors import EngineFailed
 from fivesafes.data.face.cut import By, Look
 from fivesafes.data.face.deface import deface_image
 from fivesafes.data.face.other import deface_with
-from fivesafes.data.face.pack import FEATURES
+from fivesafes.data.face.pack import CORE, FEATURES
 from fivesafes.data.face.scale import measured, scale_of
+from fivesafes.data.face.stored import read_stored
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus
 
 Head = Mapping[str, NDArray[Any]]
@@ -44,6 +45,20 @@ def test_a_part_that_a_mask_leaves_out_is_asked_for_too(head_file: Path, synthet
         assert asdict(residual)[part] > 0.9, part
         assert part in answer.why or part == "chin"
     assert answer.evidence.brain_voxels_altered == 0
+    assert answer.evidence.outside_voxels_altered == 0
+
+
+def test_a_mask_that_follows_the_skin_does_not_draw_it(head_file: Path, synthetic_head: Head, tmp_path: Path) -> None:
+    """The noise of the air would end where the face began; what is before the skin goes with it."""
+    skin = block_of(synthetic_head, *FEATURES)
+    answer = cut_out(head_file, skin, tmp_path)
+    assert answer.mask is not None
+    gone = read_stored(answer.mask).voxels[..., 0] > 0
+    assert gone[skin].all()
+    core = block_of(synthetic_head, *CORE)
+    before = np.roll(core, 2, axis=1) & (synthetic_head["data"] < 10)  # the head looks along the second axis
+    assert before.sum() > 100
+    assert gone[before].mean() > 0.97
     assert answer.evidence.outside_voxels_altered == 0
 
 

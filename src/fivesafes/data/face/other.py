@@ -10,10 +10,10 @@ from fivesafes.core.errors import EngineFailed, UsageMistake
 from fivesafes.core.verdict import Verdict
 from fivesafes.data.face.brain import find_brain
 from fivesafes.data.face.cut import By, Look, check_folder, cut, look_at
-from fivesafes.data.face.itk import Bools, Grid, Volume, carry, one_thread
+from fivesafes.data.face.itk import Bools, Grid, Volume, carry, carry_smooth, dilated, one_thread
 from fivesafes.data.face.session import look_beside
 from fivesafes.data.face.verify import judge_pose
-from fivesafes.data.face.zones import Zones
+from fivesafes.data.face.zones import Zones, lay_zones
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus
 
 LARGEST_SHARE: Final = 0.9
@@ -21,6 +21,12 @@ LARGEST_SHARE: Final = 0.9
 
 SMALLEST_BRAIN: Final = 0.005
 """A brain fills at least so much of a field of view that holds it."""
+
+SURE_MM: Final = 1.5
+"""So far from the head's surface all is air."""
+
+BETWEEN_MM: Final = 3.0
+"""What lies so near to such air and to the mask goes with them."""
 
 Marker = Callable[[Look], Bools]
 """Runs an engine on an image and gives what it would remove, (I, J, K) on the image's own grid."""
@@ -51,7 +57,7 @@ def deface_with(image: Path, *, into: Path, by: By, marker: Marker, beside: Path
         marked = marker(look)
         _check(marked, look, most=1 - SMALLEST_BRAIN if by.mode is FaceMode.SKULL_STRIP else LARGEST_SHARE)
         pose = None if verdict.refuses else look.seen.pose
-        zones = _zones(marked, look)
+        zones = _zones(marked if by.mode is FaceMode.SKULL_STRIP else _without_shape(marked, look), look)
         return cut(look, zones, pose=pose, into=into, by=by, so_far=Verdict() if pose is None else verdict)
 
 
@@ -77,6 +83,25 @@ def _check(marked: Bools, look: Look, *, most: float) -> None:
     if not 0 < share < most:
         what = "the engine marked nothing" if share == 0 else "the engine marked nearly all of the image"
         raise EngineFailed(what, fix="use another engine, and look at what this one does to the image")
+
+
+def _without_shape(marked: Bools, look: Look) -> Bools:
+    """Mark the air before face and ears too: a mask that follows the skin would draw it in the air's noise.
+
+    Skin that was not marked stays, and is measured.  Nothing is added where no head was found, or where air can't be
+    told from tissue; then a person must look anyhow.
+    """
+    grid, pose, surface = look.stored.grid, look.seen.pose, look.seen.to_surface
+    if pose is None or surface is None:
+        return marked
+    face = lay_zones(grid, scan=look.scan.volume, pose=pose, mode=FaceMode.REMOVE, brain=look.brain)
+    air = face.removed & (carry_smooth(surface, onto=grid.cropped(face.box)) > SURE_MM)
+    around = [max(1, round(BETWEEN_MM / step)) for step in grid.steps]
+    near = (around[0], around[1], around[2])
+    between = face.removed & dilated(marked[face.box], near) & dilated(air, near)
+    closed = np.array(marked, order="F")
+    closed[face.box] |= air | between
+    return closed
 
 
 def _zones(marked: Bools, look: Look) -> Zones:
