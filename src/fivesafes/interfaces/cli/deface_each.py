@@ -180,7 +180,7 @@ def show(outcomes: Sequence[Outcome], out: Path) -> None:
             click.echo(f"{'':<14} {outcome.defaced.why}")
         for warning in outcome.series.get("warnings", ()):
             click.echo(f"warning: {warning}", err=True)
-    if (out / REPORT).exists():
+    if (out / REPORT).exists() and not all(outcome.unreadable for outcome in outcomes):
         click.echo(f"pictures: {out / REPORT} (it shows the faces: keep it where the originals are kept)", err=True)
     if any(outcome.defaced.status is FaceStatus.NEEDS_REVIEW for outcome in outcomes):
         click.echo(f"held for review: {out / HELD}", err=True)
