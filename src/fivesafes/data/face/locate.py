@@ -59,8 +59,9 @@ contrasts, wrong places came to -.56; where a cut leaves little of it to -.9, bu
 SAME_MM: Final = 10.0
 """How far apart the coarse search leaves a head that two starts both found."""
 
-CLEAR: Final = 0.3
-"""Mutual information, nats, of a head that needs no evening out of a coil's shading first."""
+CLEAR: Final = 0.37
+"""Mutual information, nats, of a head that needs no evening out of a coil's shading first: a shaded one that had .34
+was found 2.7 mm off, and 1.2 in the evened scan."""
 
 
 @frozen(kw_only=True, eq=False)

@@ -19,7 +19,7 @@ from fivesafes.data.face.climb import Level, Stage, turning
 from fivesafes.data.face.cut import Look, look_at
 from fivesafes.data.face.examine import Examined, seen_with
 from fivesafes.data.face.itk import IDENTITY, Affine, Bools, Volume, carry
-from fivesafes.data.face.locate import CLEAR, INNER_MM, RIM_MM, STIFF, Pose, mutual_information
+from fivesafes.data.face.locate import INNER_MM, RIM_MM, STIFF, Pose, mutual_information
 from fivesafes.data.face.pack import template
 from fivesafes.data.face.prepare import Prepared, prepare, unfit
 from fivesafes.data.face.stored import read_stored
@@ -32,6 +32,9 @@ STAGES: Final = (
 )
 LIKE: Final = 0.35
 """The same, nats: with less, the two images have nothing in common."""
+
+SEEN: Final = 0.3
+"""With the template, nats: from an image that shows a head less well it is not carried."""
 
 OUT_OF_VIEW_MM: Final = 99.0
 CONTRASTS: Final = ("_T1w.", "_UNIT1.", "_T2w.", "_FLAIR.", "_PDw.")
@@ -118,7 +121,7 @@ def _head(image: Path, _changed: int, _size: int) -> Head | None:
     if isinstance(look, str):
         return None
     pose = look.seen.pose
-    if pose is None or pose.mutual_information < CLEAR or judge_pose(pose).findings or look.seen.brain_alone:
+    if pose is None or pose.mutual_information < SEEN or judge_pose(pose).findings or look.seen.brain_alone:
         return None
     pack, grid, back = template(), look.scan.volume.grid, np.linalg.inv(pose.affine)
     to_head = carry(Volume(data=pack.to_head, affine=pack.affine), onto=grid, through=back, beyond=OUT_OF_VIEW_MM)
