@@ -196,6 +196,19 @@ def test_bright_air_needs_review(synthetic_head: Head, tmp_path: Path, write_ima
     assert face_present(path).state is Presence.UNKNOWN
 
 
+def test_the_same_voxels_at_another_place_are_looked_at_anew(
+    synthetic_head: Head, head_file: Path, tmp_path: Path, write_image: Writer
+) -> None:
+    """A copy whose origin was moved loses the same voxels, also right after the first: nothing found there is used."""
+    moved = synthetic_head["affine"].copy()
+    moved[:3, 3] += (4.0, 20.0, 40.0)
+    copy = write_image("moved_T1w.nii.gz", np.rint(synthetic_head["data"] * 4).astype(np.int16), moved)
+    answers = [deface_image(image, into=tmp_path, mode=FaceMode.REMOVE) for image in (head_file, copy)]
+    assert [answer.status for answer in answers] == [FaceStatus.DEFACED] * 2
+    first, second = (voxels(answer.mask) > 0 for answer in answers)
+    assert 2 * (first & second).sum() / (first.sum() + second.sum()) > 0.98
+
+
 def test_the_originals_folder_is_no_place_to_write_into(head_file: Path) -> None:
     """The result bears the original's name, so it would take its place."""
     with pytest.raises(UsageMistake, match="original"):

@@ -54,12 +54,14 @@ class Examined:
 
 def examine(scan: Prepared) -> Examined:
     """Find the head and its facial skin.  The last scans are remembered: defacing and its pictures ask the same."""
-    return _examine(_Key(digest=blake2b(scan.volume.data.tobytes()).digest(), scan=scan))
+    digest = blake2b(scan.volume.data.tobytes() + scan.volume.affine.tobytes())
+    digest.update(repr((scan.volume.data.shape, scan.floor, scan.bright)).encode())
+    return _examine(_Key(digest=digest.digest(), scan=scan))
 
 
 @frozen(kw_only=True)
 class _Key:
-    """A scan, equal to another when its voxels are."""
+    """A scan, equal to another when its voxels are, lie at the same places, and are read alike."""
 
     digest: bytes
     scan: Prepared = field(eq=False)
