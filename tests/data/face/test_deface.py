@@ -10,6 +10,7 @@ from attrs import asdict
 from numpy.typing import NDArray
 
 from fivesafes.core.errors import UsageMistake
+from fivesafes.data.face import verify
 from fivesafes.data.face.deface import deface_image
 from fivesafes.data.face.examine import _examine
 from fivesafes.data.face.pack import CORE, FEATURES
@@ -194,6 +195,17 @@ def test_bright_air_needs_review(synthetic_head: Head, tmp_path: Path, write_ima
     assert "could not be measured" in answer.why
     assert answer.image is not None
     assert face_present(path).state is Presence.UNKNOWN
+
+
+def test_a_face_is_missing_only_where_it_is_sure_where_the_head_lies(
+    defaced: Defaced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where two searches disagree, no skin may be seen because the face is elsewhere: a person must look."""
+    monkeypatch.setattr(verify, "FURTHEST_MM", 0.0)
+    assert defaced.image is not None
+    again = deface_image(defaced.image, into=tmp_path, mode=FaceMode.REMOVE)
+    assert again.status is FaceStatus.NEEDS_REVIEW
+    assert "two searches" in again.why
 
 
 def test_the_same_voxels_at_another_place_are_looked_at_anew(
