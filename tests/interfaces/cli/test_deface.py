@@ -269,13 +269,28 @@ def test_the_folder_of_an_original_is_refused(tmp_path: Path) -> None:
     assert image.read_bytes() == b"voxels"
 
 
-def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
-    """One result would overwrite the other."""
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "defaced.nii").write_bytes(b"voxels")
-    paths = [str(tmp_path / folder / "defaced.nii") for folder in ("a", "b")]
-    result = CliRunner().invoke(command, [*paths, "--out", str(tmp_path / "out")])
+def test_a_link_to_an_original_is_not_overwritten_either(tmp_path: Path) -> None:
+    """In a data set under git-annex each image is a link to its content elsewhere."""
+    (tmp_path / "annex").mkdir()
+    (tmp_path / "annex" / "key").write_bytes(b"voxels")
+    (tmp_path / "data").mkdir()
+    image = tmp_path / "data" / "defaced.nii"
+    image.symlink_to(tmp_path / "annex" / "key")
+    result = CliRunner().invoke(command, [str(image), "--out", str(tmp_path / "data")])
+    assert isinstance(result.exception, UsageMistake)
+    assert image.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a/defaced.nii", "b/defaced.nii"), ("x.nii.gz", "x.img"), ("x.nii.gz", "x_mask.nii.gz")]
+)
+def test_two_images_of_one_name_are_refused(tmp_path: Path, one: str, other: str) -> None:
+    """One result, or its mask, would overwrite the other."""
+    paths = [tmp_path / one, tmp_path / other]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"voxels")
+    result = CliRunner().invoke(command, [*map(str, paths), "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, UsageMistake)
 
 
