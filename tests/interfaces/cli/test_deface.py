@@ -1,9 +1,11 @@
 """``fivesafes deface`` as a person and a script call it; the engine is a stand-in, its answers are not."""
 
 import errno
+import fcntl
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -119,6 +121,20 @@ def test_what_was_not_judged_yet_does_not_stay(
     assert not (tmp_path / "out").exists()
     call(tmp_path, "defaced")
     assert [path for path in (tmp_path / "out").rglob("*") if path.suffix == ".nii"] == []
+
+
+def test_what_a_killed_call_left_goes_with_the_next(tmp_path: Path) -> None:
+    """An image that nobody judged does not lie on, hidden, in a folder that is uploaded; that of a live call does."""
+    for name in (".deface-killed", ".deface-alive"):
+        (tmp_path / "out" / name).mkdir(parents=True)
+        (tmp_path / "out" / name / "defaced.nii").write_bytes(b"voxels")
+    alive = os.open(tmp_path / "out" / ".deface-alive", os.O_RDONLY)
+    fcntl.flock(alive, fcntl.LOCK_EX)
+    call(tmp_path, "defaced")
+    os.close(alive)
+    hidden = sorted(path.name for path in (tmp_path / "out").iterdir() if path.name.startswith("."))
+    assert hidden == [".deface-alive"]
+    assert (tmp_path / "out" / "defaced.nii").exists()
 
 
 @pytest.mark.parametrize(
