@@ -208,6 +208,20 @@ def test_a_face_is_missing_only_where_it_is_sure_where_the_head_lies(
     assert "two searches" in again.why
 
 
+def test_a_brain_with_a_face_beside_it_is_no_brain_alone(
+    synthetic_head: Head, tmp_path: Path, write_image: Writer
+) -> None:
+    """A brain extraction may leave eyes, nose and mouth; in a large field of view they are but a small share of it."""
+    kept = synthetic_head["brain"] | np.isin(synthetic_head["features"], [1, 2, 3])
+    data = np.pad(np.where(kept, np.rint(synthetic_head["data"] * 4), 0).astype(np.int16), 40)
+    affine = synthetic_head["affine"].copy()
+    affine[:3, 3] -= affine[:3, :3] @ [40, 40, 40]
+    image = write_image("stripped_T1w.nii.gz", data, affine)
+    answer = deface_image(image, into=tmp_path, mode=FaceMode.REMOVE)
+    assert answer.status is not FaceStatus.NOTHING_TO_DO, answer.why
+    assert face_present(image).state is not Presence.ABSENT
+
+
 def test_the_same_voxels_at_another_place_are_looked_at_anew(
     synthetic_head: Head, head_file: Path, tmp_path: Path, write_image: Writer
 ) -> None:
