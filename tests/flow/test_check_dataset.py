@@ -188,3 +188,28 @@ def test_faces_are_asked_for_only_where_wanted_and_failures_are_told(
     monkeypatch.setattr(check_faces, "_looked_at", looked)
     check_dataset(root, look_for_faces=True, clock=now)
     assert asked == ["sub-001_FLAIR.nii.gz", "sub-001_T1w.nii.gz"]
+
+
+def test_no_word_before_the_end_of_a_name_hides_a_face(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels and descriptions that speak of brains, pairs, capitals: all are looked at; other kinds are told."""
+    root = release(tmp_path / "r", LABELS)
+    names = (
+        "sub-brain01_T1w.nii.gz",
+        "sub-001_space-MNI152NLin2009cAsym_desc-preproc_T1w.nii.gz",
+        "sub-001_desc-masked_T2w.NII.GZ",
+        "sub-001_FLAIR.img",
+        "sub-001_desc-brain_mask.nii.gz",
+        "sub-001_T1w.mgz",
+    )
+    for name in names:
+        write(root / "sub-001/anat" / name, "some content")
+    asked = []
+
+    def looked(path: Path, _: object) -> tuple[object, ...]:
+        asked.append(path.name)
+        return ()
+
+    monkeypatch.setattr(check_faces, "_looked_at", looked)
+    findings = check_dataset(root, look_for_faces=True, clock=now).findings
+    assert set(asked) == set(names[:4])
+    assert [one.path for one in findings if one.code.endswith("face_unknown")] == ["sub-001/anat/sub-001_T1w.mgz"]

@@ -15,14 +15,21 @@ from fivesafes.data.residue.place import Place
 if TYPE_CHECKING:
     from fivesafes.data.face.present import FacePresence
 
+_ENDING: Final = r"\.(?:nii(?:\.gz)?|img(?:\.gz)?)$"
+_IMAGE: Final = re.compile(rf"(?i){_ENDING}")
 _STRUCTURAL: Final = re.compile(
     r"(?i)_(?:T1w|T2w|FLAIR|PDw|PDT2|inplaneT1|inplaneT2|T1map|T2map|T2starw|T2starmap|R1map|R2map|PDmap|MTVmap|MP2RAGE|UNIT1|"
-    r"MEGRE|VFA|MPM|MTS|angio|magnitude1?|M0map|swi)\.nii(?:\.gz)?$",
+    rf"MEGRE|VFA|MPM|MTS|angio|magnitude1?|M0map|swi){_ENDING}",
 )
 _LOOKS_STRUCTURAL: Final = re.compile(
-    r"(?i)(?:t1|t2|mprage|mp2rage|flair|spgr|bravo|anat|struct|tfl|space|head).*\.nii(?:\.gz)?$"
+    rf"(?i)(?:t1|t2|mprage|mp2rage|flair|spgr|bravo|anat|struct|tfl|space|head).*{_ENDING}"
 )
-_NO_HEAD: Final = re.compile(r"(?i)mask|_dseg|probseg|_label|space-MNI|brain|atlas|_bold|_dwi|skull")
+_NO_HEAD: Final = re.compile(rf"(?i)(?:mask|dseg|probseg|labels?|atlas|_bold|_dwi){_ENDING}")
+"""What the end of a name tells to hold no head; a word before it (a label, a space, a description) tells nothing."""
+
+_OTHER_VOLUME: Final = re.compile(r"(?i)\.(?:mgz|mgh|mnc|nrrd|nhdr|mha|mhd|brik(?:\.gz)?|rec)$")
+"""Volumes of kinds that can't be looked into here."""
+
 _MOST: Final = 200
 _UNLIKE: Final = 0.07
 """Nats of mutual information with the template: noise and balls have .00 to .06, heads .26 and more."""
@@ -36,16 +43,18 @@ def faces_in(dataset: Path, *, progress: Progress) -> tuple[Residue, ...]:
     """Yield a finding for each structural image that shows a face, or of which it can't be told.
 
     Images count by their BIDS suffix, or by a name that speaks of anatomy; of more than 200 the rest is told as not
-    looked at.
+    looked at, and so is each volume of a kind other than NIfTI.
     """
-    images = [path for path in sorted(dataset.rglob("*.nii*")) if path.is_file() and _is_structural(path, dataset)]
+    files = [path for path in sorted(dataset.rglob("*")) if path.is_file()]
+    images = [path for path in files if _IMAGE.search(path.name) and _is_structural(path, dataset)]
     progress.begin(_STAGE, total=min(len(images), _MOST), unit="images")
     found = []
     for path in images[:_MOST]:
         found += list(_looked_at(path, Place.at(path.relative_to(dataset).as_posix())))
         progress.advance(_STAGE)
     progress.end(_STAGE)
-    rest = [Place.at(path.relative_to(dataset).as_posix()) for path in images[_MOST:]]
+    others = [path for path in files if _OTHER_VOLUME.search(path.name)]
+    rest = [Place.at(path.relative_to(dataset).as_posix()) for path in (*images[_MOST:], *others)]
     return (*found, *(place.residue("face_unknown", "file") for place in rest))
 
 

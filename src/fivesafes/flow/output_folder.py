@@ -1,10 +1,12 @@
 """Walk an input folder and write an output folder: nothing followed out of it, nothing half-written."""
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import BinaryIO, Final
 
 from attrs import field, frozen
@@ -84,6 +86,45 @@ def private_folder(folder: Path, *, apart_from: Sequence[Path]) -> None:
     if strange:
         what = "the folder for review holds other files"
         raise UsageMistake(what, fix="choose a new folder: it will hold identifying pictures and nothing else")
+
+
+@contextmanager
+def scratch_in(folder: Path, *, prefix: str) -> Iterator[Path]:
+    """Give a private folder inside another, which goes whichever way it ends; sweep those that killed runs left.
+
+    Each is locked while it is used, and bears its name only then, so that runs at one time let one another's be.
+    """
+    for left in folder.glob(f"{prefix}*"):
+        with _locked_by_us(left) as ours:
+            if ours:
+                shutil.rmtree(left, ignore_errors=True)
+    made = Path(mkdtemp(prefix=".new-", dir=folder))
+    try:
+        with _locked_by_us(made):
+            made = made.replace(folder / f"{prefix}{made.name.removeprefix('.new-')}")
+            yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def _locked_by_us(folder: Path) -> Iterator[bool]:
+    """Lock a folder, and say whether that went; without locks (Windows) it does not."""
+    try:
+        handle = os.open(folder, os.O_RDONLY) if fcntl else -1
+    except OSError:  # its owner has just removed it, or it is somebody else's
+        yield False
+        return
+    try:
+        if fcntl:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # locked, or on a file system that knows no locks
+        yield False
+    else:
+        yield handle >= 0
+    finally:
+        if handle >= 0:
+            os.close(handle)
 
 
 class OutputFolder:

@@ -10,6 +10,7 @@ from attrs import asdict
 from numpy.typing import NDArray
 
 from fivesafes.core.errors import UsageMistake
+from fivesafes.data.face import verify
 from fivesafes.data.face.deface import deface_image
 from fivesafes.data.face.examine import _examine
 from fivesafes.data.face.pack import CORE, FEATURES
@@ -194,6 +195,44 @@ def test_bright_air_needs_review(synthetic_head: Head, tmp_path: Path, write_ima
     assert "could not be measured" in answer.why
     assert answer.image is not None
     assert face_present(path).state is Presence.UNKNOWN
+
+
+def test_a_face_is_missing_only_where_it_is_sure_where_the_head_lies(
+    defaced: Defaced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where two searches disagree, no skin may be seen because the face is elsewhere: a person must look."""
+    monkeypatch.setattr(verify, "FURTHEST_MM", 0.0)
+    assert defaced.image is not None
+    again = deface_image(defaced.image, into=tmp_path, mode=FaceMode.REMOVE)
+    assert again.status is FaceStatus.NEEDS_REVIEW
+    assert "two searches" in again.why
+
+
+def test_a_brain_with_a_face_beside_it_is_no_brain_alone(
+    synthetic_head: Head, tmp_path: Path, write_image: Writer
+) -> None:
+    """A brain extraction may leave eyes, nose and mouth; in a large field of view they are but a small share of it."""
+    kept = synthetic_head["brain"] | np.isin(synthetic_head["features"], [1, 2, 3])
+    data = np.pad(np.where(kept, np.rint(synthetic_head["data"] * 4), 0).astype(np.int16), 40)
+    affine = synthetic_head["affine"].copy()
+    affine[:3, 3] -= affine[:3, :3] @ [40, 40, 40]
+    image = write_image("stripped_T1w.nii.gz", data, affine)
+    answer = deface_image(image, into=tmp_path, mode=FaceMode.REMOVE)
+    assert answer.status is not FaceStatus.NOTHING_TO_DO, answer.why
+    assert face_present(image).state is not Presence.ABSENT
+
+
+def test_the_same_voxels_at_another_place_are_looked_at_anew(
+    synthetic_head: Head, head_file: Path, tmp_path: Path, write_image: Writer
+) -> None:
+    """A copy whose origin was moved loses the same voxels, also right after the first: nothing found there is used."""
+    moved = synthetic_head["affine"].copy()
+    moved[:3, 3] += (4.0, 20.0, 40.0)
+    copy = write_image("moved_T1w.nii.gz", np.rint(synthetic_head["data"] * 4).astype(np.int16), moved)
+    answers = [deface_image(image, into=tmp_path, mode=FaceMode.REMOVE) for image in (head_file, copy)]
+    assert [answer.status for answer in answers] == [FaceStatus.DEFACED] * 2
+    first, second = (voxels(answer.mask) > 0 for answer in answers)
+    assert 2 * (first & second).sum() / (first.sum() + second.sum()) > 0.98
 
 
 def test_the_originals_folder_is_no_place_to_write_into(head_file: Path) -> None:

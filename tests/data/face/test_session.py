@@ -90,6 +90,18 @@ def test_a_ball_beside_a_head_is_refused(head_file: Path, write_image: Writer, t
     assert answer.image is None
 
 
+def test_a_best_image_without_its_face_says_nothing_of_another_s(head_file: Path, salted: Path, tmp_path: Path) -> None:
+    """A T1w that was defaced before has no skin to compare with: the face beside it goes, and a person must look."""
+    best = deface_image(head_file, into=tmp_path / "before", mode=FaceMode.REMOVE).image
+    assert best is not None
+    answer = deface_image(salted, into=tmp_path / "out", mode=FaceMode.REMOVE, beside=best)
+    assert answer.status is FaceStatus.NEEDS_REVIEW, answer.why
+    assert answer.evidence.carried_mutual_information is not None
+    assert answer.evidence.residual is None
+    assert answer.evidence.mask_ml is not None
+    assert answer.evidence.mask_ml > 300
+
+
 def test_the_best_image_is_a_t1w_of_fine_voxels(head_file: Path, salted: Path, write_image: Writer) -> None:
     """Name, number of volumes and voxels decide the order, and the head must be found in it for sure."""
     nothing = write_image("sub-a_T1w.nii.gz", np.zeros((40, 40, 40), np.int16), np.diag([2.0, 2.0, 2.0, 1.0]))

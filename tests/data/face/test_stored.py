@@ -36,7 +36,7 @@ def image_bytes(kind: str, *, volumes: int, scaled: bool, second: bool, extended
         order = ">" if kind[0] == ">" else "<"
         size = 4 if not second else 8
         content[place : place + 2 * size] = np.array([0.5, -10.0], f"{order}f{size}").tobytes()
-    return bytes(content) + b"trailing"
+    return bytes(content) + bytes(8)
 
 
 PLAIN = image_bytes("<i2", volumes=1, scaled=False, second=False, extended=False, seed=1)
@@ -128,8 +128,9 @@ def test_compressed_files_carry_neither_name_nor_time(tmp_path: Path) -> None:
             image_bytes("<i2", volumes=1, scaled=False, second=False, extended=False, seed=1)[:345] + b"i1\0",
             "no NIfTI",
         ),
+        (PLAIN[:108] + np.array([np.inf], "<f4").tobytes() + PLAIN[112:], "no sense"),
     ],
-    ids=["empty", "text", "damaged gzip", "cut short", "pair"],
+    ids=["empty", "text", "damaged gzip", "cut short", "pair", "voxels at infinity"],
 )
 def test_what_is_no_image_is_refused_with_a_remedy(tmp_path: Path, content: bytes, told: str) -> None:
     """Each way of being broken has its sentence, without the file's name in it."""
@@ -139,6 +140,22 @@ def test_what_is_no_image_is_refused_with_a_remedy(tmp_path: Path, content: byte
         read_stored(path)
     assert caught.value.fix
     assert "jane" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".img"])
+def test_a_file_with_more_in_it_than_its_header_tells_is_refused(tmp_path: Path, ending: str) -> None:
+    """A second volume behind the one that the header counts would keep its face."""
+    data = np.arange(1, 211, dtype=np.int16).reshape(5, 6, 7)
+    path = tmp_path / f"x{ending}"
+    kind = nib.Nifti1Pair if ending == ".img" else nib.Nifti1Image
+    nib.save(kind(data, np.eye(4)), path)
+    pack, unpack = (gzip.compress, gzip.decompress) if ending == ".nii.gz" else (bytes, bytes)
+    whole = unpack(path.read_bytes())
+    path.write_bytes(pack(whole + bytes(99)))
+    assert read_stored(path).volumes == 1
+    path.write_bytes(pack(whole + data.tobytes()))
+    with pytest.raises(InvalidInput, match="more than the voxels"):
+        read_stored(path)
 
 
 def test_colour_images_are_refused(tmp_path: Path) -> None:

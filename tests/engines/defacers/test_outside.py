@@ -134,7 +134,7 @@ def test_a_tool_sees_no_name_and_only_what_it_marks_is_taken(
 def is_air(gone: np.ndarray, head_file: Path) -> bool:
     """Tell whether what went besides the mask is the air before the face, but for a rim where both meet."""
     shown = np.asarray(nib.as_closest_canonical(nib.load(head_file)).dataobj)[gone]
-    return 1000 < shown.size and float((shown < 60).mean()) > 0.95
+    return shown.size > 1000 and float((shown < 60).mean()) > 0.95
 
 
 @pytest.mark.parametrize(

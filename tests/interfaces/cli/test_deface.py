@@ -1,9 +1,11 @@
 """``fivesafes deface`` as a person and a script call it; the engine is a stand-in, its answers are not."""
 
 import errno
+import fcntl
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -119,6 +121,20 @@ def test_what_was_not_judged_yet_does_not_stay(
     assert not (tmp_path / "out").exists()
     call(tmp_path, "defaced")
     assert [path for path in (tmp_path / "out").rglob("*") if path.suffix == ".nii"] == []
+
+
+def test_what_a_killed_call_left_goes_with_the_next(tmp_path: Path) -> None:
+    """An image that nobody judged does not lie on, hidden, in a folder that is uploaded; that of a live call does."""
+    for name in (".deface-killed", ".deface-alive"):
+        (tmp_path / "out" / name).mkdir(parents=True)
+        (tmp_path / "out" / name / "defaced.nii").write_bytes(b"voxels")
+    alive = os.open(tmp_path / "out" / ".deface-alive", os.O_RDONLY)
+    fcntl.flock(alive, fcntl.LOCK_EX)
+    call(tmp_path, "defaced")
+    os.close(alive)
+    hidden = sorted(path.name for path in (tmp_path / "out").iterdir() if path.name.startswith("."))
+    assert hidden == [".deface-alive"]
+    assert (tmp_path / "out" / "defaced.nii").exists()
 
 
 @pytest.mark.parametrize(
@@ -269,13 +285,28 @@ def test_the_folder_of_an_original_is_refused(tmp_path: Path) -> None:
     assert image.read_bytes() == b"voxels"
 
 
-def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
-    """One result would overwrite the other."""
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "defaced.nii").write_bytes(b"voxels")
-    paths = [str(tmp_path / folder / "defaced.nii") for folder in ("a", "b")]
-    result = CliRunner().invoke(command, [*paths, "--out", str(tmp_path / "out")])
+def test_a_link_to_an_original_is_not_overwritten_either(tmp_path: Path) -> None:
+    """In a data set under git-annex each image is a link to its content elsewhere."""
+    (tmp_path / "annex").mkdir()
+    (tmp_path / "annex" / "key").write_bytes(b"voxels")
+    (tmp_path / "data").mkdir()
+    image = tmp_path / "data" / "defaced.nii"
+    image.symlink_to(tmp_path / "annex" / "key")
+    result = CliRunner().invoke(command, [str(image), "--out", str(tmp_path / "data")])
+    assert isinstance(result.exception, UsageMistake)
+    assert image.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a/defaced.nii", "b/defaced.nii"), ("x.nii.gz", "x.img"), ("x.nii.gz", "x_mask.nii.gz")]
+)
+def test_two_images_of_one_name_are_refused(tmp_path: Path, one: str, other: str) -> None:
+    """One result, or its mask, would overwrite the other."""
+    paths = [tmp_path / one, tmp_path / other]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"voxels")
+    result = CliRunner().invoke(command, [*map(str, paths), "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, UsageMistake)
 
 

@@ -44,7 +44,7 @@ def deface_image(image: Path, *, into: Path, mode: FaceMode, beside: Path | None
             return by.answers(FaceStatus.REFUSED, why=look)
         pose, verdict = look.seen.pose, judge_pose(look.seen.pose)
         nothing = look.nothing_to_remove
-        if nothing and (look.seen.brain_alone or (mode is not FaceMode.SKULL_STRIP and not verdict.refuses)):
+        if nothing and (look.seen.brain_alone or (mode is not FaceMode.SKULL_STRIP and not verdict.findings)):
             return by.answers(FaceStatus.NOTHING_TO_DO, why=nothing, evidence=look.found)
         if verdict.refuses or pose is None:
             return by.answers(FaceStatus.REFUSED, why=sentence(verdict), evidence=look.found)

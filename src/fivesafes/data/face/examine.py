@@ -27,6 +27,10 @@ AROUND_BRAIN: Final = (5, 5, 5)  # voxels of 2 mm
 BLANK: Final = 0.95
 """A skull-strip leaves one and the same value outside of the brain; air in a scan is never so even."""
 
+MOST_LEFT_ML: Final = 30.0
+"""More tissue than this outside of the brain is left of a head, however large the field of view: a face that a brain
+extraction left had 300 ml, skull-strips by this and another program 0."""
+
 
 @frozen(kw_only=True, eq=False)
 class Examined:
@@ -54,12 +58,14 @@ class Examined:
 
 def examine(scan: Prepared) -> Examined:
     """Find the head and its facial skin.  The last scans are remembered: defacing and its pictures ask the same."""
-    return _examine(_Key(digest=blake2b(scan.volume.data.tobytes()).digest(), scan=scan))
+    digest = blake2b(scan.volume.data.tobytes() + scan.volume.affine.tobytes())
+    digest.update(repr((scan.volume.data.shape, scan.floor, scan.bright)).encode())
+    return _examine(_Key(digest=digest.digest(), scan=scan))
 
 
 @frozen(kw_only=True)
 class _Key:
-    """A scan, equal to another when its voxels are."""
+    """A scan, equal to another when its voxels are, lie at the same places, and are read alike."""
 
     digest: bytes
     scan: Prepared = field(eq=False)
@@ -108,4 +114,6 @@ def _brain_alone(scan: Prepared) -> bool:
     brain = Volume(data=pack.brain.astype(np.float32), affine=pack.affine)
     there = carry(brain, onto=scan.volume.grid, through=np.linalg.inv(pose.affine)) > 0.5  # noqa: PLR2004 - half way
     outside = scan.volume.data[~dilated(there, AROUND_BRAIN)]
-    return bool(outside.size) and float((outside <= outside.min()).mean()) > BLANK
+    if not outside.size or float((outside > scan.floor).sum()) * scan.volume.grid.voxel_ml > MOST_LEFT_ML:
+        return False
+    return float((outside <= outside.min()).mean()) > BLANK

@@ -51,7 +51,7 @@ def deface_with(image: Path, *, into: Path, by: By, marker: Marker, beside: Path
             return by.answers(FaceStatus.REFUSED, why=look)
         verdict = judge_pose(look.seen.pose)
         nothing = look.nothing_to_remove
-        faceless = by.mode is not FaceMode.SKULL_STRIP and not verdict.refuses
+        faceless = by.mode is not FaceMode.SKULL_STRIP and not verdict.findings
         if nothing and (look.seen.brain_alone or faceless):
             return by.answers(FaceStatus.NOTHING_TO_DO, why=nothing, evidence=look.found)
         marked = marker(look)

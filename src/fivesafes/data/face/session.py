@@ -17,7 +17,7 @@ from fivesafes.core.errors import InvalidInput
 from fivesafes.data.face.brain import Brain, find_brain
 from fivesafes.data.face.climb import Level, Stage, turning
 from fivesafes.data.face.cut import Look, look_at
-from fivesafes.data.face.examine import Examined, seen_with
+from fivesafes.data.face.examine import NO_SKIN, Examined, seen_with
 from fivesafes.data.face.itk import IDENTITY, Affine, Bools, Volume, carry
 from fivesafes.data.face.locate import INNER_MM, RIM_MM, STIFF, Pose, mutual_information
 from fivesafes.data.face.pack import template
@@ -35,6 +35,9 @@ LIKE: Final = 0.35
 
 SEEN: Final = 0.3
 """With the template, nats: from an image that shows a head less well it is not carried."""
+
+SURELY_IN_VIEW: Final = ("eyes", "nose")
+"""Parts of a face that hardly a scan of a head leaves out; mouth and chin are often cut off."""
 
 OUT_OF_VIEW_MM: Final = 99.0
 CONTRASTS: Final = ("_T1w.", "_UNIT1.", "_T2w.", "_FLAIR.", "_PDw.")
@@ -94,7 +97,7 @@ def look_beside(image: Path, best: Path) -> Look | str:
         path=image,
         stored=stored,
         scan=scan,
-        seen=seen_with(scan, pose, surface_elsewhere=lambda: _carried(head.seen.to_surface, scan, move)),
+        seen=seen_with(scan, pose, surface_elsewhere=lambda: _carried(_whole_surface(head), scan, move)),
         brain=_carried_brain(head, scan, pose, move),
     )
 
@@ -162,6 +165,12 @@ def _carried_pose(head: Head, scan: Volume, move: Affine) -> Pose:
 
 def _unlike(pose: Pose) -> bool:
     return pose.beside is None or pose.beside < LIKE or not pose.plausible
+
+
+def _whole_surface(head: Head) -> Volume | None:
+    """Give the surface of the best image where it has a face: a defaced one would tell that there is none in others."""
+    whole = all(head.seen.shares.get(part, 0.0) >= NO_SKIN for part in SURELY_IN_VIEW)
+    return head.seen.to_surface if whole else None
 
 
 def _carried(field: Volume | None, scan: Prepared, move: Affine) -> Volume | None:

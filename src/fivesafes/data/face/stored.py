@@ -1,5 +1,6 @@
 """A NIfTI file as it is stored: every byte of it, and where among them the voxels lie."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -118,7 +119,8 @@ def files_of(path: Path) -> tuple[Path, ...]:
 def read_stored(path: Path) -> Stored:
     """Read a .nii or .nii.gz file, or a pair of .hdr and .img.
 
-    Raises InvalidInput when it is none, is cut short, or holds no plain numbers.
+    Raises InvalidInput when it is none, is cut short, holds no plain numbers, or more than its header tells of (zeros
+    that fill it up are no matter).
     """
     files = files_of(path)
     content, head = _read(files[0]), b"".join(_read(other) for other in files[1:])
@@ -128,16 +130,20 @@ def read_stored(path: Path) -> Stored:
         affine, unit = np.asarray(header.get_best_affine(), dtype=np.float64), header.get_xyzt_units()[0]
         slope, intercept = header.get_slope_inter()
         offset = int(header.get_data_offset())
-    except (HeaderDataError, KeyError, ValueError) as error:
+    except (HeaderDataError, KeyError, ValueError, OverflowError) as error:
         what = "the image's header makes no sense"
         raise InvalidInput(what, fix="convert it again from DICOM") from error
     if dtype.kind not in "iuf" or dtype.itemsize > 8:  # noqa: PLR2004 - bytes; longer floats differ by machine
         what = "the image holds no plain numbers (colour or complex)"
         raise InvalidInput(what, fix="give the magnitude image")
     grid, volumes = _grid(shape, affine * np.array([[UNIT_MM.get(unit, 1.0)]] * 3 + [[1.0]]))
-    if not (0 if head else FIRST_VOXEL) <= offset <= len(content) - int(np.prod(shape)) * dtype.itemsize:
+    end = offset + math.prod(shape) * dtype.itemsize
+    if offset < (0 if head else FIRST_VOXEL) or end > len(content):
         what = "the image is cut short"
         raise InvalidInput(what, fix="get it again from its source")
+    if content.count(0, end) < len(content) - end:
+        what = "the file holds more than the voxels that its header tells of, and a face may be in that"
+        raise InvalidInput(what, fix="convert it again from DICOM")
     return Stored(
         content=content,
         head=head,

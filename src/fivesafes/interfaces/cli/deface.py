@@ -165,12 +165,13 @@ def _compared(
 def check_places(images: Sequence[Path], out: Path) -> None:
     """Refuse when an original could be overwritten, or two results would have one name."""
     folders = {out.resolve(), (out / HELD).resolve()}
-    if any(image.resolve().parent in folders for image in images):
+    if any(parent in folders for image in images for parent in (image.parent.resolve(), image.resolve().parent)):
         what = "--out is the folder of an original, which would be overwritten"
         raise UsageMistake(what, fix="give another folder for --out")
     names = [name.removesuffix(".gz").replace(".hdr", ".img") for name in (image.name for image in images)]
-    if len(set(names)) < len(images):
-        what = "two of the images have the same name, so one result would overwrite the other"
+    stems = {name.removesuffix(".img").removesuffix(".nii") for name in names}
+    if len(stems) < len(images) or stems & {f"{stem}_mask" for stem in stems}:
+        what = "two of the images have the same name, or one that of another's mask: one result would overwrite another"
         raise UsageMistake(what, fix="deface them in two calls, with different folders for --out")
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -12,6 +11,7 @@ from attrs import asdict, evolve, field, frozen
 from fivesafes.core.errors import FiveSafesError, InvalidInput
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Picture
 from fivesafes.data.ports import Defacer
+from fivesafes.flow.output_folder import scratch_in
 from fivesafes.interfaces.cli.deface_folders import Task, Tasks, deface_task, settled, writing_into
 from fivesafes.interfaces.cli.output import shown_progress
 
@@ -92,11 +92,11 @@ def one_image(image: Path, *, out: Path, table: Table) -> Outcome:
 
 @contextmanager
 def _aside(out: Path) -> Iterator[Path]:
-    """Give a folder for what is not judged yet; whatever happens, nothing of it stays, and no empty ``out``."""
+    """Give a folder for what is not judged yet: it goes, a killed call's with the next, and so does an empty out."""
     out.mkdir(parents=True, exist_ok=True)
     try:
-        with TemporaryDirectory(prefix=".deface-", dir=out) as aside:
-            yield Path(aside)
+        with scratch_in(out, prefix=".deface-") as aside:
+            yield aside
     finally:
         with suppress(OSError):  # it is not empty: as it should be
             out.rmdir()

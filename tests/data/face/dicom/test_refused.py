@@ -51,6 +51,9 @@ REFUSED = {
     "can't be read": said(BitsStored=20),
     "more frames than the file can hold": said(NumberOfFrames=999999999999),
     "at a right angle": said(ImageOrientationPatient=[1, 0, 0, 1, 0, 0]),
+    "made of the scan": said(
+        ImageType=lambda index: ["DERIVED", "SECONDARY", "M", "VRT"] if index == 3 else ["ORIGINAL", "PRIMARY", "M"]
+    ),
     "same SOPInstanceUID": said(SOPInstanceUID=f"{ROOT}.1.1", InstanceNumber=lambda index: index),
 }
 

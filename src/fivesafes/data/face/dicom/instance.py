@@ -70,7 +70,8 @@ class Frame:
     """Where one frame lies, LPS mm, and how its numbers are read: ``stored * slope + intercept``.
 
     ``position``: the centre of its first pixel; ``orientation``: six cosines, along a row and along a column;
-    ``spacing``: mm between rows and between columns.  Each None where it is not said.
+    ``spacing``: mm between rows and between columns.  Each None where it is not said.  ``secondary``: made of other
+    images after the examination (PS3.3 C.7.6.1.1.2), as projections and renderings are.
     """
 
     position: tuple[float, ...] | None
@@ -79,6 +80,7 @@ class Frame:
     slope: float
     intercept: float
     magnitude: bool
+    secondary: bool
 
 
 @frozen(kw_only=True)
@@ -207,4 +209,5 @@ def _frame(whole: tuple[Said], groups: dict[int, Said]) -> Frame:
         slope=where(_SLOPE).decimal(_SLOPE, 1.0) or 1.0,
         intercept=where(_INTERCEPT).decimal(_INTERCEPT, 0.0),
         magnitude=not _UNSEEN & set(kind[2:]),
+        secondary="SECONDARY" in kind[1:2],
     )

@@ -95,6 +95,12 @@ def _unlike(series: Series, frames: Sequence[Frame]) -> str | None:
         return "its slices do not say where they lie (ImagePositionPatient, ImageOrientationPatient, PixelSpacing)"
     if len({(one.layout.rows, one.layout.columns) for one in series.instances}) > 1:
         return "its slices have several sizes"
+    scanned = {frame.position for frame in frames if not frame.secondary}
+    if 0 < sum(frame.secondary for frame in frames) < len(scanned) / 2:
+        return (
+            "pictures that were made of the scan (ImageType SECONDARY) lie among its slices, too few to be a volume of "
+            "their own: they may show the face; take them away"
+        )
     return _unlike_places(series, frames)
 
 
