@@ -25,7 +25,7 @@ def main() -> int:
     words.add_argument("--out", required=True, type=Path)
     words.add_argument("--environment", type=Path, default=Path(tempfile.gettempdir()) / "fivesafes-pydeface")
     given = words.parse_args()
-    binaries = installed(given.environment)
+    binaries = installed(given.environment, PYDEFACE)
     with tempfile.TemporaryDirectory() as folder:
         fsl = stand_in_fsl(Path(folder))
         path = os.pathsep.join([str(fsl / "bin"), str(binaries), os.environ["PATH"]])
@@ -34,12 +34,12 @@ def main() -> int:
         return subprocess.run([*command, "--compare"], env=surroundings, check=False).returncode
 
 
-def installed(environment: Path) -> Path:
-    """Make an environment with pydeface, once; give the folder of its programs."""
+def installed(environment: Path, package: str) -> Path:
+    """Make an environment with one version of a package (``name==version``), once; give the folder of its programs."""
     binaries = environment / "bin"
-    if not (binaries / "pydeface").exists():
+    if not (binaries / package.partition("==")[0]).exists():
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        subprocess.run([binaries / "pip", "install", "--quiet", PYDEFACE], check=True)
+        subprocess.run([binaries / "pip", "install", "--quiet", package], check=True)
     return binaries
 
 

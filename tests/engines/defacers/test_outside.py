@@ -377,6 +377,21 @@ def test_quickshear_cuts_a_flat_grid_as_it_cuts_a_high_one(sheared: Defaced, hea
     assert 0.7 < flat.evidence.mask_ml / sheared.evidence.mask_ml < 1.4
 
 
+def test_quickshear_cuts_a_head_whose_back_is_out_of_view(sheared: Defaced, head_file: Path, tmp_path: Path) -> None:
+    """It fails where the image is higher than long, and takes a brain's cut end for its front: the face would stay."""
+    image = nib.as_closest_canonical(nib.load(head_file))
+    short = image.slicer[:, image.shape[1] // 4 :, :]
+    nib.save(short, path := tmp_path / "short.nii.gz")
+    assert short.shape[1] < short.shape[2]
+    cut = plugins.load("defacer", "quickshear")().deface(path, into=tmp_path / "short", mode=FaceMode.REMOVE)
+    assert cut.evidence.residual is not None, cut.why
+    assert cut.evidence.residual.nose == cut.evidence.residual.mouth == 0
+    assert cut.evidence.brain_voxels_altered == 0
+    assert cut.evidence.mask_ml is not None
+    assert sheared.evidence.mask_ml is not None
+    assert 0.9 < cut.evidence.mask_ml / sheared.evidence.mask_ml < 1.1
+
+
 @pytest.mark.usefixtures("nothing_found")
 def test_without_a_brain_quickshear_is_not_run(head_file: Path, tmp_path: Path) -> None:
     """It would have to be given a guess."""

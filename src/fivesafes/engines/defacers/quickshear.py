@@ -44,9 +44,9 @@ class QuickshearDefacer(OutsideDefacer):
         if found is None or not found[0].any():
             what = "it needs a brain mask, and no brain was found in the image"
             raise EngineFailed(what, fix="use an engine that finds the face by itself")
-        ones = _raised(job.copy)
+        ones = _squared(job.copy)
         brain = np.zeros(ones.data.shape, np.uint8)
-        brain[:, :, : job.copy.data.shape[2]] = found[0]
+        brain[_own(job.copy)] = found[0]
         write_neutral(ones.data, ones.affine, job.folder / "head.nii.gz")
         write_neutral(brain, ones.affine, job.folder / "brain.nii.gz")
         buffer = f"{BUFFER_MM / job.copy.grid.steps[2]:.2f}"
@@ -54,10 +54,21 @@ class QuickshearDefacer(OutsideDefacer):
 
     def marked(self, job: Job) -> Bools:
         """Read which ones became zeros."""
-        return marked_zero(job.folder / "out.nii.gz", _raised(job.copy))[:, :, : job.copy.data.shape[2]]
+        return marked_zero(job.folder / "out.nii.gz", _squared(job.copy))[_own(job.copy)]
 
 
-def _raised(copy: Neutral) -> Neutral:
-    """Make a field of ones at least as high as it is long: of rows behind its height quickshear forgets to cut any."""
-    x, y, z = copy.data.shape
-    return evolve(copy, data=np.ones((x, y, max(y, z)), np.int16))
+def _squared(copy: Neutral) -> Neutral:
+    """Make a field of ones as high as it is long, with air behind and above.
+
+    quickshear walks over as many rows as the image is high: of a longer one it forgets the rows behind, in a shorter
+    one it fails.  And a brain that reaches the field's end it sees at the other end, too: it cuts by a wrong plane.
+    """
+    across, long, high = copy.data.shape
+    side = 1 + max(long, high)
+    return evolve(copy, data=np.ones((across, side, side), np.int16))
+
+
+def _own(copy: Neutral) -> tuple[slice, slice, slice]:
+    """Give the part of the field that is the copy's; its rows go from behind to the front."""
+    across, long, high = copy.data.shape
+    return slice(across), slice(1 + max(long, high) - long, None), slice(high)
