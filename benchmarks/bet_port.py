@@ -48,7 +48,7 @@ def _all_but_brain(look: Look, program: Path) -> Bools:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_neutral(copy.data, copy.affine, folder / "head.nii.gz")
-        words = [program, "head.nii.gz", "brain.nii.gz"]
+        words: list[str | Path] = [program, "head.nii.gz", "brain.nii.gz"]
         ended = run(words, home=folder, seconds=SECONDS, environment=surroundings((PROGRAM,), ()))
         if ended.code != 0:
             what = "its time was up" if ended.code is None else f"it ended with exit code {ended.code}"

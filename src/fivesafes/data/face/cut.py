@@ -20,6 +20,7 @@ from fivesafes.data.face.prepare import Prepared, prepare, unfit
 from fivesafes.data.face.skin import Skin
 from fivesafes.data.face.stored import Stored, read_stored, write_stored
 from fivesafes.data.face.verify import judge, measure, skin_of
+from fivesafes.data.face.volumes import judge_volumes
 from fivesafes.data.face.zones import Zones
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Replaced
 
@@ -72,9 +73,9 @@ class Look:
     @property
     def nothing_to_remove(self) -> str | None:
         """Say why there is no face to remove, or None."""
-        if self.seen.brain_alone:
-            return "a brain without its skull"
-        return "no skin of a face is left in the image" if self.seen.faceless else None
+        if not self.seen.faceless or judge_volumes(self.stored, self.scan, self.seen.pose).findings:
+            return None
+        return "a brain without its skull" if self.seen.brain_alone else "no skin of a face is left in the image"
 
     @property
     def found(self) -> FaceEvidence:
@@ -149,6 +150,7 @@ def cut(
     if painted is not None:
         evidence = evolve(evidence, residual=None, replaced=_compared(look, written, zones, pose=pose, skin=skin))
     verdict = so_far + judge(evidence, brain_known=zones.brain_known) + _told_blurred(look)
+    verdict += judge_volumes(stored, scan, pose)
     if zones.outline is not None:
         verdict += judge_outline(zones.outline)
     if evidence.replaced is not None:

@@ -61,7 +61,7 @@ def unfit(stored: Stored) -> str | None:
 def prepare(stored: Stored) -> Prepared | None:
     """Resample the first volumes' mean to a 2 mm RAS grid.  None when nothing stands out from nothing."""
     volumes = bright_volumes(stored)
-    small, affine = _binned(mean_volume(stored, volumes), stored.grid.affine)
+    small, affine = binned(mean_volume(stored, volumes), stored.grid.affine)
     corners = _corners(small)
     background = min(0.0, float(np.median(corners)))
     small = np.maximum(small - background, 0)
@@ -111,7 +111,7 @@ def ras_grid(grid: Grid, step: float = STEP) -> Grid:
     return Grid(shape=(int(shape[0]), int(shape[1]), int(shape[2])), affine=affine)
 
 
-def _binned(data: Floats, affine: Affine) -> tuple[Floats, Affine]:
+def binned(data: Floats, affine: Affine) -> tuple[Floats, Affine]:
     """Average whole blocks of fine voxels, so that the coarser grid does not alias."""
     steps = np.linalg.norm(affine[:3, :3], axis=0)
     factors = [max(1, min(int(STEP / step + 0.25), size)) for step, size in zip(steps, data.shape, strict=True)]

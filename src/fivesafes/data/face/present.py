@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from fivesafes.data.face.examine import NO_SKIN, SCALP_SEEN, Examined, examine
 from fivesafes.data.face.itk import one_thread
@@ -16,6 +16,7 @@ from fivesafes.data.face.pack import CORE, FEATURES, template
 from fivesafes.data.face.prepare import prepare, unfit
 from fivesafes.data.face.stored import read_stored
 from fivesafes.data.face.verify import FURTHEST_MM
+from fivesafes.data.face.volumes import judge_volumes
 
 FACE: Final = 0.35
 """Of the skin an intact head shows in eyes, nose or mouth: with more than this somebody could be recognised."""
@@ -65,7 +66,11 @@ def face_present(path: Path) -> FacePresence:
         scan = prepare(stored)
         if scan is None:
             return FacePresence(state=Presence.ABSENT, why="nothing is seen in the image: all voxels are alike")
-        return _answer(examine(scan))
+        answer = _answer(seen := examine(scan))
+        others = judge_volumes(stored, scan, seen.pose)
+    if answer.state is Presence.ABSENT and others.findings:
+        return evolve(answer, state=Presence.UNKNOWN, why="; ".join(one.why for one in others.findings))
+    return answer
 
 
 def _answer(seen: Examined) -> FacePresence:

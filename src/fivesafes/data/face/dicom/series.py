@@ -14,13 +14,17 @@ import numpy as np
 from attrs import evolve, field, frozen
 
 from fivesafes.core.errors import InvalidInput
+from fivesafes.data.face.cut import look_at, sentence
 from fivesafes.data.face.dicom.compose import Change, composed, declared, method_of, new_uids
 from fivesafes.data.face.dicom.gather import Series, gather
 from fivesafes.data.face.dicom.instance import Instance, pixels_of
 from fivesafes.data.face.dicom.pixels import DAMAGED, Cells, Opened, open_instance, with_values
 from fivesafes.data.face.dicom.said import Said
 from fivesafes.data.face.dicom.stack import Stack, lay_stack
-from fivesafes.data.face.dicom.twin import Removal, read_removal, write_twin
+from fivesafes.data.face.dicom.twin import Removal, each_volume, read_removal, write_twin
+from fivesafes.data.face.itk import one_thread
+from fivesafes.data.face.session import look_beside
+from fivesafes.data.face.volumes import judge_each
 from fivesafes.data.header.malformed import Malformed
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Picture
 from fivesafes.data.ports import Defacer
@@ -91,6 +95,7 @@ def _defaced(order: _Order) -> DefacedSeries:
         twin = Path(scratch) / "twin.nii"
         write_twin(series, stack, twin)
         found = order.defacer.deface(twin, into=Path(scratch) / "defaced", mode=mode, beside=order.beside)
+        found = _every_volume_judged(order, twin, found)
         warnings = () if series.pseudonymous else (IDENTIFYING,)
         if found.mask is None:
             return DefacedSeries(defaced=evolve(found, image=None), warnings=warnings)
@@ -107,6 +112,18 @@ def _defaced(order: _Order) -> DefacedSeries:
     work = _Work(series=series, stack=stack, removal=removal, into=into / SLICES)
     defaced = work.written_and_judged(evolve(found, image=into / SLICES, mask=mask))
     return DefacedSeries(defaced=defaced, pictures=pictures, warnings=warnings)
+
+
+def _every_volume_judged(order: _Order, twin: Path, found: Defaced) -> Defaced:
+    """Hold a series of volumes for review of which some show the head elsewhere than its twin does."""
+    if max(order.stack.volume.values()) < 1 or found.status not in {FaceStatus.DEFACED, FaceStatus.NOTHING_TO_DO}:
+        return found
+    with one_thread():
+        look = look_at(twin) if order.beside is None else look_beside(twin, order.beside)
+        if isinstance(look, str):
+            return found
+        moved = judge_each(each_volume(order.series, order.stack), look.scan, look.seen.pose)
+    return evolve(found, status=FaceStatus.NEEDS_REVIEW, why=sentence(moved)) if moved.findings else found
 
 
 def _refused(defacer: Defacer, mode: FaceMode, why: str) -> Defaced:

@@ -15,6 +15,7 @@ from fivesafes.data.face.dicom.stack import Stack
 from fivesafes.data.face.itk import Bools, Floats
 from fivesafes.data.face.prepare import DIMMER, FIRST_VOLUMES
 from fivesafes.data.face.stored import read_stored
+from fivesafes.data.face.volumes import Each
 from fivesafes.data.model import Defaced
 from fivesafes.data.pixels.layout import WHOLE_BYTES
 
@@ -53,6 +54,16 @@ def write_twin(series: Series, stack: Stack, path: Path) -> None:
     image.header.set_xyzt_units("mm")
     image.set_sform(stack.grid.affine, 1)
     nib.save(image, path)  # slice by slice, so that no second copy of it is made
+
+
+def each_volume(series: Series, stack: Stack) -> Each:
+    """Give the volumes of a series one by one; the first of the bright ones is what the others are compared with."""
+
+    def real(number: int) -> Floats:
+        return np.asarray(_filled(_mean(series, stack, frozenset({number})), stack), dtype=np.float32)
+
+    first = min(_bright(series, stack))
+    return Each(real=real, affine=stack.grid.affine, count=max(stack.volume.values()) + 1, first=first)
 
 
 def read_removal(defaced: Defaced) -> Removal | None:
