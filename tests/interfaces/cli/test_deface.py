@@ -111,6 +111,22 @@ def call(folder: Path, *kinds: str, options: tuple[str, ...] = ()) -> Result:
     return CliRunner().invoke(command, [*map(str, images), "--out", str(folder / "out"), *options])
 
 
+def test_an_earlier_result_of_what_is_refused_now_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be of another image of that name: nobody should take it for what this call made, and nothing is lost."""
+    assert call(tmp_path, "defaced").exit_code == 0
+    content = (tmp_path / "out" / "defaced.nii").read_bytes()
+
+    def refuse(*_: object, **__: object) -> Defaced:
+        raise InvalidInput("the image is cut short", fix="get it again from its source")
+
+    monkeypatch.setattr(StandIn, "deface", refuse)
+    result = call(tmp_path, "defaced")
+    assert result.exit_code == 4
+    assert "moved to needs-review" in result.output
+    assert not (tmp_path / "out" / "defaced.nii").exists()
+    assert (tmp_path / "out" / HELD / "defaced.nii").read_bytes() == content
+
+
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
 def test_what_was_not_judged_yet_does_not_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: BaseException

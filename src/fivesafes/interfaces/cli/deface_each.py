@@ -84,6 +84,8 @@ def one_image(image: Path, *, out: Path, table: Table) -> Outcome:
             outcome = _unreadable(image, error, table)
         else:
             outcome = _placed(image, defaced, out, table)
+        if outcome.defaced.status is FaceStatus.REFUSED:
+            outcome = _earlier_held(outcome, [*_names(image)], out)
     if table.report is not None:
         out.mkdir(exist_ok=True)
         table.report.add(_told(outcome, out, table.draw))
@@ -120,6 +122,8 @@ def one_series(task: Task, *, out: Path, table: Table) -> Outcome:
             about["warnings"] = list(done.warnings)
             outcome = Outcome(path=path, defaced=done.defaced, output=output, mask=mask, series=about)
             pictures = done.pictures
+        if outcome.defaced.status is FaceStatus.REFUSED:
+            outcome = _earlier_held(outcome, [task.place, task.mask], out)
     if table.report is not None:
         table.report.add(_told_series(task, outcome, pictures))
     return outcome
@@ -225,6 +229,27 @@ def _settled(written: Path | None, out: Path, *, held: bool) -> Path | None:
         file.replace(here / file.name)
         (other / file.name).unlink(missing_ok=True)  # an earlier run may have judged otherwise
     return (here / written.name).relative_to(out)
+
+
+def _names(image: Path) -> Iterator[Path]:
+    """Name what an image's result consists of."""
+    from fivesafes.data.face.cut import mask_name  # noqa: PLC0415 - help stays quick
+    from fivesafes.data.face.stored import files_of  # noqa: PLC0415 - help stays quick
+
+    yield from (Path(file.name) for file in files_of(image))
+    yield Path(mask_name(image))
+
+
+def _earlier_held(outcome: Outcome, names: Sequence[Path], out: Path) -> Outcome:
+    """Move an earlier call's result of what is refused now to where a person must look: nobody knows of what it is."""
+    moved = [name for name in names if (out / name).exists() and not (out / HELD / name).exists()]
+    for name in moved:
+        (out / HELD / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).replace(out / HELD / name)
+    if not moved:
+        return outcome
+    why = f"{outcome.defaced.why}; an earlier result of that name was moved to {HELD}"
+    return evolve(outcome, defaced=evolve(outcome.defaced, why=why))
 
 
 def _told(outcome: Outcome, out: Path, draw: Drawer | None) -> "Told":
