@@ -24,6 +24,7 @@ from fivesafes.data.face.dicom.stack import Stack, lay_stack
 from fivesafes.data.face.dicom.twin import Removal, each_volume, read_removal, write_twin
 from fivesafes.data.face.itk import one_thread
 from fivesafes.data.face.session import look_beside
+from fivesafes.data.face.verify import judge_pose
 from fivesafes.data.face.volumes import judge_each
 from fivesafes.data.header.malformed import Malformed
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Picture
@@ -120,7 +121,7 @@ def _every_volume_judged(order: _Order, twin: Path, found: Defaced) -> Defaced:
         return found
     with one_thread():
         look = look_at(twin) if order.beside is None else look_beside(twin, order.beside)
-        if isinstance(look, str):
+        if isinstance(look, str) or judge_pose(look.seen.pose).refuses:
             return found
         moved = judge_each(each_volume(order.series, order.stack), look.scan, look.seen.pose)
     return evolve(found, status=FaceStatus.NEEDS_REVIEW, why=sentence(moved)) if moved.findings else found
