@@ -30,6 +30,7 @@ def lesions() -> Iterator[Variant]:
             ("holes", HOLES, 0.13, 0.13),
         ):
             maker = painted(make, spots, inside=inside, rim=rim)
+            maker = without(maker, spots) if spots is HOLES else maker
             yield Variant(name=f"{name}-in-{look}", make=maker, answers=frozenset({"defaced"}))
 
 
@@ -45,6 +46,19 @@ def painted(look: Maker, spots: tuple[Spot, ...], *, inside: float, rim: float) 
             value = white * np.where(away > 0.7, rim, inside) + rng.normal(0, 0.03 * white, data.shape)
             data = data * (1 - weight) + value * weight
         return evolve(made, data=data.astype(np.float32))
+
+    return make
+
+
+def without(holed: Maker, holes: tuple[Spot, ...]) -> Maker:
+    """Take out of the brain what surgery took: the water in a hole is none of it."""
+
+    def make(head: KnownHead, rng: Generator) -> Made:
+        made = holed(head, rng)
+        brain = made.brain.copy()
+        for spot in holes:
+            brain &= _away(made, spot) >= 1
+        return evolve(made, brain=brain)
 
     return make
 
