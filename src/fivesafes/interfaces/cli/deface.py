@@ -195,7 +195,7 @@ def _laid(engine: str, mode: FaceMode, out: Path, draw: Drawer | None) -> Table:
 
 
 def _decided(out: Path) -> tuple["Decision", ...]:
-    """Read what was decided before, and load what reads it only where something was: it takes as long as a search."""
+    """Read what was decided before; the reader is slow to load, so only where there is something."""
     from fivesafes.data.face.decisions import RECORD  # noqa: PLC0415 - help stays quick
 
     if not (out / RECORD).exists():
