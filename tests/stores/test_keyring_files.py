@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from fivesafes.core.errors import InvalidInput, PolicyInvalid, TryAgain
+from fivesafes.setting.vault.age_file import AGE_MAGIC
 from fivesafes.setting.vault.keys import KeyGone, Openers, add_identity, not_opened_by, participant_key, rewrap
-from fivesafes.setting.vault.seal import AGE_MAGIC, Identity, seal
+from fivesafes.setting.vault.seal import Identity, seal
 from fivesafes.stores import key_bytes, key_places
 from fivesafes.stores.identity_files import WORKER, next_worker, publish_worker, read_identity, write_identity
 from fivesafes.stores.key_mark import KeyMissing, KeyRingAway, make_keyring, recorded
@@ -509,7 +510,7 @@ def test_a_full_disk_leaves_the_former_key(ring: FileKeyRing, tmp_path: Path, mo
         raise OSError(28, "No space left on device", str(tmp_path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "writev", full)
+        patch.setattr(os, "write", full)
         acts: list[Callable[[], bool]] = [
             lambda: ring.add("other.age", KEY),
             lambda: ring.replace(NAME, lambda sealed: sealed * 2),

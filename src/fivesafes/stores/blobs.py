@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _NAME: Final = re.compile(r"[0-9a-z][0-9a-z.-]*(/[0-9a-z][0-9a-z.-]*)*")
 _TOGETHER: Final = 256
 """Objects that are made durable together: each holds a descriptor until then."""
-_MOST_PARTS: Final = 512
-"""What one call may be handed (POSIX asks for 16, Linux and macOS take 1024)."""
 
 
 def checked_name(name: str) -> str:
@@ -61,15 +59,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(descriptor: int, parts: Sequence[bytes]) -> None:
-    """Write all of it: the system may take less at a time than it was given."""
-    rest = list(parts)
-    while rest:
-        taken = os.writev(descriptor, rest[:_MOST_PARTS])
-        while rest and taken >= len(rest[0]):
-            taken -= len(rest.pop(0))
-        if taken:
-            rest[0] = rest[0][taken:]
+def write_whole(descriptor: int, parts: Iterable[bytes]) -> None:
+    """Write all of it, a part at a time as they are made: the system may take less of each than it was given."""
+    for part in parts:
+        rest = memoryview(part)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
 
 
 class FolderBlobs:
@@ -83,7 +78,7 @@ class FolderBlobs:
         self._aside = folder / "aside"
         self._swept = False
 
-    def put(self, objects: Iterable[tuple[str, Sequence[bytes]]]) -> tuple[bool, ...]:
+    def put(self, objects: Iterable[tuple[str, Iterable[bytes]]]) -> tuple[bool, ...]:
         """Write each object that is not there; durable when it returns.  Tells for each whether it is new."""
         told: list[bool] = []
         rest = iter(objects)
@@ -152,7 +147,7 @@ class FolderBlobs:
             raise refused_by_disk(error, "the vault can't be written to") from None
         return len(gone)
 
-    def _put_together(self, objects: Iterable[tuple[str, Sequence[bytes]]]) -> list[bool]:
+    def _put_together(self, objects: Iterable[tuple[str, Iterable[bytes]]]) -> list[bool]:
         """Write some objects aside, sync them one after another, give them their names, sync the way to them."""
         token = secrets.token_hex(8)
         written: list[tuple[str, str, int]] = []
@@ -252,7 +247,7 @@ class S3Blobs:
         self._probed = False
         self._ours = not owner
 
-    def put(self, objects: Iterable[tuple[str, Sequence[bytes]]]) -> tuple[bool, ...]:
+    def put(self, objects: Iterable[tuple[str, Iterable[bytes]]]) -> tuple[bool, ...]:
         """Write each object that is not there; durable when it returns.  Tells for each whether it is new.
 
         Raises Refused when the bucket would overwrite (tried out once, before the first writing), and when the objects
@@ -332,7 +327,7 @@ class S3Blobs:
             raise _taken()
         self._ours = True
 
-    def _create(self, name: str, parts: Sequence[bytes]) -> bool:
+    def _create(self, name: str, parts: Iterable[bytes]) -> bool:
         import obstore  # noqa: PLC0415 - only where S3 is used
         from obstore.exceptions import AlreadyExistsError  # noqa: PLC0415 - as above
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from fivesafes.core.errors import InvalidInput, TryAgain
+from fivesafes.setting.vault.age_file import AGE_MAGIC
 from fivesafes.setting.vault.keys import KeyGone
-from fivesafes.setting.vault.seal import AGE_MAGIC
 from fivesafes.stores.blobs import refused_by_disk, sync_folder
 from fivesafes.stores.key_bytes import linked, overwrite, shred_file, write_synced
 from fivesafes.stores.key_mark import (

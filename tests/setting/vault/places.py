@@ -18,7 +18,7 @@ class MemoryBlobs:
         self.objects: dict[str, bytes] = {}
         self.most_at_once = 0
 
-    def put(self, objects: Iterable[tuple[str, Sequence[bytes]]]) -> tuple[bool, ...]:
+    def put(self, objects: Iterable[tuple[str, Iterable[bytes]]]) -> tuple[bool, ...]:
         """Write each that is not there."""
         told = []
         for name, parts in objects:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fivesafes.core.errors import InvalidInput
+from fivesafes.setting.vault.age_file import AGE_MAGIC
 from fivesafes.setting.vault.seal import (
-    AGE_MAGIC,
     LEAST_OVERHEAD,
     Identity,
     SealBroken,
@@ -104,11 +104,18 @@ def test_what_is_no_identity_is_refused_without_being_quoted(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "age1", ME.reveal(), "ssh-ed25519 AAAA", ME.recipient[:-1] + ("q" if ME.recipient[-1] != "q" else "p")],
-    ids=["empty", "short", "an identity", "ssh", "mistyped"],
+    [
+        "",
+        "age1",
+        ME.reveal(),
+        "ssh-ed25519 AAAA",
+        ME.recipient[:-1] + ("q" if ME.recipient[-1] != "q" else "p"),
+        "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq5cu47z",
+    ],
+    ids=["empty", "short", "an identity", "ssh", "mistyped", "of low order"],
 )
 def test_what_is_no_recipient_is_refused(text: str) -> None:
-    """A mistyped recipient would seal to nobody: its checksum tells."""
+    """A mistyped recipient would seal to nobody (its checksum tells), a point of low order to everybody (RFC 7748)."""
     with pytest.raises(InvalidInput):
         checked_recipient(text)
 
@@ -119,15 +126,27 @@ def test_sealing_to_nobody_is_refused() -> None:
         seal(b"x", ())
 
 
+def test_nothing_is_used_twice() -> None:
+    """Of one content sealed twice, ephemeral share, wrapped key, code, nonce and payload all differ."""
+    one, two = (seal(b"the same", (ME.recipient,)).partition(b"\n--- ") for _ in range(2))
+    lines = [head.split(b"\n") for head, _, _ in (one, two)]
+    assert lines[0][0] == lines[1][0] == AGE_MAGIC.strip()
+    assert all(first != second for first, second in zip(lines[0][1:], lines[1][1:], strict=True))
+    code, nonce, payload = slice(0, 43), slice(44, 60), slice(60, None)
+    assert all(one[2][part] != two[2][part] for part in (code, nonce, payload))
+
+
 @pytest.mark.skipif(shutil.which("age") is None, reason="the age program is not installed (Debian: apt install age)")
-def test_the_age_program_opens_what_we_seal_and_we_open_what_it_seals(tmp_path: Path) -> None:
-    """The format is age's own, both ways: Debian's program is another implementation."""
-    key = tmp_path / "key"
-    key.write_text(f"{ME.reveal()}\n")
-    content = bytes(range(256)) * 700
-    opened = subprocess.run(
-        ["age", "-d", "-i", key], input=seal(content, (ME.recipient,)), capture_output=True, check=True
-    )
-    assert opened.stdout == content
+@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 179_200])
+def test_the_age_program_opens_what_we_seal_and_we_open_what_it_seals(size: int, tmp_path: Path) -> None:
+    """The format is age's own, both ways and for each of two recipients: Debian's program is another implementation."""
+    content = (bytes(range(256)) * (size // 256 + 1))[:size]
+    ours = seal(content, (ME.recipient, OTHER.recipient))
+    for who in (ME, OTHER):
+        key = tmp_path / "key"
+        key.write_text(f"{who.reveal()}\n")
+        opened = subprocess.run(["age", "-d", "-i", key], input=ours, capture_output=True, check=True)
+        assert opened.stdout == content
     sealed = subprocess.run(["age", "-r", ME.recipient], input=content, capture_output=True, check=True)
     assert unseal(sealed.stdout, ME) == content
+    assert len(sealed.stdout) == len(seal(content, (ME.recipient,)))

@@ -16,10 +16,11 @@ class Blobs(Protocol):
     at_once: int
     """How many names are best asked for together: few where asking is quick, so that contents stay in the cache."""
 
-    def put(self, objects: Iterable[tuple[str, Sequence[bytes]]]) -> tuple[bool, ...]:
+    def put(self, objects: Iterable[tuple[str, Iterable[bytes]]]) -> tuple[bool, ...]:
         """Write each object (name, and its bytes in parts) that is not there; durable when it returns.
 
-        Objects are taken one by one, so that a generator needs memory for one.  Tells for each whether it is new.
+        Objects and their parts are taken one by one, so that generators need memory for one part.
+        Tells for each whether it is new.
         """
 
     def get(self, name: str) -> bytes:

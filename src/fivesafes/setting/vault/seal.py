@@ -1,9 +1,12 @@
-"""Sealing and unsealing: age version 1 files (https://age-encryption.org/v1), X25519 recipients, by pyrage.
+"""Sealing and unsealing: age version 1 files (https://age-encryption.org/v1), X25519 recipients.
+
+We write them ourselves and pyrage opens them: whatever comes out of the vault has passed two implementations.
 
 Sealing needs a recipient (``age1…``, public); unsealing needs its identity.  A sealed file that was cut, lengthened or
 changed in any bit does not open.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from io import BytesIO
 from typing import Final, NoReturn
@@ -11,8 +14,8 @@ from typing import Final, NoReturn
 import pyrage  # type: ignore[import-untyped] # a compiled module without stubs
 
 from fivesafes.core.errors import InvalidInput
+from fivesafes.setting.vault.age_file import shares_a_secret, written_age
 
-AGE_MAGIC: Final = b"age-encryption.org/v1\n"
 LEAST_OVERHEAD: Final = 200
 """Bytes that an age file has more than its content, at least: header, nonce and one tag per 64 KiB."""
 
@@ -54,26 +57,13 @@ class Identity:
         raise TypeError(message)
 
 
-class _Parts(list[bytes]):
-    """What pyrage writes, in the pieces it came in."""
+def seal_in_parts(content: bytes, recipients: tuple[str, ...]) -> Iterator[bytes]:
+    """Seal a content so that each of the recipients alone can open it; the parts, joined, are the age file.
 
-    def write(self, part: bytes) -> int:
-        self.append(part)
-        return len(part)
-
-    def flush(self) -> None:
-        """Have nothing to flush."""
-
-
-def seal_in_parts(content: bytes, recipients: tuple[str, ...]) -> list[bytes]:
-    """Seal a content so that each of the recipients alone can open it; the parts joined are the age file.
-
-    Of pyrage's ways this takes the least CPU (0.23 ms for 200 KB, against 0.44 of ``pyrage.encrypt``): each part is
-    small enough for the allocator to use the same memory again.  Raises InvalidInput for a bad recipient.
+    They are made as they are asked for, so that a large content needs no second place in memory.  Raises InvalidInput
+    for a bad recipient, at once.
     """
-    parts = _Parts()
-    pyrage.encrypt_io(BytesIO(content), parts, _read_recipients(recipients))
-    return parts
+    return written_age(content, _checked_recipients(recipients))
 
 
 def seal(content: bytes, recipients: tuple[str, ...]) -> bytes:
@@ -93,17 +83,20 @@ def unseal(sealed: bytes, identity: Identity) -> bytes:
 
 
 def checked_recipient(text: str) -> str:
-    """Give the recipient in its one spelling.  Raises InvalidInput when it is none."""
+    """Give the recipient in its one spelling.  Raises InvalidInput when it is none, or one that anybody could open."""
     try:
-        return str(pyrage.x25519.Recipient.from_str(text.strip()))
+        recipient = str(pyrage.x25519.Recipient.from_str(text.strip()))
     except pyrage.RecipientError:
+        recipient = ""
+    if not recipient or not shares_a_secret(recipient):
         message = "this is not an age recipient"
-        raise InvalidInput(message, fix="give the public key that age-keygen printed (age1…)") from None
+        raise InvalidInput(message, fix="give the public key that age-keygen printed (age1…)")
+    return recipient
 
 
 @lru_cache(maxsize=1024)
-def _read_recipients(recipients: tuple[str, ...]) -> list[object]:
+def _checked_recipients(recipients: tuple[str, ...]) -> tuple[str, ...]:
     if not recipients:
         message = "nobody was named who could open it again"
         raise InvalidInput(message, fix="name at least one recipient")
-    return [pyrage.x25519.Recipient.from_str(checked_recipient(one)) for one in recipients]
+    return tuple(map(checked_recipient, recipients))

@@ -118,7 +118,7 @@ class Vault:
 
     def _sealed(
         self, contents: Iterable[bytes], recipient: str, kept: list[Kept], places: list[int]
-    ) -> Iterator[tuple[str, list[bytes]]]:
+    ) -> Iterator[tuple[str, Iterable[bytes]]]:
         """Seal what is not there yet; list every content in ``kept``, and in ``places`` where those are that were."""
         folder = folder_of(recipient)
         met: set[str] = set()

@@ -86,26 +86,19 @@ class _Fault:
             self.moment(touches_file=False)
 
     def wrap_writing(self) -> None:
-        """Stand between the program and ``os.write``, ``os.writev`` and ``os.fsync``."""
-        write, writev, sync = os.write, os.writev, os.fsync
+        """Stand between the program and ``os.write`` and ``os.fsync``."""
+        write, sync = os.write, os.fsync
 
         def counted_write(handle: int, content: Any) -> int:  # noqa: ANN401 - any buffer
             self.moment(touches_file=handle > 2)
             size = len(content)
             return write(handle, content[: size // 2] if self._told.get("short") and size > 1 else content)
 
-        def counted_writev(handle: int, parts: Sequence[bytes]) -> int:
-            self.moment(touches_file=True)
-            if not self._told.get("short"):
-                return writev(handle, parts)
-            whole = b"".join(parts)
-            return write(handle, whole[: (len(whole) + 1) // 2])
-
         def counted_sync(handle: int) -> None:
             self.moment(touches_file=True)
             sync(handle)
 
-        os.write, os.writev, os.fsync = counted_write, counted_writev, counted_sync  # type: ignore[assignment]
+        os.write, os.fsync = counted_write, counted_sync  # type: ignore[assignment]
 
     def wrap_commit(self, module: Any) -> None:  # noqa: ANN401 - a module
         """Make a moment of the time just before and just after a transaction is durable."""
