@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -54,6 +56,17 @@ def test_a_name_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path: Pa
         with pytest.raises(UsageMistake, match="takes no such name") as refusal:
             refuses(tmp_path / "out" / name)
         assert "shorter" in refusal.value.fix
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_trial_left_goes_with_the_next(tmp_path: Path) -> None:
+    """An empty folder that says nothing; whoever comes again sweeps it."""
+    kill = f"import os, pathlib; from {try_name.__module__} import try_name; make = pathlib.Path.mkdir\n"
+    kill += "def inner(self, *given): return os._exit(9) if self.name == 'out' else make(self, *given)\n"
+    kill += f"pathlib.Path.mkdir = inner; try_name(pathlib.Path({str(tmp_path)!r}, 'out'))"
+    assert subprocess.run([sys.executable, "-c", kill], check=False).returncode == 9
+    assert [one.suffix for one in tmp_path.iterdir()] == [".try"]
+    try_name(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 

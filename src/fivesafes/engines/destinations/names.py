@@ -4,9 +4,9 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import unicodedata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from fivesafes.core.errors import UsageMistake
@@ -52,15 +52,20 @@ def check_name(to: Path) -> None:
 def try_name(to: Path) -> None:
     """Write the name of a destination in an empty folder beside it, which goes at once: not every disk takes each.
 
-    Raises UsageMistake when it can't be written there, OSError when nothing can.
+    The folder is named after the mark, whose holder alone may call this: what a killed trial left goes with the next.
+    Raises UsageMistake when the name can't be written there, OSError when nothing can.
     """
+    folder = mark_of(to).with_suffix(".try")
+    shutil.rmtree(folder, ignore_errors=True)
     try:
-        with TemporaryDirectory(prefix=".", suffix=".try", dir=to.parent) as folder:
-            (Path(folder) / to.name).mkdir()
+        folder.mkdir(0o700)
+        (folder / to.name).mkdir()
     except OSError as error:
         if error.errno in _UNNAMEABLE:
             raise _unnameable() from None
         raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unnameable() -> UsageMistake:
