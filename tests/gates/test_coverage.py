@@ -46,7 +46,7 @@ def _measured(folder: Path, tests: tuple[str, ...], modules: tuple[str, ...]) ->
     )
     coverage = [sys.executable, "-m", "coverage"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "CI": "", "FIVESAFES_SCANNER": "plain"}
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
+    options = ["-q", "--hypothesis-seed=1", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
     run = [*coverage, "run", f"--rcfile={rules}", "-m", "pytest", *options, *tests]
     done = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -9,9 +9,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 from attrs import frozen
+from numpy.typing import NDArray
 from tests.journeys.studies import FORM, Study
 
 pytestmark = pytest.mark.shared_data
+
+A_FACE = 0.05
+"""More of an image's voxels than what is cut away of a head defaced before: 2.6 %."""
 
 
 def rule(pattern: str, *, datatype: str, suffix: str, **entities: str) -> str:
@@ -23,12 +27,23 @@ def rule(pattern: str, *, datatype: str, suffix: str, **entities: str) -> str:
 
 @frozen(kw_only=True)
 class RealSet:
-    """One set of scans beside the checkout: whose, how its series are named, how many images must leave."""
+    """One set of scans beside the checkout: whose, how its series are named, how many images must leave.
+
+    ``more_removed``: defaced by those who share it, and cut once more, since about its eyes 7 % of the skin is left.
+    """
 
     folder: str
     participant: str
     rules: str
     images: int
+    more_removed: bool = False
+
+    def keeps(self, original: NDArray[np.generic], released: NDArray[np.generic]) -> bool:
+        """Tell whether the released voxels are the original's, but for a face that is blank now."""
+        changed = original != released
+        return (
+            not changed.any() if not self.more_removed else 0 < changed.mean() < A_FACE and not released[changed].any()
+        )
 
 
 SETS = {
@@ -48,7 +63,7 @@ SETS = {
         rules=rule("DWI_dir80_PA", datatype="dwi", suffix="dwi", dir="PA"),
         images=1,
     ),
-    "structural-t1": RealSet(folder="structural-t1", participant="02", rules="", images=1),
+    "structural-t1": RealSet(folder="structural-t1", participant="02", rules="", images=1, more_removed=True),
 }
 
 
@@ -56,7 +71,7 @@ SETS = {
 def test_real_scans_become_a_release_with_the_converter_s_own_voxels(
     shared_data: Path, tmp_path: Path, name: str
 ) -> None:
-    """Each released image equals, voxel for voxel and in its affine, what dcm2niix makes of the originals."""
+    """Each released image equals, voxel for voxel outside of a face, what dcm2niix makes of the originals."""
     real = SETS[name]
     study = Study(folder=tmp_path, key=tmp_path / "key", planted=())
     (tmp_path / "scans").symlink_to(shared_data / real.folder)
@@ -73,7 +88,7 @@ def test_real_scans_become_a_release_with_the_converter_s_own_voxels(
         image = nib.Nifti1Image.from_filename(path)
         voxels = np.asanyarray(image.dataobj)
         alike = [o for o in originals if o.shape == image.shape and np.array_equal(o.affine, image.affine)]
-        assert any(np.array_equal(voxels, np.asanyarray(original.dataobj)) for original in alike), path.name
+        assert any(real.keeps(np.asanyarray(original.dataobj), voxels) for original in alike), path.name
 
 
 def converted(scans: Path, into: Path) -> list[nib.Nifti1Image]:

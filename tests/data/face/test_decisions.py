@@ -117,10 +117,10 @@ def test_a_rejected_image_is_held_apart_also_when_it_was_finished(held: Path) ->
         ({"choice": Choice.REJECT, "reason": " "}, "needs a reason"),
         ({"image": "b_T1w.nii.gz"}, "no such image"),
         ({"sha256": "0" * 64}, "another one than was looked at"),
-        ({"image": f"../{HELD}/{NAME}"}, "no plain file name"),
-        ({"image": f"{HELD}/{NAME}"}, "no plain file name"),
-        ({"image": ".."}, "no plain file name"),
-        ({"image": ""}, "no plain file name"),
+        ({"image": f"../{HELD}/{NAME}"}, "no plain name"),
+        ({"image": f"{HELD}/{NAME}"}, "not by where it belongs"),
+        ({"image": ".."}, "no plain name"),
+        ({"image": ""}, "no plain name"),
     ],
 )
 def test_what_can_not_be_applied_is_refused(held: Path, changed: dict[str, str], why: str) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from attrs import asdict
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fivesafes.core.errors import UsageMistake
@@ -266,3 +268,40 @@ def test_a_real_head_keeps_its_brain_alone(shared_data: Path, tmp_path: Path) ->
     assert answer.evidence.residual is not None
     assert all(not share for part, share in asdict(answer.evidence.residual).items() if part in CORE)
     assert answer.evidence.brain_ml == pytest.approx(1770, rel=0.05)  # deepbet's finer network
+
+
+def scaled(head: Head, write_image: Writer, factor: float) -> Path:
+    """Write the synthetic head in another unit."""
+    return write_image("sub-x_R1map.nii.gz", head["data"] * np.float32(factor), head["affine"])
+
+
+def marked(image: Path, into: Path) -> NDArray[Any]:
+    """Deface, and give the mask; outside of it each voxel must be the one that was stored."""
+    answer = deface_image(image, into=into, mode=FaceMode.REMOVE)
+    assert answer.image is not None
+    assert answer.mask is not None
+    mask = read_stored(answer.mask).voxels > 0
+    before, after = read_stored(image).voxels, read_stored(answer.image).voxels
+    assert np.array_equal(before.view("u4")[~mask], after.view("u4")[~mask])
+    return mask
+
+
+@settings(max_examples=4, deadline=None)
+@given(exponent=st.integers(-55, 40))
+def test_the_unit_of_the_numbers_moves_no_voxel_of_the_mask(
+    synthetic_head: Head, write_image: Writer, tmp_path_factory: pytest.TempPathFactory, exponent: int
+) -> None:
+    """Maps in SI units hold numbers of 1e-9, others of 1e9; by powers of two, which lose no digit, it is exactly so."""
+    usual = marked(scaled(synthetic_head, write_image, 1.0), tmp_path_factory.mktemp("usual"))
+    other = marked(scaled(synthetic_head, write_image, 2.0**exponent), tmp_path_factory.mktemp("other"))
+    assert np.array_equal(usual, other)
+
+
+@pytest.mark.parametrize("factor", [1e-16, 1e-9, 1e9])
+def test_rounding_to_another_unit_hardly_moves_the_mask(
+    synthetic_head: Head, write_image: Writer, tmp_path: Path, factor: float
+) -> None:
+    """What is rounded in its last digit is another image: its border may be a voxel off here and there."""
+    usual = marked(scaled(synthetic_head, write_image, 1.0), tmp_path / "usual")
+    other = marked(scaled(synthetic_head, write_image, factor), tmp_path / "other")
+    assert (usual != other).sum() < 0.01 * usual.sum()

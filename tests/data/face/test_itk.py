@@ -1,5 +1,7 @@
 """What is worked out in numpy, because it is many times faster there, is what SimpleITK gives."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,12 +12,15 @@ from fivesafes.data.face.itk import (
     Bools,
     Grid,
     Volume,
+    above,
     carry,
     carry_smooth,
     closed,
     dilated,
     distance,
+    filled,
     from_itk,
+    in_step,
     opened,
     sitk,
     to_itk,
@@ -64,20 +69,71 @@ def test_morphology_is_simpleitk_s(seed: int, radius: int) -> None:
     assert (ours == (from_itk(sitk.BinaryMorphologicalOpening(to_itk(mask), ball)) > 0)[inner]).all()
 
 
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_holes_are_those_without_a_way_out(seed: int) -> None:
+    """A way leads over faces; the border is outside."""
+    mask = np.random.default_rng(seed).random(SHAPE) < 0.7
+    assert np.array_equal(filled(mask), from_itk(sitk.BinaryFillhole(to_itk(mask))) > 0)
+    assert filled(mask).sum() > mask.sum()
+    assert not filled(np.zeros(SHAPE, bool)).any()
+    assert filled(np.ones(SHAPE, bool)).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    radius=st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)),
+    seed=st.integers(0, 10_000),
+    lay=st.sampled_from([np.ascontiguousarray, np.asfortranarray]),
+)
+def test_an_ellipsoid_grows_around_each_voxel(
+    radius: tuple[int, int, int], seed: int, lay: Callable[[Bools], Bools]
+) -> None:
+    """Of any radii, however the mask lies in memory."""
+    mask = lay(np.random.default_rng(seed).random(SHAPE) < 0.01)
+    expected = np.zeros([size + 2 * far for size, far in zip(SHAPE, radius, strict=True)], bool)
+    place = np.indices([2 * far + 1 for far in radius]).reshape(3, -1).T
+    ball = place[(((place - radius) / (np.array(radius) + 0.5)) ** 2).sum(axis=1) <= 1]
+    for x, y, z in ball:
+        expected[x : x + SHAPE[0], y : y + SHAPE[1], z : z + SHAPE[2]] |= mask
+    inner = tuple(slice(far, far + size) for far, size in zip(radius, SHAPE, strict=True))
+    assert np.array_equal(dilated(mask, radius), expected[inner])
+
+
+@pytest.mark.parametrize("thick", [13, 32, 33, 34, 48, 49, 65])
 @pytest.mark.parametrize("steps", [(0.9, 1.0, 0.7), (1.0, 1.0, 5.0), (2.0, 2.0, 2.0), (0.4, 3.0, 1.3)])
-def test_what_is_straight_is_carried_exactly_by_fewer_points(steps: tuple[float, float, float]) -> None:
+def test_what_is_straight_is_carried_exactly_by_fewer_points(steps: tuple[float, float, float], thick: int) -> None:
     """Between the points that are looked up, a plane stays a plane, on turned grids too."""
-    plane = Volume(data=np.indices((40, 40, 40)).sum(axis=0).astype(np.float32), affine=np.diag([2, 2, 2, 1.0]))
+    plane = Volume(data=np.indices((40, 40, 170)).sum(axis=0).astype(np.float32), affine=np.diag([2, 2, 2, 1.0]))
     turn = np.eye(4)
     turn[:2, :2] = np.array([[0.8, -0.6], [0.6, 0.8]])
     affine = turn @ np.diag([*steps, 1.0])
     affine[:3, 3] = (36, 8, 4)
-    grid = Grid(shape=(21, 18, 13), affine=affine)
-    np.testing.assert_allclose(carry_smooth(plane, onto=grid), carry(plane, onto=grid, beyond=None), atol=1e-3)
+    grid = Grid(shape=(21, 18, thick), affine=affine)
+    carried = carry(plane, onto=grid, beyond=None)
+    slabs = list(carry_smooth(plane, onto=grid))
+    whole = np.concatenate([slab for _, slab in slabs], axis=2)
+    np.testing.assert_allclose(whole, carried, atol=1e-3)
+    assert [part.stop for part, _ in slabs] == [*(part.start for part, _ in slabs[1:]), thick]
+    assert np.array_equal(above(plane, 40.37, onto=grid), whole > 40.37)
+
+
+@pytest.mark.parametrize("steps", [(0.9, 1.0, 0.7), (1.0, 1.0, 5.0), (0.4, 3.0, 1.3)])
+def test_a_box_in_step_shows_what_the_whole_does(steps: tuple[float, float, float]) -> None:
+    """What bends is looked up at the same points, wherever the box begins."""
+    data = np.random.default_rng(2).normal(size=(40, 40, 40)).astype(np.float32)
+    bent, grid = (
+        Volume(data=data, affine=np.diag([2, 2, 2, 1.0])),
+        Grid(shape=(41, 38, 50), affine=np.diag([*steps, 1])),
+    )
+    box = in_step((slice(3, 30), slice(5, 38), slice(7, 45)), grid)
+    assert all(part.start <= wanted for part, wanted in zip(box, (3, 5, 7), strict=True))
+    assert np.array_equal(above(bent, 0.1, onto=grid)[box], above(bent, 0.1, onto=grid.cropped(box)))
 
 
 def test_a_grid_of_one_voxel_can_be_carried_to() -> None:
     """Nothing is looked up between voxels that are not there."""
     plane = Volume(data=np.ones((5, 5, 5), np.float32), affine=np.eye(4))
     grid = Grid(shape=(1, 1, 1), affine=np.diag([0.5, 0.5, 0.5, 1.0]))
-    assert carry_smooth(plane, onto=grid).tolist() == [[[1.0]]]
+    ((_, slab),) = carry_smooth(plane, onto=grid)
+    assert slab.tolist() == [[[1.0]]]

@@ -1,5 +1,6 @@
 """Any image of a head becomes comparable, and what can't hold one is told apart."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fivesafes.data.face.deface import deface_image
 from fivesafes.data.face.locate import _rotation
-from fivesafes.data.face.prepare import bright_volumes, mean_volume, prepare, ras_grid, unfit
+from fivesafes.data.face.prepare import _binned_mean, binned, bright_volumes, mean_volume, prepare, ras_grid, unfit
+from fivesafes.data.face.present import Presence, face_present
+from fivesafes.data.face.render import before_after
 from fivesafes.data.face.stored import Stored, read_stored
+from fivesafes.data.model import FaceMode, FaceStatus
 
 nib: Any = nibabel
 
@@ -127,3 +132,60 @@ def test_the_new_grid_covers_the_whole_of_the_old(tmp_path: Path) -> None:
     corner = np.linalg.inv(grid.affine) @ affine @ np.array([29, 39, 49, 1])
     assert (corner[:3] >= -1e-6).all()
     assert (corner[:3] <= np.array(grid.shape)).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "factor", "slope", "intercept"),
+    [
+        ("i2", 1, 1e30, 0),
+        ("i2", 1, 3e38, 0),
+        ("i2", 1, 1e-30, 0),
+        ("i2", 1, 1e-40, 0),
+        ("i2", 1, 1, 1e20),
+        ("i2", 1, 1, 1e9),
+        ("u1", 0.2, -1e30, 1e30),
+        ("f4", 1e30, 1, 0),
+        ("f4", 1e-30, 1, 0),
+        ("f8", 1e60, 1, 0),
+        ("f8", 1e290, 1e38, 0),
+    ],
+)
+def test_numbers_that_no_scan_has_are_told_without_reckoning(
+    tmp_path: Path, kind: str, factor: float, slope: float, intercept: float
+) -> None:
+    """They would overflow (a warning is an error here), or make all voxels alike, as if no face were there."""
+    head = blob((40, 40, 40), np.diag([2, 2, 2, 1.0]), np.array([40.0, 40, 40]))
+    image = nib.Nifti1Image((head.astype(np.float64) * factor).astype(kind), np.diag([2, 2, 2, 1.0]))
+    image.header.set_slope_inter(1, 0)
+    nib.save(image, tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    content[112:120] = struct.pack("<ff", slope, intercept)
+    (tmp_path / "a.nii").write_bytes(content)
+    assert "can't be right" in (unfit(read_stored(tmp_path / "a.nii")) or "")
+    assert face_present(tmp_path / "a.nii").state is Presence.UNKNOWN
+    assert deface_image(tmp_path / "a.nii", into=tmp_path / "out", mode=FaceMode.REMOVE).status is FaceStatus.REFUSED
+    assert before_after(tmp_path / "a.nii", None, None) == ()
+
+
+@pytest.mark.parametrize("factor", [1e-12, 1.0, 1e12])
+def test_numbers_of_any_unit_are_reckoned_with(tmp_path: Path, factor: float) -> None:
+    """As a map in metres and seconds; what is no number is no matter."""
+    head = blob((40, 40, 40), np.diag([2, 2, 2, 1.0]), np.array([40.0, 40, 40])) * factor
+    head[:3], head[3:5], head[5:6] = np.nan, np.inf, -np.inf
+    stored = stored_of(head.astype(np.float32), np.diag([2, 2, 2, 1.0]), tmp_path)
+    assert unfit(stored) is None
+    assert prepare(stored) is not None
+    assert unfit(stored_of(np.full((40, 40, 40), 7, np.int16), np.diag([2, 2, 2, 1.0]), tmp_path)) is None
+
+
+@pytest.mark.parametrize("steps", [(1.0, 1.0, 1.0), (0.7, 0.7, 0.7), (1.0, 1.0, 5.0), (0.9, 2.0, 0.5)])
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 50, 97])
+def test_a_slab_at_a_time_gives_the_same_bytes(steps: tuple[float, float, float], count: int, tmp_path: Path) -> None:
+    """Whatever does not fill a slab, or a block at the end; in the same order in memory, which sums depend on."""
+    data = np.random.default_rng(count).normal(size=(13, 12, count, 2)).astype(np.float32)
+    stored = stored_of(data, np.diag([*steps, 1.0]), tmp_path)
+    whole, affine = binned(mean_volume(stored, (0, 1)), stored.grid.affine)
+    slabs, same = _binned_mean(stored, (0, 1))
+    assert slabs.tobytes("A") == whole.tobytes("A")
+    assert slabs.strides == whole.strides
+    assert np.array_equal(affine, same)

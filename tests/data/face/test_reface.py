@@ -1,5 +1,6 @@
 """A face is replaced by nobody's, and nothing of the old one is left in it; where that can't be done it is removed."""
 
+import gzip
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -14,15 +15,22 @@ from numpy.typing import NDArray
 
 from fivesafes.core.errors import UsageMistake
 from fivesafes.core.progress import Silent
+from fivesafes.data.face import reface
+from fivesafes.data.face import zones as zones_module
 from fivesafes.data.face.cut import By, Look, look_at
 from fivesafes.data.face.deface import deface_image
 from fivesafes.data.face.examine import _examine
-from fivesafes.data.face.itk import one_thread
+from fivesafes.data.face.faceless import Faceless
+from fivesafes.data.face.itk import Grid, Volume, one_thread
 from fivesafes.data.face.likeness import judge_likeness, likeness
+from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.other import deface_with
+from fivesafes.data.face.outline import Outline, outline_brain
 from fivesafes.data.face.pack import CORE, FEATURES, template
 from fivesafes.data.face.present import Presence, face_present
 from fivesafes.data.face.reface import cut_by_view, lay
+from fivesafes.data.face.shell import Coarse
+from fivesafes.data.face.spread import stretched
 from fivesafes.data.face.stored import read_stored
 from fivesafes.data.face.verify import skin_of
 from fivesafes.data.face.zones import Zones, lay_zones
@@ -118,6 +126,19 @@ def test_what_stood_in_the_zone_does_not_matter(looked: tuple[Look, Zones]) -> N
     assert np.array_equal(painted(look, zones), painted(evolve(look, stored=other), zones))
 
 
+def test_what_is_replaced_is_never_given(looked: tuple[Look, Zones]) -> None:
+    """Neither in a box, slice by slice, nor at single voxels."""
+    look, zones = looked
+    faceless = Faceless(stored=look.stored, box=zones.box, removed=zones.removed, fill=-7.0)
+    expected = look.stored.real(0)
+    expected[zones.box][zones.removed] = -7
+    parts = list(faceless.means((0,), look.stored.grid.whole, 16))
+    assert np.array_equal(np.concatenate(parts, axis=2), expected)
+    index = np.random.default_rng(1).integers(0, look.stored.grid.shape, (5000, 3))
+    assert np.array_equal(faceless.at(0, index), expected[tuple(index.T)])
+    assert np.array_equal(faceless.stays(index), expected[tuple(index.T)] != -7)
+
+
 def test_the_same_image_is_refaced_to_the_same_bytes(refaced: Defaced, head_file: Path, tmp_path: Path) -> None:
     """Its noise is new, and yet the same each time."""
     _examine.cache_clear()
@@ -169,22 +190,61 @@ def test_new_voxels_are_written_as_the_scan_stores_its_own(
     assert (real > 60).mean() > 0.1
 
 
+@pytest.mark.parametrize("factors", [(1, 1, 1), (2, 2, 2), (3, 1, 2)])
+def test_slices_are_those_of_the_whole(factors: tuple[int, int, int]) -> None:
+    """One after another, they are what stretching the coarse grid along each axis gives."""
+    data = np.asfortranarray(np.random.default_rng(3).normal(size=(5, 6, 4)).astype(np.float32))
+    sizes = [size * factor + factor // 2 for size, factor in zip(data.shape, factors, strict=True)]
+    whole = (slice(2, 2 + sizes[0]), slice(0, sizes[1]), slice(1, 1 + sizes[2]))
+    grid = Grid(shape=(5, 6, 4), affine=np.eye(4))
+    coarse = Coarse(box=whole, grid=grid, factors=factors, kept=data, depth=data)
+    part = (slice(3, 6), slice(1, sizes[1]), slice(2, 1 + sizes[2]))
+    expected = data
+    for axis, (factor, wanted, there) in enumerate(zip(factors, part, whole, strict=True)):
+        first = wanted.start - there.start
+        expected = stretched(expected, axis, factor, first, wanted.stop - wanted.start)
+    assert np.array_equal(np.stack(list(coarse.slices(data, part))).T, expected)
+
+
 def test_numbers_that_do_not_fit_become_the_nearest(looked: tuple[Look, Zones]) -> None:
     """A voxel brighter than the kind of number allows is as bright as that allows."""
     look, zones = looked
     stored = look.stored
-    values = np.full(int(zones.removed.sum()), 1e9, np.float32)
-    there = stored.painted(zones.removed, box=zones.box, real=[values]).voxels[(*zones.box, 0)]
+    values = [np.full(int(zone.sum()), 1e9, np.float32) for zone in zones.removed.T]
+    copy = stored.blanked(zones.removed, box=zones.box, fill=0)
+    copy.paint(zones.removed, box=zones.box, real=[values])
+    there = copy.voxels[(*zones.box, 0)]
     assert (there[zones.removed] == np.iinfo(stored.dtype).max).all()
+
+
+def counted_outlines(monkeypatch: pytest.MonkeyPatch) -> list[Pose]:
+    """Keep a list of the poses for which the outline of the brain is looked for."""
+    asked: list[Pose] = []
+
+    def noted(scan: Volume, pose: Pose) -> Outline:
+        asked.append(pose)
+        return outline_brain(scan, pose)
+
+    monkeypatch.setattr(zones_module, "outline_brain", noted)
+    return asked
 
 
 @pytest.mark.parametrize(
     ("mode", "instead"), [(FaceMode.REFACE, FaceMode.REMOVE), (FaceMode.REFACE_PLUS, FaceMode.SKULL_STRIP)]
 )
 def test_a_head_cut_through_the_face_is_removed_instead(
-    mode: FaceMode, instead: FaceMode, synthetic_head: Head, tmp_path: Path, write_image: Writer
+    mode: FaceMode,
+    instead: FaceMode,
+    synthetic_head: Head,
+    tmp_path: Path,
+    write_image: Writer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The answer's mode is what was done, and its reason says why; no less goes than would have been replaced."""
+    """The answer's mode is what was done, and its reason says why; no less goes than would have been replaced.
+
+    The outline of the brain is looked for once at the most.
+    """
+    outlines = counted_outlines(monkeypatch)
     lowest = round((-70 - synthetic_head["affine"][2, 3]) / 2)
     affine = synthetic_head["affine"].copy()
     affine[2, 3] += 2 * lowest
@@ -193,9 +253,22 @@ def test_a_head_cut_through_the_face_is_removed_instead(
     assert answer.mode is instead
     assert answer.why.startswith("removed, not replaced: the field of view cuts")
     assert answer.evidence.replaced is None
+    assert len(outlines) == (instead is FaceMode.SKULL_STRIP)
     assert answer.image is not None
     assert answer.mask is not None
     assert not read_stored(answer.image).voxels[read_stored(answer.mask).voxels > 0].any()
+
+
+def test_a_shell_that_does_not_fit_costs_no_second_outline(
+    head_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was found of the brain for the whole new head serves for letting all but the brain go."""
+    outlines = counted_outlines(monkeypatch)
+    monkeypatch.setattr(reface, "_doubt", lambda _: "it does not fit")
+    answer = deface_image(head_file, into=tmp_path, mode=FaceMode.REFACE_PLUS)
+    assert answer.mode is FaceMode.SKULL_STRIP
+    assert answer.why.startswith("removed, not replaced: it does not fit")
+    assert len(outlines) == 1
 
 
 def test_bright_air_is_removed_instead(synthetic_head: Head, tmp_path: Path, write_image: Writer) -> None:
@@ -304,8 +377,13 @@ def test_a_replaced_face_is_known_by_its_measure_and_its_sidecar_together(
     ):
         shutil.copy(image, tmp_path / f"sub-{number}_T1w.nii.gz")
         (tmp_path / f"sub-{number}_T1w.json").write_text(sidecar, encoding="utf-8")
+    stored = read_stored(refaced.image)
+    volume = nibabel.MGHImage(stored.voxels[..., 0].astype("i2"), stored.grid.affine.astype("f4"))  # type: ignore[no-untyped-call]
+    (tmp_path / "sub-0_T1w.mgz").write_bytes(gzip.compress(volume.to_bytes()))
+    (tmp_path / "sub-0_T1w.json").write_text(said, encoding="utf-8")
     found = faces_in(tmp_path, progress=Silent())
     assert [(one.path, one.code, one.severity) for one in found] == [
+        ("sub-0_T1w.mgz", "data.residue.face_replaced", Severity.LOW),
         ("sub-1_T1w.nii.gz", "data.residue.face_replaced", Severity.LOW),
         ("sub-2_T1w.nii.gz", "data.residue.face", Severity.HIGH),
         ("sub-3_T1w.nii.gz", "data.residue.face", Severity.HIGH),

@@ -1,6 +1,9 @@
 """Files are changed where they must be and nowhere else, whatever their kind of number."""
 
+import errno
 import gzip
+import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fivesafes.core.errors import InvalidInput
+from fivesafes.data.face import stored
+from fivesafes.data.face.cut import mask_name
 from fivesafes.data.face.stored import read_stored, write_aside, write_stored
 
 nib: Any = nibabel
@@ -63,7 +68,9 @@ def test_only_the_bytes_of_removed_voxels_change(  # noqa: PLR0913, PLR0917 - hy
     removed = np.random.default_rng(seed).random((3, 4, 5)) < 0.4
     box = (slice(1, 4), slice(1, 5), slice(2, 7))
     written = tmp_path / ("y.nii.gz" if packed else "y.nii")
-    write_aside(stored.blanked(removed, box=box, fill=stored.stored_value(0.0)).content, written)
+    blanked = stored.blanked(removed, box=box, fill=stored.stored_value(0.0)).content
+    assert b"".join(stored.parts_blanked(removed, box=box, fill=stored.stored_value(0.0))) == blanked
+    write_aside(blanked, written)
     raw = written.read_bytes()
     after = gzip.decompress(raw) if packed else raw
     assert len(after) == len(before)
@@ -98,12 +105,57 @@ def test_a_pair_is_read_and_written_as_a_pair(tmp_path: Path, named: str, ending
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"x.hdr{ending}", f"x.img{ending}"]
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("UP.NII.GZ", {"UP.NII.GZ"}),
+        ("Up.Nii.Gz", {"Up.Nii.Gz"}),
+        ("UP.NII", {"UP.NII"}),
+        ("UP.IMG", {"UP.IMG", "UP.HDR"}),
+        ("UP.HDR.GZ", {"UP.IMG.GZ", "UP.HDR.GZ"}),
+        ("up.img.GZ", {"up.img.GZ", "up.hdr.GZ"}),
+    ],
+)
+def test_an_ending_in_capitals_says_the_same(tmp_path: Path, name: str, written: set[str]) -> None:
+    """An image keeps its name, is packed where that says so, and its mask is named as any."""
+    kind = nib.Nifti1Image if ".NII" in name.upper() else nib.Nifti1Pair
+    nib.save(kind(np.ones((5, 6, 7), "<i2"), np.eye(4)), tmp_path / ("x.nii" if kind is nib.Nifti1Image else "x.img"))
+    for path in tmp_path.glob("x.*"):
+        path.rename(tmp_path / next(one for one in written if path.suffix[1:] in one.lower()))
+    (tmp_path / "out").mkdir()
+    write_stored(read_stored(tmp_path / name), tmp_path / "out" / name)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == written
+    packed = name.lower().endswith(".gz")
+    assert all((path.read_bytes()[:2] == b"\x1f\x8b") is packed for path in (tmp_path / "out").iterdir())
+    assert mask_name(Path(name)) == f"{name.split('.', maxsplit=1)[0]}_mask.nii.gz"
+
+
 def test_half_a_pair_is_refused(tmp_path: Path) -> None:
     """With what to do, and without the file's name."""
     nib.save(nib.Nifti1Pair(np.ones((5, 6, 7), "<i2"), np.eye(4)), tmp_path / "jane.img")
     (tmp_path / "jane.hdr").unlink()
     with pytest.raises(InvalidInput, match="one is missing") as caught:
         read_stored(tmp_path / "jane.img")
+    assert "jane" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "fix"),
+    [(errno.EACCES, "Permission denied", "made readable"), (errno.EIO, "Input/output error", "try again")],
+)
+def test_a_file_that_can_not_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, told: str, fix: str
+) -> None:
+    """Who gets it again from its source has the same again."""
+
+    def shut(path: Path, _how: str) -> None:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(Path, "open", shut)
+    with pytest.raises(InvalidInput, match=told) as caught:
+        read_stored(tmp_path / "jane.nii.gz")
+    assert fix in caught.value.fix
+    assert "damaged" not in str(caught.value)
     assert "jane" not in str(caught.value)
 
 
@@ -156,6 +208,34 @@ def test_a_file_with_more_in_it_than_its_header_tells_is_refused(tmp_path: Path,
     path.write_bytes(pack(whole + data.tobytes()))
     with pytest.raises(InvalidInput, match="more than the voxels"):
         read_stored(path)
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_what_no_memory_could_hold_is_refused_as_it_is_read(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few megabytes may be made to uncompress to terabytes: reading ends where half of the memory would be full."""
+    path = tmp_path / f"bomb{ending}"
+    content = PLAIN + bytes(8 * stored.PART)
+    path.write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
+    monkeypatch.setattr(stored, "most_bytes", lambda: 2 * stored.PART)
+    tracemalloc.start()
+    with pytest.raises(InvalidInput, match="half of this machine's memory"):
+        read_stored(path)
+    assert tracemalloc.get_traced_memory()[1] < 6 * stored.PART
+    tracemalloc.stop()
+
+
+def test_half_of_the_memory_is_what_the_machine_or_its_control_group_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smaller of both; no bound is none."""
+    free = stored.most_bytes.__wrapped__()
+    assert 1 << 28 < free < 1 << 50
+    monkeypatch.setattr(stored, "ALLOWED", tmp_path / "memory.max")
+    for told, most in (("1073741824\n", 1 << 29), ("max\n", None)):
+        stored.ALLOWED.write_text(told, encoding="ascii")
+        assert stored.most_bytes.__wrapped__() in {most, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2}
 
 
 def test_colour_images_are_refused(tmp_path: Path) -> None:

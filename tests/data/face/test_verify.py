@@ -9,9 +9,12 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.heads.made import rotation
 
 from fivesafes.core.verdict import Gravity
+from fivesafes.data.face.itk import Grid
 from fivesafes.data.face.locate import WEAK, WEAKEST, Pose
+from fivesafes.data.face.skin import features_at, in_reach
 from fivesafes.data.face.stored import read_stored
 from fivesafes.data.face.verify import MOST_ELSEWHERE, MOST_IN_CORE, changed_voxels, judge, judge_pose
 from fivesafes.data.model import FaceEvidence, Residual
@@ -24,6 +27,25 @@ CLEAN = FaceEvidence(
     outside_voxels_altered=0,
 )
 SHARE = st.one_of(st.none(), st.floats(0, 1))
+
+
+@given(
+    angles=st.tuples(*[st.floats(-180, 180)] * 3),
+    steps=st.tuples(*[st.floats(1.0, 8.0)] * 3),
+    shift=st.tuples(*[st.floats(-80, 80)] * 3),
+)
+def test_no_part_of_a_face_lies_outside_of_where_skin_is_looked_for(
+    angles: tuple[float, float, float], steps: tuple[float, float, float], shift: tuple[float, float, float]
+) -> None:
+    """However the head and the voxels lie."""
+    turn = rotation(*angles)
+    turn[:3, 3] = shift
+    grid = Grid(shape=(24, 18, 21), affine=turn @ np.diag([*steps, 1.0]))
+    pose = Pose(affine=np.diag([0.9, 1.1, 1.0, 1.0]), mutual_information=0.4)
+    index = np.indices(grid.shape).reshape(3, -1).T
+    found = features_at(index, grid.affine, pose=pose).reshape(grid.shape) > 0
+    total = found.sum()
+    assert found[in_reach(grid, pose)].sum() == total
 
 
 def codes(evidence: FaceEvidence, *, brain_known: bool = True) -> set[str]:

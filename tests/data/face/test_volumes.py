@@ -13,6 +13,8 @@ from tests.heads.frontal import one_series
 from fivesafes.core.verdict import Gravity, Verdict
 from fivesafes.data.face.deface import deface_image
 from fivesafes.data.face.dicom.series import deface_series
+from fivesafes.data.face.dicom.stack import Stack, lay_stack
+from fivesafes.data.face.dicom.twin import each_volume, write_twin
 from fivesafes.data.face.examine import examine
 from fivesafes.data.face.itk import one_thread
 from fivesafes.data.face.prepare import prepare
@@ -61,6 +63,7 @@ IN_PLACE: dict[str, Change] = {
     "in another contrast": lambda data: np.where(data > 20, 255 - data * 0.6, data),
     "nothing but noise": lambda data: np.random.default_rng(3).rayleigh(3, data.shape),
     "empty": np.zeros_like,
+    "one bright number": lambda data: np.full_like(data, 250),
 }
 
 
@@ -107,3 +110,37 @@ def test_the_volumes_of_a_dicom_series_are_looked_at_too(
     into.mkdir()
     done = deface_series(one_series(tmp_path / "in"), into=into, defacer=EmbeddedDefacer(), mode=FaceMode.REMOVE)
     assert done.defaced.status is status, done.defaced.why
+
+
+@pytest.mark.parametrize(("empty", "number"), [(1, 1000), (9, 0)])
+def test_empty_volumes_before_the_others_are_passed_over(
+    empty: int, number: int, synthetic_head: Head, write_image: Callable[..., Path], tmp_path: Path
+) -> None:
+    """However bright they are and however many."""
+    head = np.rint(synthetic_head["data"] * 4).astype(np.int16)
+    volumes = np.stack([np.full_like(head, number)] * empty + [head] * 2, axis=-1)
+    done = deface_image(
+        write_image("late_bold.nii.gz", volumes, synthetic_head["affine"]), into=tmp_path / "out", mode=FaceMode.REMOVE
+    )
+    assert done.status is FaceStatus.DEFACED, done.why
+    assert done.image is not None
+    assert done.mask is not None
+    assert not (read_stored(done.image).voxels[..., -1][read_stored(done.mask).voxels[..., 0] > 0]).any()
+
+
+@pytest.mark.parametrize(("empty", "number"), [(1, 1000), (9, 0)])
+def test_empty_volumes_of_a_dicom_series_are_passed_over_too(
+    empty: int, number: int, synthetic_head: Head, tmp_path: Path
+) -> None:
+    """Its image is made of those that show something, and they are what the others are compared with."""
+    head, affine = np.rint(synthetic_head["data"][::4, ::4, ::4] * 4), synthetic_head["affine"] @ np.diag([4, 4, 4, 1])
+    volumes = [np.full_like(head, number)] * empty + [head] * 2
+    stacks = [sliced(one, affine, plane="axial", pixel=8.0, apart=8.0) for one in volumes]
+    write_enhanced(stacks, tmp_path / "a.dcm", How(stored=16))
+    series = one_series(tmp_path)
+    stack = lay_stack(series)
+    assert isinstance(stack, Stack)
+    assert each_volume(series, stack).first == empty
+    write_twin(series, stack, tmp_path / "twin.nii")
+    shown, wanted = read_stored(tmp_path / "twin.nii").real(0), np.rint(stacks[-1].data)
+    assert np.array_equal(np.sort(shown, axis=None), np.sort(wanted, axis=None))

@@ -14,7 +14,9 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from tests.engines.defacers.stand_ins import brain, face, install
+from tests.heads.dicoms import How, Sliced, write_classic
 
 from fivesafes.core import plugins
 from fivesafes.core.errors import EngineMissing, TryAgain, UsageMistake
@@ -26,6 +28,7 @@ from fivesafes.data.model import Defaced, FaceMode, FaceStatus
 from fivesafes.data.ports import Defacer
 from fivesafes.engines.defacers import outside
 from fivesafes.engines.defacers.outside import OutsideDefacer
+from fivesafes.interfaces.cli.deface import command
 
 nib: Any = nibabel
 Place = Callable[[Path, pytest.MonkeyPatch], None]
@@ -248,6 +251,55 @@ def test_a_path_that_a_shell_would_read_is_refused(tools: Path, head_file: Path,
     with pytest.raises(UsageMistake, match="spaces or signs"):
         ready("mri_reface", tools).deface(head_file, into=tmp_path / "my out; ls", mode=FaceMode.REMOVE)
     assert not (tmp_path / "my out; ls").exists()
+
+
+@pytest.mark.parametrize("out", ["my out; ls", "it's $HOME", "(neuer Ordner) äöü"])
+@pytest.mark.usefixtures("suites")
+def test_where_that_was_allowed_it_works_among_temporary_files_instead(
+    tools: Path, head_file: Path, tmp_path: Path, out: str
+) -> None:
+    """In a folder only we can enter, of which nothing stays, nor of one that a killed call left; never silently."""
+    aside, spy = tmp_path / "aside", tmp_path / "seen"
+    (aside / f"{outside.ELSEWHERE}killed" / "work").mkdir(parents=True)
+    engine = ready("pydeface", tools, spy=spy)
+    engine.may_work_in(aside)
+    assert engine.works_in(tmp_path / out) == aside
+    assert engine.works_in(tmp_path / "plain") == tmp_path / "plain"
+    answer = engine.deface(head_file, into=tmp_path / out, mode=FaceMode.REMOVE)
+    assert answer.image is not None, answer.why
+    assert answer.image.parent == tmp_path / out
+    assert str(aside) in spy.read_text()
+    assert spy.read_text().endswith("'0o40700')")
+    assert not list(aside.iterdir())
+    assert len(list((tmp_path / out).iterdir())) == 2
+
+
+@pytest.mark.usefixtures("suites", "nothing_found")
+def test_a_series_goes_into_any_folder_too(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the command, which says where the tool works; the series' own folder may be called anything."""
+    ready("pydeface", tools)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    positions = np.array([[0.0, -100.0, 5.0 * number] for number in range(20)])
+    along = np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
+    data = np.random.default_rng(1).integers(1, 999, (20, 30, 40))
+    write_classic(
+        Sliced(data=data, positions=positions, along=along, pixel=(5.0, 5.0)), tmp_path / "my scans" / "it's $1", How()
+    )
+    words = [str(tmp_path / "my scans"), "--out", str(tmp_path / "my out"), "--engine", "pydeface", "--no-report"]
+    result = CliRunner().invoke(command, words)
+    assert f"works in a private folder in {tmp_path}, not in --out" in result.stderr
+    assert result.stdout.startswith("needs-review"), result.output
+    assert len(list((tmp_path / "my out/needs-review/my scans/it's $1").iterdir())) == 20
+    assert not list(tmp_path.glob(f"{outside.ELSEWHERE}*"))
+
+
+@pytest.mark.usefixtures("suites")
+def test_a_place_for_temporary_files_must_be_plain_too(tools: Path, tmp_path: Path) -> None:
+    """Else nothing is gained."""
+    engine = ready("pydeface", tools)
+    engine.may_work_in(tmp_path / "my files")
+    with pytest.raises(UsageMistake, match="TMPDIR"):
+        engine.check_place(tmp_path / "my out")
 
 
 @pytest.mark.parametrize("name", [*sorted(NEEDS), "quickshear"])

@@ -20,7 +20,7 @@ from fivesafes.core.errors import EngineMissing, InvalidInput, UsageMistake
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Picture, Residual
 from fivesafes.interfaces.cli import deface
 from fivesafes.interfaces.cli.deface import command
-from fivesafes.interfaces.cli.deface_each import HELD, REPORT
+from fivesafes.interfaces.cli.deface_outcome import HELD, REPORT
 
 EVIDENCE = FaceEvidence(
     mutual_information=0.4,
@@ -39,6 +39,7 @@ class StandIn:
     name: ClassVar[str] = "stand-in"
     lacks: str | None = None
     stops: BaseException | None = None
+    cuts = b""
 
     def missing(self) -> str | None:
         """Say what the test wants missing."""
@@ -72,7 +73,7 @@ class StandIn:
         shutil.copy(image, mask)
         if mode is FaceMode.MASK:
             return evolve(answer, mask=mask)
-        shutil.copy(image, into / image.name)
+        (into / image.name).write_bytes(image.read_bytes() + self.cuts)
         if self.stops is not None:
             raise self.stops
         return evolve(answer, image=into / image.name, mask=mask)
@@ -210,6 +211,12 @@ def test_what_can_not_be_read_is_told_with_its_remedy(tmp_path: Path) -> None:
     assert done["status"] == "defaced"
 
 
+def test_a_file_that_may_not_be_read_is_told_as_one_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command looks at each itself: the others are done, and it is told why that one is not."""
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    assert call(tmp_path, "broken", "defaced").exit_code == 5
+
+
 def test_the_page_holds_its_pictures_and_warns_of_the_faces(tmp_path: Path) -> None:
     """Nothing is loaded from elsewhere; what identifies is said to, and its folder is its owner's alone."""
     call(tmp_path, "defaced")
@@ -232,6 +239,19 @@ def test_what_may_leave_shows_no_original_and_no_image_that_was_not_verified(tmp
         assert "head before" not in text
         assert 'alt="before' not in text
     assert (folder / "index.html").read_text(encoding="utf-8").count("data:image/png;base64,") == 1
+
+
+def test_what_may_leave_holds_digests_of_what_was_written_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of an original would lead back to it; in the rows decisions are known by it, and no page tells it."""
+    monkeypatch.setattr(StandIn, "cuts", b"less")
+    kinds = ("defaced", "needs-review", "refused", "nothing-to-do")
+    call(tmp_path, *kinds)
+    folder = tmp_path / "out" / "deface-report"
+    texts = {path: path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
+    assert set(re.findall(r"\b[0-9a-f]{64}\b", "".join(texts.values()))) == {hashlib.sha256(b"voxelsless").hexdigest()}
+    assert not [path for path, text in texts.items() if path.suffix == ".html" and re.search(r"\b[0-9a-f]{64}\b", text)]
 
 
 def test_no_page_is_written_when_none_is_wanted(tmp_path: Path) -> None:
@@ -314,7 +334,8 @@ def test_a_link_to_an_original_is_not_overwritten_either(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("a/defaced.nii", "b/defaced.nii"), ("x.nii.gz", "x.img"), ("x.nii.gz", "x_mask.nii.gz")]
+    ("one", "other"),
+    [("a/x.nii", "b/x.nii"), ("x.nii.gz", "x.img"), ("x.nii.gz", "x_mask.nii.gz"), ("x.NII.GZ", "x.Img")],
 )
 def test_two_images_of_one_name_are_refused(tmp_path: Path, one: str, other: str) -> None:
     """One result, or its mask, would overwrite the other."""
@@ -340,3 +361,35 @@ def test_a_person_reads_status_figures_and_reason(tmp_path: Path) -> None:
     assert "skin left: eyes 0%, nose 1%, chin 0%, ears 5%; brain voxels altered: 0" in result.stdout
     assert "a reason" in result.stdout
     assert "keep it where the originals are kept" in result.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_mode_that_the_engine_can_not_do_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """A dry run that promises what the run refuses is worse than none."""
+    monkeypatch.setattr(StandIn, "modes", (FaceMode.REMOVE,), raising=False)
+    result = call(tmp_path, "defaced", options=("--mode", "reface", *options))
+    assert isinstance(result.exception, UsageMistake)
+    assert "can't do the mode reface" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_folder_in_which_the_engine_can_not_work_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """As a path with spaces, which other tools put into shell commands."""
+    monkeypatch.setattr(deface, "load", lambda _kind, _name: Cramped)
+    result = call(tmp_path, "defaced", options=options)
+    assert isinstance(result.exception, UsageMistake)
+    assert not (tmp_path / "out").exists()
+
+
+class Cramped(StandIn):
+    """Can work in no folder."""
+
+    def check_place(self, into: Path) -> None:
+        """Refuse it."""
+        what = f"it can't work in {into.name}"
+        raise UsageMistake(what, fix="give another")

@@ -119,3 +119,23 @@ def test_a_person_reads_what_still_waits(out: Path) -> None:
     result = apply(out, row())
     assert f"approved  {NAME}" in result.stdout
     assert "still held for review: 1" in result.stderr
+
+
+def test_it_says_on_record_of_what_was_put_there(out: Path) -> None:
+    """Not where all was refused, and not in a dry run."""
+    result = apply(out, row(by=" "))
+    assert "on record:" not in result.stderr
+    assert "nothing was put on record" in result.stderr
+    result = apply(out, row(), options=("--dry-run",))
+    assert "on record:" not in result.stderr
+    assert "dry run: nothing was moved" in result.stderr
+    assert f"on record: {out / 'deface-decisions.json'}" in apply(out, row(by=" "), row()).stderr
+
+
+def test_an_image_with_a_hidden_name_is_decided_about_like_any(out: Path) -> None:
+    """Nobody could ever let it pass else."""
+    for end in (".nii.gz", "_mask.nii.gz"):
+        (out / "needs-review" / f"a_T1w{end}").rename(out / "needs-review" / f".a_T1w{end}")
+    result = apply(out, row(image=f".{NAME}"))
+    assert result.exit_code == 0, result.output
+    assert {f".{NAME}", ".a_T1w_mask.nii.gz"} <= files(out)

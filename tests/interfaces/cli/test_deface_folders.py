@@ -1,9 +1,14 @@
 """``fivesafes deface FOLDER…`` as a person and a script call it; the engine cuts by a plane, the slices are files."""
 
 import base64
+import errno
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -12,11 +17,12 @@ from pydicom import Dataset, dcmread
 from tests.heads.dicoms import ROOT, How, Sliced, write_classic
 from tests.heads.frontal import Frontal
 
+from fivesafes.core.errors import InvalidInput
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus, Picture
-from fivesafes.interfaces.cli import deface, deface_each
+from fivesafes.interfaces.cli import deface
 from fivesafes.interfaces.cli.deface import command
-from fivesafes.interfaces.cli.deface_each import HELD
 from fivesafes.interfaces.cli.deface_folders import ASIDE
+from fivesafes.interfaces.cli.deface_outcome import HELD, REPORT
 
 
 class Told(Frontal):
@@ -89,8 +95,8 @@ def test_each_series_gets_the_place_that_it_has_in_its_folder(few: Sliced, tmp_p
         path.name for path in (tmp_path / "scans" / "study" / "1").iterdir()
     }
     assert (tmp_path / "out" / str(second["mask"])).exists()
-    assert not (tmp_path / "out" / ASIDE).exists()
-    assert (tmp_path / "out" / deface_each.REPORT).exists()
+    assert not [*(tmp_path / "out").glob(f"{ASIDE}*")]
+    assert (tmp_path / "out" / REPORT).exists()
 
 
 def test_of_a_session_the_others_are_looked_at_beside_the_best(
@@ -110,6 +116,25 @@ def test_of_a_session_the_others_are_looked_at_beside_the_best(
     engine.besides.clear()
     assert call(tmp_path).exit_code == 0
     assert engine.besides == [None, None, None]
+
+
+def test_of_a_session_a_phase_is_looked_at_with_its_magnitude(
+    few: Sliced, engine: type[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lies beside the phase's image, under a name that says so; beside any other nothing lies."""
+    monkeypatch.setattr("fivesafes.data.face.dicom.best.shows_head", lambda twin: twin.exists())
+    seen: list[tuple[str, ...]] = []
+    defaced = engine.deface
+
+    def noted(self: Told, image: Path, **how: Any) -> Defaced:  # noqa: ANN401 - handed on
+        seen.append(tuple(sorted(path.name for path in image.parent.iterdir())))
+        return defaced(self, image, **how)
+
+    monkeypatch.setattr(engine, "deface", noted)
+    for number, kind in ((1, "M"), (2, "P")):
+        write_classic(few, tmp_path / "scans" / f"{number}", How(number=number, kind=("ORIGINAL", "PRIMARY", kind)))
+    assert call(tmp_path, "--session").exit_code == 0
+    assert seen == [("twin.nii",), ("twin_part-mag_MR.nii", "twin_part-phase_MR.nii")]
 
 
 def test_series_that_share_a_folder_are_parted(few: Sliced, tmp_path: Path) -> None:
@@ -186,7 +211,7 @@ def test_other_files_are_told_and_do_not_stop_it(few: Sliced, tmp_path: Path) ->
 def test_headers_that_identify_are_warned_of(few: Sliced, tmp_path: Path) -> None:
     """In the JSON object too."""
     write_classic(few, tmp_path / "scans")
-    assert "warning: the headers do not say" in call(tmp_path).stderr
+    assert f"warning: {tmp_path / 'scans'}: the headers do not say" in call(tmp_path).stderr
     assert rows(call(tmp_path, "--json"))[0]["warnings"]
 
 
@@ -236,3 +261,61 @@ def test_a_folder_without_dicom_says_so(tmp_path: Path) -> None:
     """Before anything is done."""
     (tmp_path / "scans").mkdir()
     assert "no DICOM image" in str(call(tmp_path).exception)
+
+
+def test_a_folder_that_can_not_be_opened_is_told(few: Sliced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may hold series whose faces nobody took out; where there is nothing else, it is told why."""
+    write_classic(few, tmp_path / "scans" / "open", How(number=1))
+    write_classic(few, tmp_path / "scans" / "shut", How(number=2))
+    look = os.scandir
+
+    def shut(path: Path | str | int) -> object:
+        if str(path).endswith("/shut"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", shut)
+    result = call(tmp_path, "--json")
+    assert result.exit_code == 5
+    (other,) = json.loads(result.stdout)["others"]
+    assert other["path"] == str(tmp_path / "scans" / "shut")
+    assert "does not let this folder be opened" in other["why"]
+    result = CliRunner().invoke(command, [str(tmp_path / "scans" / "shut"), "--out", str(tmp_path / "other")])
+    assert isinstance(result.exception, InvalidInput)
+    assert "does not let this folder be opened" in str(result.exception)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.heads.frontal import Frontal
+from fivesafes.data.face.dicom import best
+from fivesafes.interfaces.cli import deface
+
+class Killed(Frontal):
+    def deface(self, image, **_):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+deface.load = lambda _kind, _name: Killed
+best.shows_head = lambda twin: True
+deface.command(sys.argv[1:])
+"""
+
+
+def test_images_of_whole_heads_that_a_killed_call_left_go_with_the_next(few: Sliced, tmp_path: Path) -> None:
+    """They lie where the next call looks, for nobody else to enter; nothing lies among temporary files."""
+    for number in (1, 2):
+        write_classic(few, tmp_path / "scans" / f"{number}", How(number=number))
+    (tmp_path / "tmp").mkdir()
+    words = [sys.executable, "-c", KILLED, str(tmp_path / "scans"), "--out", str(tmp_path / "out"), "--session"]
+    known = {**os.environ, "TMPDIR": str(tmp_path / "tmp"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run(words, env=known, check=False).returncode == -signal.SIGKILL
+    twins = sorted(path.name for path in tmp_path.rglob("*.nii"))
+    assert twins == ["best.nii", "twin.nii"]
+    assert list((tmp_path / "tmp").iterdir()) == []
+    left = list((tmp_path / "out").glob(f"{ASIDE}*"))
+    assert {folder.stat().st_mode & 0o777 for folder in left} == {0o700}
+    (tmp_path / "scans" / "2").rename(tmp_path / "scan")
+    assert call(tmp_path, source="scan").exit_code == 0
+    assert list(tmp_path.rglob("*.nii")) == []
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]

@@ -109,7 +109,7 @@ def test_what_is_decided_on_the_page_happens_to_the_files(out: Path, page: Page)
     assert (out / NAMES[0]).read_bytes() == NAMES[0].encode()
     assert (out / "needs-review" / "rejected" / NAMES[1]).exists()
     page.open(out / IDENTIFYING / "index.html")
-    text = page.js("document.body.innerText")
+    text = page.js("document.querySelector('main').textContent")  # innerText has none that no frame has shown yet
     assert "by Ada Example" in text
     assert "an “eye” is <left>" in text
     assert page.complaints == []

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from fivesafes.data.face.itk import Floats, Volume
+from fivesafes.data.face.itk import Floats, Volume, listed
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import FEATURES
 from fivesafes.data.face.prepare import Prepared
@@ -28,7 +28,7 @@ def looks_blurred(scan: Prepared, *, to_surface: Volume, pose: Pose) -> bool:
     ``to_surface``: mm to the head's surface on the prepared grid.  False where there is too little of either to tell.
     """
     steep = _steepest(scan)
-    index = np.argwhere(np.abs(to_surface.data) < NEAR_MM)
+    index = listed(np.abs(to_surface.data) < NEAR_MM)
     feature = features_at(index, scan.volume.affine, pose=pose)
     back = np.linalg.inv(pose.affine) @ scan.volume.affine
     above_brows = index @ back[2, :3] + back[2, 3] > 0

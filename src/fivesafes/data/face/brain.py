@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from attrs import field, frozen
 
-from fivesafes.data.face.itk import Bools, Floats, Volume, carry, closed, dilated, distance, largest, opened
+from fivesafes.data.face.itk import Bools, Floats, Volume, around, carry, closed, dilated, distance, largest, opened
 from fivesafes.data.face.locate import Pose, flattened
 from fivesafes.data.face.pack import Template, template
 
@@ -82,6 +82,9 @@ def own_brain(scan: Volume, to_brain: Volume) -> Bools:
     if values.size < 1000:  # noqa: PLR2004 - 8 ml: the brain lies outside of the field of view
         return np.zeros(scan.data.shape, bool)
     low, high = np.percentile(values, (DARKEST, BRIGHTEST))
-    alike = (even.data >= 0.8 * low) & (even.data <= 1.15 * high) & (to_brain.data < REACH_MM)
+    near = to_brain.data < REACH_MM
+    found, box = np.zeros_like(near), around(near, 3)
+    alike = (even.data[box] >= 0.8 * low) & (even.data[box] <= 1.15 * high) & near[box]
     core = largest(opened(alike, 2))
-    return closed(dilated(core, (1, 1, 1)) & alike, 2) & (to_brain.data < REACH_MM)
+    found[box] = closed(dilated(core, (1, 1, 1)) & alike, 2) & near[box]
+    return found

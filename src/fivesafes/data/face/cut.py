@@ -3,23 +3,25 @@
 Whoever marked the zones, this engine or another's mask, what is done to the file and asked of it is the same.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from attrs import evolve, frozen
 
 from fivesafes.core.errors import UsageMistake
-from fivesafes.core.verdict import Gravity, Verdict, note
+from fivesafes.core.verdict import Gravity, Verdict, note, review
 from fivesafes.data.face.apply import apply, write_mask
 from fivesafes.data.face.brain import Brain
 from fivesafes.data.face.examine import Examined, examine
 from fivesafes.data.face.likeness import judge_likeness, likeness
 from fivesafes.data.face.locate import Pose
+from fivesafes.data.face.names import stem_of
 from fivesafes.data.face.outline import judge_outline
 from fivesafes.data.face.prepare import Prepared, prepare, unfit
 from fivesafes.data.face.skin import Skin
 from fivesafes.data.face.stored import Stored, read_stored, write_stored
-from fivesafes.data.face.verify import judge, measure, skin_of
+from fivesafes.data.face.verify import SOURCE, judge, judge_pose, measure, skin_of
 from fivesafes.data.face.volumes import judge_volumes
 from fivesafes.data.face.zones import Zones
 from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Replaced
@@ -62,6 +64,8 @@ class Look:
     """One image before anything is done to it: as stored, as prepared, and what is seen in it.
 
     ``brain``: where it is, when another image of the session tells more of it; else it is looked for here.
+    ``face_elsewhere``: whether another image of the session shows a face, so that this one has it too, seen or not.
+    ``by_magnitude``: whether the head was found in the magnitude of which this is the phase.
     """
 
     path: Path
@@ -69,10 +73,23 @@ class Look:
     scan: Prepared
     seen: Examined
     brain: Brain | None = None
+    face_elsewhere: bool = False
+    by_magnitude: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """Judge whether a head was found, and by what."""
+        judged = judge_pose(self.seen.pose)
+        if not self.by_magnitude:
+            return judged
+        why = "the head was found in the magnitude image beside this one, which shows no head itself"
+        return judged + review("data.face.by-magnitude", why=why, fix="look at the pictures", source=SOURCE)
 
     @property
     def nothing_to_remove(self) -> str | None:
         """Say why there is no face to remove, or None."""
+        if self.face_elsewhere and not self.seen.brain_alone:
+            return None
         if not self.seen.faceless or judge_volumes(self.stored, self.scan, self.seen.pose).findings:
             return None
         return "a brain without its skull" if self.seen.brain_alone else "no skin of a face is left in the image"
@@ -117,8 +134,7 @@ def check_folder(image: Path, into: Path) -> None:
 
 def mask_name(image: Path) -> str:
     """Name the mask of an image: ``x_T1w.nii.gz`` → ``x_T1w_mask.nii.gz``."""
-    stem = image.name.removesuffix(".gz").removesuffix(".nii").removesuffix(".img").removesuffix(".hdr")
-    return f"{stem}_mask.nii.gz"
+    return f"{stem_of(image)}_mask.nii.gz"
 
 
 def cut(
@@ -129,26 +145,23 @@ def cut(
     into: Path,
     by: By,
     so_far: Verdict,
-    painted: Stored | None = None,
+    paint: Callable[[], Stored] | None = None,
 ) -> Defaced:
     """Write the image without the zones, and the mask of what went, into a folder; measure on what was written.
 
     ``pose``: where the head lies; without it skin can't be told from other tissue, and a person must look.
-    ``painted``: the image as it is to be, where the zones are not blanked but replaced.
+    ``paint``: makes the image as it is to be, where the zones are not blanked but replaced.
     """
     stored, scan, seen = look.stored, look.scan, look.seen
     skin = None if pose is None else skin_of(stored, zones.box, scan=scan, pose=pose, to_surface=seen.to_surface)
     into.mkdir(exist_ok=True)
-    mask, output = into / mask_name(look.path), None
-    written = apply(stored, zones, scan) if painted is None else painted
+    mask, output = into / mask_name(look.path), None if by.mode is FaceMode.MASK else into / look.path.name
     write_mask(zones, stored.grid, mask)
-    if by.mode is not FaceMode.MASK:
-        output = into / look.path.name
-        write_stored(written, output)
-        written = read_stored(output)
-    evidence = measure(stored, written, zones=zones, scan=scan, pose=pose, skin=skin)
-    if painted is not None:
-        evidence = evolve(evidence, residual=None, replaced=_compared(look, written, zones, pose=pose, skin=skin))
+    written = _written(apply(stored, zones, scan) if paint is None else paint(), output)
+    left_of = skin if paint is None else None  # where there is new skin, none of it is the old one's
+    evidence = measure(stored, written, zones=zones, scan=scan, pose=pose, skin=left_of)
+    if paint is not None:
+        evidence = evolve(evidence, replaced=_compared(look, written, zones, pose=pose, skin=skin))
     verdict = so_far + judge(evidence, brain_known=zones.brain_known) + _told_blurred(look)
     verdict += judge_volumes(stored, scan, pose)
     if zones.outline is not None:
@@ -162,6 +175,15 @@ def cut(
         image=output,
         mask=mask,
     )
+
+
+def _written(image: Stored, path: Path | None) -> Stored:
+    """Write the image, and give what is on the disk then; with None, give it as it would be."""
+    if path is None:
+        return image
+    write_stored(image, path)
+    del image  # before what was written is read: one of both in memory is enough
+    return read_stored(path)
 
 
 def _told_blurred(look: Look) -> Verdict:

@@ -8,13 +8,13 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path, PurePath
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from attrs import evolve, frozen
 
 from fivesafes.data.face.cut import mask_name
-from fivesafes.data.face.stored import files_of
+from fivesafes.data.face.names import files_of
 
 HELD: Final = "needs-review"
 """The folder beside the defaced images for those that nobody should take for finished."""
@@ -35,7 +35,11 @@ class Choice(StrEnum):
 
 @frozen(kw_only=True)
 class Decision:
-    """One person's word on one image.  ``sha256``: of the file they looked at (see ``digest_of``)."""
+    """One person's word on one image.
+
+    ``image``: its place among the finished ones, relative to the folder, with ``/``.  ``sha256``: of the file they
+    looked at (see ``digest_of``).
+    """
 
     image: str
     sha256: str
@@ -93,7 +97,7 @@ def check(decision: Decision, out: Path) -> str | None:
     lacks = _lacks(decision)
     if lacks is not None:
         return lacks
-    there = [folder / decision.image for folder in _places(out) if (folder / decision.image).is_file()]
+    there = [folder / decision.image for folder in places_in(out) if (folder / decision.image).is_file()]
     if not there:
         return "there is no such image here"
     fitting = [image for image in there if _digest(image) == decision.sha256]
@@ -111,10 +115,18 @@ def _lacks(decision: Decision) -> str | None:
         return "nobody stands behind it: the name is empty"
     if decision.choice is Choice.REJECT and not decision.reason.strip():
         return "a rejection needs a reason"
-    name = decision.image
-    if not name or PurePath(name).name != name or name.startswith(".") or "\\" in name:
-        return "the image's name is no plain file name"
+    name = PurePosixPath(decision.image)
+    if not name.parts or name.is_absolute() or ".." in name.parts or str(name) != decision.image or "\\" in str(name):
+        return "the image's name is no plain name of a file in this folder"
+    if name.parts[0] == HELD:
+        return "the image is named by where it waits, not by where it belongs"
     return None
+
+
+def place_of(output: str) -> str:
+    """Give an image's place among the finished ones, wherever it is now (relative to the folder, with ``/``)."""
+    waiting = next((folder for folder in (f"{HELD}/{REJECTED}/", f"{HELD}/") if output.startswith(folder)), "")
+    return output.removeprefix(waiting)
 
 
 def settle(decision: Decision, out: Path) -> Path:
@@ -127,16 +139,18 @@ def settle(decision: Decision, out: Path) -> Path:
     if goal != out:
         (out / HELD).mkdir(exist_ok=True)
         goal.mkdir(mode=0o700, exist_ok=True)
-    for folder in _places(out):
+    there = goal / decision.image
+    there.parent.mkdir(parents=True, exist_ok=True)
+    for folder in places_in(out):
         image = folder / decision.image
         if folder == goal:
             continue
         if image.is_file() and _digest(image) == decision.sha256:
-            _move(image, goal)
-        if not image.exists() and _digest(goal / decision.image) == decision.sha256:
+            _move(image, there.parent)
+        if not image.exists() and _digest(there) == decision.sha256:
             for header in files_of(image)[1:]:
                 header.unlink(missing_ok=True)
-    return (goal / decision.image).relative_to(out)
+    return there.relative_to(out)
 
 
 def _move(image: Path, goal: Path) -> None:
@@ -173,7 +187,7 @@ def apply_decisions(
     return tuple(applied), record
 
 
-def _places(out: Path) -> tuple[Path, ...]:
+def places_in(out: Path) -> tuple[Path, ...]:
     """List the folders in which an image of a call may lie."""
     return out / HELD, out, out / HELD / REJECTED
 

@@ -11,10 +11,8 @@ from fivesafes.data.face.cut import By, Look, check_folder, cut, look_at, senten
 from fivesafes.data.face.itk import one_thread
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import template
-from fivesafes.data.face.reface import irreplaceable, lay
+from fivesafes.data.face.reface import Refacing, irreplaceable, lay
 from fivesafes.data.face.session import look_beside
-from fivesafes.data.face.stored import Stored
-from fivesafes.data.face.verify import judge_pose
 from fivesafes.data.face.zones import Zones, lay_zones
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus
 
@@ -42,7 +40,7 @@ def deface_image(image: Path, *, into: Path, mode: FaceMode, beside: Path | None
         look = look_at(image) if beside is None else look_beside(image, beside)
         if isinstance(look, str):
             return by.answers(FaceStatus.REFUSED, why=look)
-        pose, verdict = look.seen.pose, judge_pose(look.seen.pose)
+        pose, verdict = look.seen.pose, look.verdict
         nothing = look.nothing_to_remove
         if nothing and (look.seen.brain_alone or (mode is not FaceMode.SKULL_STRIP and not verdict.findings)):
             return by.answers(FaceStatus.NOTHING_TO_DO, why=nothing, evidence=look.found)
@@ -57,24 +55,26 @@ def deface_image(image: Path, *, into: Path, mode: FaceMode, beside: Path | None
 def _replace(look: Look, *, pose: Pose, into: Path, by: By, so_far: Verdict) -> Defaced:
     """Put the mean head's face there; where that can't be done well, take as much away instead, and say so."""
     grid, scan = look.stored.grid, look.scan.volume
-    zones = lay_zones(grid, scan=scan, pose=pose, mode=by.mode, brain=look.brain)
-    why = irreplaceable(look, pose=pose, doubtful=bool(so_far.findings))
-    painted = why or _painted(look, zones, pose=pose, mode=by.mode)
-    if isinstance(painted, Stored):
-        return cut(look, zones, pose=pose, into=into, by=by, so_far=so_far, painted=painted)
+    zones, told = None, irreplaceable(look, pose=pose, doubtful=bool(so_far.findings))
+    if told is None:
+        zones = lay_zones(grid, scan=scan, pose=pose, mode=by.mode, brain=look.brain)
+        laid = _laid(look, zones, pose=pose, mode=by.mode)
+        if isinstance(laid, Refacing):
+            return cut(look, zones, pose=pose, into=into, by=by, so_far=so_far, paint=laid.painted)
+        told = laid
     instead = INSTEAD[by.mode]
-    zones = (
-        zones if instead is FaceMode.REMOVE else lay_zones(grid, scan=scan, pose=pose, mode=instead, brain=look.brain)
-    )
+    if zones is None or instead is not FaceMode.REMOVE:
+        outline = None if zones is None else zones.outline
+        zones = lay_zones(grid, scan=scan, pose=pose, mode=instead, brain=look.brain, outline=outline)
     done = cut(look, zones, pose=pose, into=into, by=evolve(by, mode=instead), so_far=so_far)
-    told = f"removed, not replaced: {painted}"
-    return evolve(done, why=f"{told}; {done.why}" if done.why else told)
+    why = f"removed, not replaced: {told}"
+    return evolve(done, why=f"{why}; {done.why}" if done.why else why)
 
 
-def _painted(look: Look, zones: Zones, *, pose: Pose, mode: FaceMode) -> Stored | str:
-    """Paint the mean head's face into the zones; or say why it does not fit."""
+def _laid(look: Look, zones: Zones, *, pose: Pose, mode: FaceMode) -> Refacing | str:
+    """Lay the mean head's face into the zones, to be painted; or say why it does not fit."""
     face = zones
     if mode is not FaceMode.REFACE:
         face = lay_zones(look.stored.grid, scan=look.scan.volume, pose=pose, mode=FaceMode.REMOVE, brain=look.brain)
     laid = lay(look, zones, face=face, pose=pose)
-    return laid.doubt or laid.painted()
+    return laid.doubt or laid

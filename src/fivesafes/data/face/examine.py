@@ -17,6 +17,9 @@ from fivesafes.data.face.skin import expected_ml, find_skin, scalp_cover, surfac
 
 SCALP_SEEN: Final = 0.6
 SCALP_NOT_SEEN: Final = 0.3
+FACELESS: Final = 0.05
+"""An image whose every part has less goes on as it is; defaced ones have 0.00, a diffusion series with a face 0.13."""
+
 NO_SKIN: Final = 0.15
 """Of the skin an intact head would show: less than this is none."""
 
@@ -53,7 +56,7 @@ class Examined:
     def faceless(self) -> bool:
         """Whether it is sure that no part of a face is there: no skin, in a scan where skin is seen elsewhere."""
         seen = self.to_surface is not None and self.scalp >= SCALP_SEEN
-        return self.brain_alone or (seen and all(share < NO_SKIN for share in self.shares.values()))
+        return self.brain_alone or (seen and all(share < FACELESS for share in self.shares.values()))
 
 
 def examine(scan: Prepared) -> Examined:

@@ -34,6 +34,7 @@ FEWEST: Final = 50
 THIN: Final = 3
 """Each third row, both ways, is followed across the border."""
 
+PART: Final = 100_000
 SPARSE: Final = 7
 """Each seventh voxel is asked whether it is equal."""
 
@@ -144,25 +145,34 @@ def _relief(before: Floats, after: Floats) -> tuple[float, float]:
 
 def _equal(original: Stored, written: Stored, zones: Zones, scan: Prepared) -> tuple[float, float]:
     """Say how many of the zone's voxels with tissue hold the original's number, and how many would by chance."""
-    one, other = original.voxels[(*zones.box, 0)], written.voxels[(*zones.box, 0)]
+    one, other = (image.voxels[..., 0].T.reshape(-1) for image in (original, written))
+    strides = np.array([1, original.grid.shape[0], original.grid.shape[0] * original.grid.shape[1]])
+    first = sum(part.start * stride for part, stride in zip(zones.box, strides, strict=True))
     places = np.flatnonzero(zones.removed.T.reshape(-1)[::SPARSE]) * SPARSE
-    index = np.column_stack(np.unravel_index(places, zones.removed.T.shape)[::-1])
     dark = (scan.floor + scan.background - original.intercept) / original.slope
-    shown = (one[tuple(index.T)] > dark) | (other[tuple(index.T)] > dark)
-    index = index[shown]
-    if len(index) < FEWEST:
+    ways = [(axis, way * ASIDE) for axis in range(3) for way in (-1, 1)]
+    counted, equal = 0, np.zeros(1 + len(ways))
+    for start in range(0, places.size, PART):
+        index = np.unravel_index(places[start : start + PART], zones.removed.T.shape)[::-1]
+        at = first + sum(place * stride for place, stride in zip(index, strides, strict=True))
+        shown = np.flatnonzero((one[at] > dark) | (other[at] > dark))
+        at, there, counted = at[shown], other[at[shown]], counted + shown.size
+        equal[0] += np.count_nonzero(one[at] == there)
+        for number, (axis, way) in enumerate(ways, start=1):
+            place = index[axis][shown]
+            moved = np.clip(place + way, 0, zones.removed.shape[axis] - 1) - place
+            equal[number] += np.count_nonzero(one[at + moved * strides[axis]] == there)
+    if counted < FEWEST:
         return 0.0, 0.0
-    there, limits = other[tuple(index.T)], np.array(one.shape) - 1
-    ways = [way * ASIDE * np.eye(3, dtype=int)[axis] for axis in range(3) for way in (-1, 1)]
-    by_chance = np.mean([(one[tuple(np.clip(index + way, 0, limits).T)] == there).mean() for way in ways])
-    return round(float((one[tuple(index.T)] == there).mean()), 4), round(float(by_chance), 4)
+    return round(float(equal[0] / counted), 4), round(float(np.mean(equal[1:] / counted)), 4)
 
 
 def _seam(written: Stored, zones: Zones, scan: Prepared) -> float | None:
     """Divide the usual step from outside into the zone by the usual steps just outside, where both sides are tissue."""
-    values = mean_volume(written, scan.volumes, zones.box) - np.float32(scan.background)
     over, usual = [], []
     for axis in range(3):
+        some = [slice(part.start, part.stop, 1 if at == axis else THIN) for at, part in enumerate(zones.box)]
+        values = mean_volume(written, scan.volumes, (some[0], some[1], some[2])) - np.float32(scan.background)
         for way in (-1, 1):
             rows = _rows_across(values, zones.removed, axis, way)
             rows = rows[:, (rows > scan.floor).all(axis=0)]
@@ -175,13 +185,15 @@ def _seam(written: Stored, zones: Zones, scan: Prepared) -> float | None:
 
 
 def _rows_across(values: Floats, zone: Bools, axis: int, way: int) -> Floats:
-    """List values along rows that cross the border one way, (BAND, N): one voxel of the zone, then those outside."""
+    """List values along rows that cross the border one way, (BAND, N): one voxel of the zone, then those outside.
+
+    ``values``: of each row along the axis that is followed.
+    """
     inside = np.moveaxis(zone, axis, 0)[::way, ::THIN, ::THIN]
-    outside = np.moveaxis(values, axis, 0)[::way, ::THIN, ::THIN]
-    crossed = inside[: 1 - BAND].copy()
-    for far in range(1, BAND):
-        crossed &= ~inside[far : inside.shape[0] - BAND + 1 + far]
-    first, *others = np.nonzero(crossed)
+    outside = np.moveaxis(values, axis, 0)[::way]
+    first, *others = np.nonzero(inside[: 1 - BAND] & ~inside[1 : 2 - BAND])
+    clear = ~np.any([inside[(first + far, *others)] for far in range(2, BAND)], axis=0)
+    first, *others = first[clear], *(other[clear] for other in others)
     return np.stack([outside[(first + far, *others)] for far in range(BAND)])
 
 
@@ -204,6 +216,6 @@ def at_points(volume: Volume, points: Affine, through: Affine = IDENTITY) -> Flo
     share = (place - low).astype(np.float32)
     found = np.zeros(len(points), np.float32)
     for corner in np.ndindex(2, 2, 2):
-        weight = np.prod(np.where(corner, share, 1 - share), axis=1)
-        found += weight * volume.data[tuple(np.minimum(low + corner, limits).T)]
+        x, y, z = (part if far else 1 - part for part, far in zip(share.T, corner, strict=True))
+        found += x * y * z * volume.data[tuple(np.minimum(low + corner, limits).T)]
     return found

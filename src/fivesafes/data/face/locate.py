@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from fivesafes.data.face.climb import BINS, Level, Stage, apart, centre_of, ranked, scaling, stretching
-from fivesafes.data.face.itk import Affine, Bools, Floats, Volume, carry, from_itk, sitk, to_itk
+from fivesafes.data.face.itk import FAINTEST, Affine, Bools, Floats, Volume, carry, from_itk, sitk, to_itk
 from fivesafes.data.face.pack import Template
 
 TILT: Final = 25.0
@@ -160,7 +160,7 @@ def _second_opinion(still: Volume, scan: Volume, pose: Affine, template: Templat
     reached = Level(still, scan, template.to_brain <= BRAIN_RIM_MM, SECOND).climb(pose)
     if reached is None:
         return None
-    every = np.argwhere(template.brain | ((template.removal > 0) & (template.to_head <= 0)))[::SPARSE]
+    every = np.argwhere(template.brain | (template.removal & (template.to_head <= 0)))[::SPARSE]
     places = np.c_[every, np.ones(len(every))] @ template.affine.T
     moved = places @ (reached[1] - pose).T
     return float(np.sqrt((moved[:, :3] ** 2).sum(axis=1).mean()))
@@ -172,7 +172,7 @@ def flattened(scan: Volume, inside: Bools) -> Volume:
         return scan
     weight = inside.astype(np.float32)
     local = _smooth(scan.data * weight, scan) / np.maximum(_smooth(weight, scan), 0.05)
-    mean = max(float(scan.data[inside].mean()), 1e-6)
+    mean = max(float(scan.data[inside].mean()), FAINTEST)
     even = scan.data / (local / mean + 0.03)
     bright = float(np.percentile(even[inside], 99))
     return Volume(data=np.minimum(even, bright).astype(np.float32), affine=scan.affine)
@@ -216,8 +216,8 @@ def mutual_information(scan: Volume, still: Volume, affine: Affine, inner: Bools
 
 def _binned(values: Floats) -> NDArray[np.intp]:
     """Sort values into bins; the brightest hundredth shares the last: a few bright voxels would empty the others."""
-    low, high = float(values.min()), max(float(np.percentile(values, 99)), 1e-6)
-    scaled = (values - np.float32(low)) * np.float32(BINS / max(high - low, 1e-6))
+    low, high = float(values.min()), max(float(np.percentile(values, 99)), FAINTEST)
+    scaled = (values - np.float32(low)) * np.float32(BINS / max(high - low, FAINTEST))
     return np.minimum(scaled.astype(np.intp), BINS - 1)
 
 

@@ -6,6 +6,7 @@ of 2.1 million weights, trained by its authors on T1-weighted heads of healthy a
 (channels, x, y, z), float32.
 """
 
+import math
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -15,13 +16,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from fivesafes.data.face.itk import Floats
+from fivesafes.data.face.itk import FAINTEST, Floats
 
 FOLDER, WEIGHTS = "deepbet", "weights.npy"
 MULTIPLE: Final = 32
 """Each side of the image has to be a multiple of this many voxels: five layers halve it."""
 
-SLAB: Final = 2_000_000
+SLAB: Final = 1_000_000
 """Numbers that are laid side by side for one multiplication: more only costs memory."""
 
 MEAN, SPREAD = 0.449, 0.226
@@ -86,9 +87,15 @@ def _weights() -> tuple[Floats, ...]:
 
 def _normal(image: Floats) -> Floats:
     """Bring brightness to what the network was trained on: from air to the brightest 2 in 1000."""
-    high = max(float(np.quantile(image, 0.998)), 1e-6)
-    shown = np.clip(image / np.float32(high), 0, 1)
-    return np.asarray(SPREAD * (shown - shown.mean()) / max(float(shown.std()), 1e-6) + MEAN, dtype=np.float32)
+    high = max(float(np.quantile(image, 0.998)), FAINTEST)
+    shown = image / np.float32(high)
+    np.clip(shown, 0, 1, out=shown)
+    spread = max(float(shown.std()), 1e-6)
+    shown -= shown.mean()
+    shown *= np.float32(SPREAD)
+    shown /= np.float32(spread)
+    shown += np.float32(MEAN)
+    return shown
 
 
 def _down(x: Floats, weights: Iterator[Floats], *, stride: int) -> Floats:
@@ -121,14 +128,28 @@ def _convolved(x: Floats, kernel: Floats, *, stride: int = 1) -> Floats:
         return np.asarray((flat @ thin.reshape(x.shape[0], -1)).reshape(out, *thin.shape[1:]))
     pad = width // 2
     wide = np.pad(x, [(0, 0), *[(pad, pad)] * 3])
-    seen = sliding_window_view(wide, (width,) * 3, axis=(1, 2, 3))[:, ::stride, ::stride, ::stride]
-    size = (seen.shape[1], seen.shape[2], seen.shape[3])
+    seen = [_windows(np.ascontiguousarray(wide[..., first::stride]), width, stride, first) for first in range(stride)]
+    size = (seen[-1].shape[4], seen[-1].shape[5], -(-x.shape[3] // stride))
     result = np.empty((out, *size), np.float32)
     rows = max(1, SLAB // (flat.shape[1] * size[1] * size[2]))
+    place = np.empty(flat.shape[1] * min(rows, size[0]) * size[1] * size[2], np.float32)
     for start in range(0, size[0], rows):
-        part = seen[:, start : start + rows].transpose(0, 4, 5, 6, 1, 2, 3).reshape(flat.shape[1], -1)
-        result[:, start : start + rows] = (flat @ part).reshape(out, -1, *size[1:])
+        shape = (x.shape[0], width, width, width, min(rows, size[0] - start), *size[1:])
+        part = place[: math.prod(shape)].reshape(shape)
+        for first, windows in enumerate(seen):
+            part[:, :, :, first::stride] = windows[:, :, :, :, start : start + rows, :, : size[2]]
+        result[:, start : start + rows] = (flat @ part.reshape(flat.shape[1], -1)).reshape(out, -1, *size[1:])
     return result
+
+
+def _windows(apart: Floats, width: int, stride: int, first: int) -> Floats:
+    """Show of each place what the kernel meets there, (in, k, k, k, x, y, z): a view.
+
+    ``apart``: of the last axis those places alone that the kernel's numbers ``first``, ``first + stride``, … meet, so
+    that what is copied lies together.
+    """
+    kernel = (width, width, len(range(first, width, stride)))
+    return sliding_window_view(apart, kernel, axis=(1, 2, 3))[:, ::stride, ::stride].transpose(0, 4, 5, 6, 1, 2, 3)
 
 
 def _spread(x: Floats, kernel: Floats) -> Floats:
@@ -151,10 +172,16 @@ def _doubled(x: Floats, kernel: Floats) -> Floats:
 
 
 def _even(x: Floats) -> Floats:
-    """Bring each channel to mean 0 and variance 1 within this image: what makes the network bear other contrasts."""
+    """Bring each channel to mean 0 and variance 1 within this image: what makes the network bear other contrasts.
+
+    What is given is written over.
+    """
     flat = x.reshape(x.shape[0], -1)
-    mean, spread = flat.mean(axis=1, keepdims=True), flat.var(axis=1, keepdims=True)
-    return np.asarray(((flat - mean) / np.sqrt(spread + np.float32(1e-5))).reshape(x.shape), dtype=np.float32)
+    mean = flat.mean(axis=1, keepdims=True)
+    spread = flat.var(axis=1, keepdims=True, mean=mean)
+    flat -= mean
+    flat /= np.sqrt(spread + np.float32(1e-5))
+    return flat.reshape(x.shape)
 
 
 def _relu(x: Floats) -> Floats:
@@ -162,8 +189,10 @@ def _relu(x: Floats) -> Floats:
 
 
 def _pooled(x: Floats) -> Floats:
-    """Halve each side: the brightest of 3 voxels each way."""
+    """Halve each side: the brightest of 3 voxels each way; none is below 0, which stands beyond the border."""
     for axis in (1, 2, 3):
-        wide = np.moveaxis(np.pad(x, [(int(one == axis), 0) for one in range(4)]), axis, 0)
-        x = np.moveaxis(np.maximum(np.maximum(wide[:-1:2], wide[1::2]), wide[2::2]), 0, axis)
+        along = np.moveaxis(x, axis, 0)
+        brightest = np.maximum(along[::2], along[1::2])
+        np.maximum(brightest[1:], along[1:-1:2], out=brightest[1:])
+        x = np.moveaxis(brightest, 0, axis)
     return np.ascontiguousarray(x)

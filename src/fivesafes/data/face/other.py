@@ -10,9 +10,8 @@ from fivesafes.core.errors import EngineFailed, UsageMistake
 from fivesafes.core.verdict import Verdict
 from fivesafes.data.face.brain import find_brain
 from fivesafes.data.face.cut import By, Look, check_folder, cut, look_at
-from fivesafes.data.face.itk import Bools, Grid, Volume, carry, carry_smooth, dilated, one_thread
+from fivesafes.data.face.itk import Bools, Grid, Volume, above, carry, dilated, one_thread
 from fivesafes.data.face.session import look_beside
-from fivesafes.data.face.verify import judge_pose
 from fivesafes.data.face.zones import Zones, lay_zones
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus
 
@@ -49,7 +48,7 @@ def deface_with(image: Path, *, into: Path, by: By, marker: Marker, beside: Path
         look = look_at(image) if beside is None else look_beside(image, beside)
         if isinstance(look, str):
             return by.answers(FaceStatus.REFUSED, why=look)
-        verdict = judge_pose(look.seen.pose)
+        verdict = look.verdict
         nothing = look.nothing_to_remove
         faceless = by.mode is not FaceMode.SKULL_STRIP and not verdict.findings
         if nothing and (look.seen.brain_alone or faceless):
@@ -95,7 +94,7 @@ def _without_shape(marked: Bools, look: Look) -> Bools:
     if pose is None or surface is None:
         return marked
     face = lay_zones(grid, scan=look.scan.volume, pose=pose, mode=FaceMode.REMOVE, brain=look.brain)
-    air = face.removed & (carry_smooth(surface, onto=grid.cropped(face.box)) > SURE_MM)
+    air = face.removed & above(surface, SURE_MM, onto=grid.cropped(face.box))
     around = [max(1, round(BETWEEN_MM / step)) for step in grid.steps]
     near = (around[0], around[1], around[2])
     between = face.removed & dilated(marked[face.box], near) & dilated(air, near)

@@ -6,6 +6,7 @@ as the scan is, and with a coil's shading evened out and left and right swapped.
 how far both agree says how sure it is.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
@@ -13,10 +14,24 @@ import numpy as np
 from attrs import frozen
 
 from fivesafes.core.verdict import Verdict, review
-from fivesafes.data.face.itk import Bools, Floats, Grid, Volume, carry, distance, filled, largest, opened
+from fivesafes.data.face.itk import (
+    FAINTEST,
+    Bools,
+    Floats,
+    Grid,
+    Volume,
+    around,
+    carry,
+    carry_slabs,
+    distance,
+    filled,
+    largest,
+    opened,
+)
 from fivesafes.data.face.locate import Pose, flattened
 from fivesafes.data.face.network import brain_odds
 from fivesafes.data.face.pack import template
+from fivesafes.data.face.stored import Box
 
 STEP: Final = 1.6
 SHAPE: Final = (128, 160, 128)
@@ -25,6 +40,9 @@ CENTRE: Final = (0.0, 0.0, -15.0)
 
 NEAR_MM: Final = 15.0
 """How far around the template's brain brightness is compared with the template's."""
+
+NOT_SEEN: Final = -1.0
+"""Stands for what lies outside of the field of view; a prepared scan has nothing below 0."""
 
 BINS: Final = 64
 SMOOTH_BINS: Final = 1.5
@@ -35,7 +53,7 @@ FARTHEST_MM: Final = 10.0
 
 DEEP_MM: Final = 2.0
 
-MARGINS: Final = ((0.988, 2.5), (0.97, 3.0), (0.0, 4.0))
+MARGINS: Final = ((0.992, 4.0), (0.987, 5.0), (0.0, 6.0))
 """What is kept around the outline, mm, if both estimates agree (Dice) by at least so much."""
 
 UNSURE: Final = 0.85
@@ -74,25 +92,40 @@ class Outline:
         """How much to keep around it, mm."""
         return next(margin for least, margin in MARGINS if self.agreement >= least)
 
-    def onto(self, grid: Grid, pose: Pose) -> Floats:
-        """Measure to the outline from a scan's own voxels, mm."""
-        return carry(self.to_edge, onto=grid, through=np.linalg.inv(pose.affine), beyond=None)
+    def box(self, grid: Grid, pose: Pose) -> Box:
+        """Give the box of a scan's voxels that holds all that is kept; all of them, where it can't be told.
+
+        Its rows are whole: where a voxel lies is reckoned from the ends of its row, and so the last bits are as well.
+        """
+        ends = around(self.to_edge.data <= self.margin, 1)
+        at_rim = any(not 0 < end.start < end.stop < size for end, size in zip(ends, SHAPE, strict=True))
+        if at_rim:  # beyond its border the outline goes on
+            return grid.whole
+        corners = np.array(np.meshgrid(*[(end.start, end.stop - 1) for end in ends], indexing="ij")).reshape(3, -1)
+        hop = np.linalg.inv(grid.affine) @ pose.affine @ self.to_edge.affine
+        places = hop[:3, :3] @ corners + hop[:3, 3:]
+        low = np.clip(np.floor(places.min(axis=1)), 0, grid.shape).astype(int)
+        high = np.clip(np.ceil(places.max(axis=1)) + 1, low, grid.shape).astype(int)
+        return grid.whole[0], slice(int(low[1]), int(high[1])), slice(int(low[2]), int(high[2]))
+
+    def onto(self, grid: Grid, pose: Pose, box: Box | None = None) -> Iterator[tuple[slice, Floats]]:
+        """Measure to the outline from a scan's own voxels, or a box of them, mm: some slices at a time, with which."""
+        return carry_slabs(
+            self.to_edge, onto=grid, box=box or grid.whole, through=np.linalg.inv(pose.affine), beyond=None
+        )
 
 
 def outline_brain(scan: Volume, pose: Pose) -> Outline:
     """Find the brain in a prepared scan over which the template lies as ``pose`` says."""
     grid, to_brain = _grid(), _template_brain()
-    seen = carry(scan, onto=grid, through=pose.affine, beyond=None)
-    covered = carry(Volume(data=np.ones_like(scan.data), affine=scan.affine), onto=grid, through=pose.affine) > 0
-    seen *= covered | (
-        to_brain < NEAR_MM
-    )  # what is cut goes on at the border: a cut through the brain is no edge of it
+    seen, covered = _seen(scan, pose, to_brain)
     even = flattened(Volume(data=seen, affine=grid.affine), (to_brain < 0) & covered).data
     near = (to_brain < NEAR_MM) & covered
-    odds = brain_odds(_as_template(seen, near))
-    other = brain_odds(_as_template(even, near)[::-1])[::-1]
-    agreement = _dice((odds > 0) & covered, (other > 0) & covered)
-    mask = _whole(np.maximum(odds, other) > 0, to_brain)
+    as_template = carry(template().head, onto=grid)[near]
+    one = np.asfortranarray(brain_odds(_as_template(seen, near, as_template)) > 0)
+    other = np.asfortranarray(brain_odds(_as_template(even, near, as_template)[::-1])[::-1] > 0)
+    agreement = _dice(one & covered, other & covered)
+    mask = _whole(one | other, to_brain)
     own, expected = mask & covered, (to_brain < 0) & covered
     to_edge = distance(mask, STEP) * np.float32(pose.scale)
     return Outline(
@@ -103,6 +136,20 @@ def outline_brain(scan: Volume, pose: Pose) -> Outline:
         ratio=float(own.sum()) / max(1.0, float(expected.sum())),
         in_view=float(expected.sum()) / float((to_brain < 0).sum()),
     )
+
+
+def _seen(scan: Volume, pose: Pose, to_brain: Floats) -> tuple[Floats, Bools]:
+    """Show the scan where the network looks, and say where it has voxels.
+
+    What is cut goes on at the border, near the brain: a cut through the brain is no edge of it.
+    """
+    seen = carry(scan, onto=_grid(), through=pose.affine, beyond=NOT_SEEN)
+    covered = seen > NOT_SEEN / 2
+    goes_on = ~covered & (to_brain < NEAR_MM)
+    if goes_on.any():
+        seen[goes_on] = carry(scan, onto=_grid(), through=pose.affine, beyond=None)[goes_on]
+    seen[~covered & ~goes_on] = 0
+    return seen, covered
 
 
 def judge_outline(outline: Outline) -> Verdict:
@@ -130,19 +177,25 @@ def _whole(mask: Bools, to_brain: Floats) -> Bools:
     return filled(mask | (to_brain < -DEEP_MM))
 
 
-def _as_template(seen: Floats, near: Bools) -> Floats:
-    """Show each brightness as what the template has, on the average, where the scan has it; near the brain."""
-    head = _template_head()
+def _as_template(seen: Floats, near: Bools, shown: Floats) -> Floats:
+    """Show each brightness as what the template has, on the average, where the scan has it; near the brain.
+
+    ``shown``: the template there.
+    """
     if not near.any():
         return seen
-    top = max(float(np.quantile(seen[near], BRIGHTEST)), 1e-6)
-    bins = np.minimum((seen[near] * np.float32(BINS / top)).astype(np.intp), BINS - 1)
+    values = seen[near]
+    top = max(float(np.quantile(values, BRIGHTEST)), FAINTEST)
+    bins = np.minimum((values * np.float32(BINS / top)).astype(np.intp), BINS - 1)
     counts = np.bincount(bins, minlength=BINS).astype(np.float64)
-    sums = np.bincount(bins, head[near].astype(np.float64), minlength=BINS)
+    sums = np.bincount(bins, shown.astype(np.float64), minlength=BINS)
     reach = np.arange(-6, 7)
     kernel = np.exp(-0.5 * (reach / SMOOTH_BINS) ** 2)
     curve = np.convolve(sums, kernel, "same") / np.maximum(np.convolve(counts, kernel, "same"), 1e-6)
-    return np.asarray(np.interp(seen, (np.arange(BINS) + 0.5) * top / BINS, curve), dtype=np.float32)
+    like, middles = np.empty_like(seen), (np.arange(BINS) + 0.5) * top / BINS
+    for plane, given in zip(like.T, seen.T, strict=True):  # slice by slice: as a whole it takes much memory
+        plane[:] = np.interp(given, middles, curve)
+    return like
 
 
 def _dice(one: Bools, other: Bools) -> float:
@@ -158,11 +211,5 @@ def _grid() -> Grid:
     return Grid(shape=SHAPE, affine=affine)
 
 
-@cache
 def _template_brain() -> Floats:
     return carry(Volume(data=template().to_brain, affine=template().affine), onto=_grid(), beyond=None)
-
-
-@cache
-def _template_head() -> Floats:
-    return carry(template().head, onto=_grid())

@@ -25,7 +25,7 @@ class Template:
     """The mean head in its own space: RAS mm, symmetric about x = 0, (I, J, K) voxels of 2 mm.
 
     ``head``: uint8 intensities as float, 0 in air.  ``features``: 0, or 1 + the place in FEATURES, drawn as blocks
-    that go forwards (ears: sideways) without end.  ``removal``: 1 where the face or an ear goes, else 0.
+    that go forwards (ears: sideways) without end.  ``removal``: where the face or an ear goes.
     ``to_head``, ``to_brain``: mm to the head's surface and the brain's, negative inside.  ``floor``: below this z, mm,
     the head was cut off.
 
@@ -36,7 +36,7 @@ class Template:
 
     head: Volume
     features: NDArray[np.uint8]
-    removal: Floats
+    removal: Bools
     brain: Bools
     to_head: Floats
     to_brain: Floats
@@ -69,7 +69,7 @@ def template() -> Template:
     return Template(
         head=volume,
         features=zones & np.uint8(15),
-        removal=(zones > np.uint8(15)).astype(np.float32),
+        removal=zones > np.uint8(15),
         brain=brain > 0,
         to_head=distance(head > 0, volume.grid.steps[0]),
         to_brain=distance(brain > 0, volume.grid.steps[0]),

@@ -6,16 +6,20 @@ outside (a membrane, as in Perez et al. 2003, doi:10.1145/882262.882269, that fa
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import erf, sqrt
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from attrs import frozen
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from fivesafes.data.face.itk import Bools, Floats
-from fivesafes.data.face.shell import HALF, Coarse, Shell, spread
+from fivesafes.data.face.band import Band, looked_up
+from fivesafes.data.face.faceless import Faceless
+from fivesafes.data.face.itk import FAINTEST, Bools, Floats
+from fivesafes.data.face.shell import HALF, Coarse, Rest, Shell
+from fivesafes.data.face.spread import Indices, spread_from
 from fivesafes.data.face.stored import Box
 
 BINS: Final = 24
@@ -42,7 +46,6 @@ CALM_SPREAD: Final = 0.8
 """What varies as noise does, in cubes of 27, has at CALM of its cubes so much of its standard deviation."""
 
 MOST_ALIKE: Final = 0.45
-BAND_MM: Final = 4.0
 ROUNDS: Final = 12
 
 KNOTS: Final = np.linspace(-4, 4, 257)
@@ -51,36 +54,58 @@ CHANCES: Final = np.clip([(1 + erf(knot / sqrt(2))) / 2 for knot in KNOTS], 0.00
 
 
 @frozen(kw_only=True, eq=False)
-class Band:
-    """The zone's ``voxels`` within BAND_MM of what stays, counted through its box as they are stored.
-
-    ``beside``: how many on their six neighbours are.  ``rim``: those neighbours that stay, in tissue.
-    """
-
-    voxels: NDArray[np.int32]
-    beside: NDArray[np.int32]
-    rim: NDArray[np.int32]
-
-
-@frozen(kw_only=True, eq=False)
 class Ground:
     """What a shell is painted on, the same for each volume of a series.
 
-    ``where``, ``shell``: the zone and the shell in it, coarse.  ``seen``: the same box without the face alone, from
-    which brightness and noise are learned (``where`` itself, when the face is the zone); ``told``: its tissue beside
-    the brain.  ``box``, ``removed``: the zone in the scan's grid; ``fill``: the real value that stands in it;
-    ``solid``: how much of each of its voxels the shell fills, 0 to 1.  ``band``: where what is outside goes on.
+    ``scan``: the image without the face.  ``where``, ``shell``: the zone and the shell in it, coarse.  ``seen``: the
+    same box without the face alone, from which brightness and noise are learned; ``means``: what ``volumes`` show
+    there; ``told``: its tissue beside the brain.  ``box``, ``removed``: the zone in the scan's grid.  ``band``: where
+    what is outside goes on.
     """
 
+    scan: Faceless
     where: Coarse
     shell: Shell
-    seen: Coarse
+    seen: Rest
+    volumes: tuple[int, ...]
+    means: Floats
     told: Bools
     box: Box
     removed: Bools
-    fill: float
-    solid: Floats
     band: Band
+
+    def value(self, volume: int) -> Floats:
+        """Say how bright one volume is, coarse."""
+        return self.means if self.volumes == (volume,) else self.seen.means(self.scan, (volume,))
+
+    @property
+    def canvas(self) -> "Canvas":
+        """Give what is needed of it once tissue and noise are known."""
+        shell = self.shell
+        return Canvas(
+            where=self.where,
+            outline=shell.outline,
+            edge=shell.edge,
+            box=self.box,
+            removed=self.removed,
+            voxels=self.band.voxels,
+        )
+
+
+@frozen(kw_only=True, eq=False)
+class Canvas:
+    """Where a shell is painted: its ``outline`` and ``edge``, coarse; the zone, and those of its voxels in the band."""
+
+    where: Coarse
+    outline: Floats
+    edge: Floats
+    box: Box
+    removed: Bools
+    voxels: NDArray[np.int32]
+
+    def slices(self, data: Floats) -> Iterator[Floats]:
+        """Bring what is coarse to the zone's box, slice by slice."""
+        return self.where.slices(data, self.box)
 
 
 @frozen(kw_only=True, eq=False)
@@ -96,101 +121,118 @@ class Grain:
     alike: tuple[float, float, float]
 
 
-def told_by(seen: Coarse, shell: Shell, tissue: Bools) -> Bools:
+def told_by(seen: Rest, shell: Shell, tissue: Bools) -> Bools:
     """Mark the coarse voxels that tell how bright tissue is: inside head and shell, beside the brain."""
     deep = (shell.own < -1) & (shell.outline < -1)
     return deep & (seen.kept > HALF) & tissue & (shell.to_brain > BESIDE_BRAIN_MM)
 
 
-def painted(ground: Ground, wide: Floats, rng: Generator) -> Floats:
-    """Paint one volume: ``wide``, real values of the wide box, whose zone (of the face) is blanked.
+def painted(ground: Ground, volume: int, rng: Generator) -> Iterator[Floats]:
+    """Paint one volume of the scan.
 
-    Gives real values for the zone's voxels, in the order in which they are stored.
+    Gives real values for the zone's voxels, slice by slice, in the order in which they are stored: it is a whole head.
     """
-    tissue, grain = _tissue(ground, wide), _grain(ground, wide)
-    fine = ground.where.finer(tissue, ground.box)
-    fine += _gone_on(ground, wide, fine)
-    usual, step = grain.air[KNOTS.size // 2], 1 / (KNOTS[1] - KNOTS[0])
-    values, done = np.empty(ground.solid.size, np.float32), 0
+    tissue, grain = _tissue(ground, ground.value(volume)), _grain(ground, volume)
     noises = _noise(ground.removed.shape, grain.alike, rng)
-    for zone, body, noise in zip(ground.removed.T, fine.T, noises, strict=True):  # slice by slice: it is a whole head
-        end = done + int(np.count_nonzero(zone))
-        solid, drawn = ground.solid[done:end], noise[zone]
+    canvas, special = ground.canvas, _gone_on(ground, volume, tissue)
+    return _slices(canvas, _bodies(canvas, tissue, special), grain, noises)
+
+
+def _slices(canvas: Canvas, bodies: Iterator[Floats], grain: Grain, noises: Iterator[Floats]) -> Iterator[Floats]:
+    usual, step = grain.air[KNOTS.size // 2], 1 / (KNOTS[1] - KNOTS[0])
+    solids = _solids(canvas)
+    for zone, body, noise, solid in zip(canvas.removed.T, bodies, noises, solids, strict=True):
+        drawn = noise[zone]
         even = usual + (body[zone] - usual) * solid
         number = np.rint((drawn - KNOTS[0]) * step).astype(np.int32)
         air = grain.air[np.clip(number, 0, KNOTS.size - 1)] - usual
         even += air + (np.float32(grain.spread) * drawn - air) * solid
-        values[done:end] = np.abs(even) if grain.air[0] >= 0 else even
-        done = end
-    return values
+        yield np.abs(even) if grain.air[0] >= 0 else even
 
 
-def _gone_on(ground: Ground, wide: Floats, fine: Floats) -> Floats:
+def _gone_on(ground: Ground, volume: int, tissue: Floats) -> Floats:
     """Let what is special just outside go on, voxel by voxel, and be lost within BAND_MM: steps would tell the border.
 
-    Gives what to add to ``fine``, the shell's tissue; outside of the zone that means nothing.
+    ``tissue``: the shell's, coarse.  Gives what to add to it in the band's voxels.
     """
-    part = [slice(a.start - b.start, a.stop - b.start) for a, b in zip(ground.box, ground.where.box, strict=True)]
-    band, special = ground.band, np.zeros(fine.T.shape, np.float32)
-    flat, outside = special.reshape(-1), np.unravel_index(band.rim, fine.T.shape)
-    flat[band.rim] = wide[tuple(part)].T[outside] - fine.T[outside]
-    for _ in range(ROUNDS):
-        flat[band.voxels] = sum(flat[band.voxels + way] for way in band.beside) / np.float32(band.beside.size)
-    return special.T
+    z, y, x = np.unravel_index(ground.band.rim, ground.removed.T.shape)
+    there = np.column_stack([x, y, z]) + [part.start for part in ground.box]
+    special = ground.scan.at(volume, there) - ground.where.at(tissue, ground.box, (x, y, z))
+    return ground.band.smooth(special, ROUNDS)
 
 
-def _tissue(ground: Ground, wide: Floats) -> Floats:
-    """Give the brightness of the shell's tissue on the coarse grid."""
-    shell, where, told = ground.shell, ground.where, ground.told
-    value = ground.seen.means(wide, ground.fill)
+def _bodies(canvas: Canvas, tissue: Floats, special: Floats) -> Iterator[Floats]:
+    """Give the shell's tissue slice by slice, each (J, I), with what goes on of what is outside."""
+    across, deep, count = canvas.removed.shape
+    ends = np.searchsorted(canvas.voxels, np.arange(count + 1) * (across * deep))
+    for number, (body, (start, stop)) in enumerate(zip(canvas.slices(tissue), pairwise(ends), strict=True)):
+        body.reshape(-1)[canvas.voxels[start:stop] - np.int32(number * across * deep)] += special[start:stop]
+        yield body
+
+
+def _tissue(ground: Ground, value: Floats) -> Floats:
+    """Give the brightness of the shell's tissue on the coarse grid.  ``value``: the scan's."""
+    shell, where = ground.shell, ground.where
+    told = np.flatnonzero(ground.told.T)
     mapped = _as_various(_mapped(value, shell.bright, told, where), value, told)
     ring = (shell.own < -1) & (shell.outline < -1) & (where.kept > HALF) & (where.depth > -RING_MM)
-    low, high = float(value[told | ring].min()), float(np.percentile(value[told], 99.5))
-    moved = spread(value - mapped, ring.astype(np.float32), where.grid, MEETS_MM)
-    fade = np.exp(-np.maximum(where.depth, 0) / np.float32(FADES_MM))
-    return np.asarray(np.clip(mapped + moved * fade, low, high), dtype=np.float32)
+    low = min(float(_at(value, places).min()) for places in (told, np.flatnonzero(ring.T)) if places.size)
+    high = float(np.percentile(_at(value, told), 99.5))
+    moved = spread_from(ring.astype(np.float32), where.grid, MEETS_MM).of(value - mapped)
+    moved *= np.exp(-np.maximum(where.depth, 0) / np.float32(FADES_MM))
+    moved += mapped
+    return np.clip(moved, low, high, out=moved)
 
 
-def _mapped(value: Floats, bright: Floats, told: Bools, where: Coarse) -> Floats:
+def _mapped(value: Floats, bright: Floats, told: Indices, where: Coarse) -> Floats:
     """Turn the shell's brightness into the scan's: bin by bin, then shaded, each known from the other."""
-    edges = np.quantile(bright[told], np.linspace(0, 1, BINS + 1)[1:-1])
-    numbers = np.searchsorted(edges, bright[told])
+    lit, seen = _at(bright, told), _at(value, told)
+    numbers = np.searchsorted(np.quantile(lit, np.linspace(0, 1, BINS + 1)[1:-1]), lit)
     counts = np.maximum(np.bincount(numbers, minlength=BINS), 1)
-    middles = np.bincount(numbers, bright[told], BINS) / counts
-    shade, weight = np.ones(value.shape, np.float32), told.astype(np.float32)
+    middles = np.bincount(numbers, lit, BINS) / counts
+    weight, known = (np.zeros(value.shape, np.float32, order="F") for _ in range(2))
+    weight.T.reshape(-1)[told] = 1
+    wide = spread_from(weight, where.grid, SHADES_MM)
+    share, shade = wide.of(value), np.ones_like(value)
     for _ in range(2):
-        means = np.bincount(numbers, (value / shade)[told], BINS) / counts
-        flat: Floats = np.interp(bright, middles, means).astype(np.float32)
-        share = spread(value, weight, where.grid, SHADES_MM)
-        usual = spread(flat, weight, where.grid, SHADES_MM)
-        shade = np.clip(share / np.maximum(usual, np.float32(1e-6)), 0.2, 5.0)
-    return np.asarray(flat * shade, dtype=np.float32)
+        means = np.bincount(numbers, seen / _at(shade, told), BINS) / counts
+        known.T.reshape(-1)[told] = np.interp(lit, middles, means)
+        shade = np.clip(share / np.maximum(wide.of(known), np.float32(FAINTEST)), 0.2, 5.0)
+    shade *= np.interp(bright.T, middles, means).T.astype(np.float32)
+    return np.asarray(shade)
 
 
-def _as_various(mapped: Floats, value: Floats, told: Bools) -> Floats:
+def _as_various(mapped: Floats, value: Floats, told: Indices) -> Floats:
     """Give brightness the scan's own range: means over heads that lie apart are neither so dark nor so bright."""
     ranks = np.linspace(0.02, 0.98, BINS)
-    means, values = np.quantile(mapped[told], ranks), np.quantile(value[told], ranks)
-    return np.asarray((mapped + np.interp(mapped, means, values)) / 2, dtype=np.float32)
+    means, values = np.quantile(_at(mapped, told), ranks), np.quantile(_at(value, told), ranks)
+    return np.asarray((mapped + np.interp(mapped.T, means, values).T) / 2, dtype=np.float32)
 
 
-def _grain(ground: Ground, wide: Floats) -> Grain:
+def _at(data: Floats, places: Indices) -> Floats:
+    """Look up places of a grid that are counted with the first axis fastest."""
+    return data.T.reshape(-1)[places]
+
+
+def _grain(ground: Ground, volume: int) -> Grain:
     """Measure noise: in air the values themselves, in tissue what varies in the calmest cubes of 27 voxels."""
-    some = tuple(slice(1, size - 2, SPARSE) for size in wide.shape)
-    own = _at(ground.shell.own, some, ground.where.factors)
-    kept = ground.seen.stays[some]
-    air = wide[some][kept & (own > AIR_FROM_MM)]
+    scan, box = ground.scan, ground.seen.box
+    first = [part.start for part in box]
+    some = tuple(slice(1, part.stop - part.start - 2, SPARSE) for part in box)
+    own = looked_up(ground.shell.own, some, ground.where.factors)
+    outside, inside = (np.argwhere(there) * SPARSE + 1 + first for there in (own > AIR_FROM_MM, own < -AIR_FROM_MM))
+    air = scan.at(volume, outside[scan.stays(outside)])
     knots = np.quantile(air, CHANCES) if air.size >= FEWEST else np.zeros(KNOTS.size)
-    index = np.argwhere(kept & (own < -AIR_FROM_MM)) * SPARSE + 1
-    varied, alike = _calm(wide, ground.seen.stays, index[:: 1 + len(index) // MOST])
+    inside = inside[scan.stays(inside)]
+    offsets = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    cubes = inside[:: 1 + len(inside) // MOST, None] + offsets
+    cubes = cubes[scan.stays(cubes.reshape(-1, 3)).reshape(-1, len(offsets)).all(axis=1)]
+    varied, alike = _calm(scan.at(volume, cubes.reshape(-1, 3)).reshape(-1, 3, 3, 3))
     return Grain(air=knots.astype(np.float32), spread=varied, alike=alike)
 
 
-def _calm(wide: Floats, stays: Bools, index: NDArray[np.intp]) -> tuple[float, tuple[float, float, float]]:
-    """Take the calmest twentieth of the cubes around voxels: how much they vary, and how alike neighbours are."""
-    offsets = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-1)
-    places = tuple((index[:, None, None, None] + offsets).transpose(4, 0, 1, 2, 3))
-    cubes = wide[places][stays[places].all(axis=(1, 2, 3))]
+def _calm(cubes: Floats) -> tuple[float, tuple[float, float, float]]:
+    """Take the calmest twentieth of some cubes (N, 3, 3, 3): how much they vary, and how alike neighbours are."""
     if len(cubes) < FEWEST:
         return 0.0, (0.0, 0.0, 0.0)
     cubes = cubes - cubes.mean(axis=(1, 2, 3), keepdims=True)
@@ -231,41 +273,9 @@ def _mixed(here: Floats, ahead: Floats, share: float) -> Floats:
     return np.asarray(both, dtype=np.float32)
 
 
-def _at(coarse: NDArray[Any], some: tuple[slice, ...], factors: tuple[int, int, int]) -> NDArray[Any]:
-    """Look up a coarse grid at some of the fine grid's voxels."""
-    places = [
-        np.minimum(np.arange(part.start, part.stop, part.step or 1) // factor, size - 1)
-        for part, factor, size in zip(some, factors, coarse.shape, strict=True)
-    ]
-    return coarse.T[np.ix_(*reversed(places))].T
-
-
-def solid_of(shell: Shell, where: Coarse, box: Box, removed: Bools) -> Floats:
+def _solids(canvas: Canvas) -> Iterator[Floats]:
     """Say of each voxel of the zone how much of it the shell fills, 0 to 1: half on its surface, smoothly about it."""
-    shares = []
-    outlines, edges = (where.slices(data, box) for data in (shell.outline, shell.edge))
-    for zone, outline, edge in zip(removed.T, outlines, edges, strict=True):
+    outlines, edges = canvas.slices(canvas.outline), canvas.slices(canvas.edge)
+    for zone, outline, edge in zip(canvas.removed.T, outlines, edges, strict=True):
         share = np.clip(HALF - outline[zone] / np.maximum(edge[zone], np.float32(0.5)) / 2, 0, 1)
-        shares.append(share * share * (3 - 2 * share))
-    return np.concatenate(shares, dtype=np.float32)
-
-
-def band_of(where: Coarse, shell: Shell, box: Box, removed: Bools) -> Band:
-    """List what the shell takes over from outside, and where; the box's own faces are left out."""
-    first = [part.start - whole.start for part, whole in zip(box, where.box, strict=True)]
-    there = tuple(slice(start, start + size) for start, size in zip(first, removed.shape, strict=True))
-    near = removed & _at(where.depth < BAND_MM, there, where.factors)
-    for axis in range(3):
-        np.moveaxis(near, axis, 0)[[0, -1]] = False
-    across, deep, _ = removed.shape
-    ways = np.array([1, across, across * deep], np.int32)
-    voxels, beside = np.flatnonzero(near.T).astype(np.int32), np.concatenate([ways, -ways])
-    around = np.concatenate([voxels + way for way in beside])
-    around = np.unique(around[~removed.T.reshape(-1)[around]])
-    inside = (shell.outline < -1) & (shell.own < -1)
-    place = np.unravel_index(around, removed.T.shape)[::-1]
-    coarse = tuple(
-        np.minimum((at + start) // factor, size - 1)
-        for at, start, factor, size in zip(place, first, where.factors, inside.shape, strict=True)
-    )
-    return Band(voxels=voxels, beside=beside, rim=around[inside[coarse]])
+        yield np.asarray(share * share * (3 - 2 * share), dtype=np.float32)

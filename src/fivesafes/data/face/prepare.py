@@ -1,13 +1,13 @@
 """Make any image of a head comparable: one volume, no negative air, 2 mm, axes along right, anterior and superior."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from attrs import frozen
 
 from fivesafes.data.face.itk import Affine, Floats, Grid, Volume, carry
-from fivesafes.data.face.stored import Box, Stored
+from fivesafes.data.face.stored import THICK, Box, Stored
 
 STEP: Final = 2.0
 FIRST_VOLUMES: Final = 8
@@ -17,6 +17,13 @@ DIMMER: Final = 0.15
 SMALLEST_MM: Final = 40.0
 FEWEST_SLICES: Final = 8
 LARGEST_MM: Final = 700.0
+
+LARGEST_NUMBER: Final = 1e15
+SMALLEST_NUMBER: Final = 1e-15
+"""No scan's brightest voxel is beyond these; with squares of such numbers single precision still reckons."""
+
+FINEST: Final = 1e-5
+"""Numbers that differ by less than this share of the largest are hardly told apart in single precision."""
 
 ABOVE_NOISE: Final = 2.5
 ABOVE_DARK: Final = 0.08
@@ -55,13 +62,28 @@ def unfit(stored: Stored) -> str | None:
         return "too few slices to find a head in"
     if max(extent) > LARGEST_MM:
         return "the image is larger than any head scan: its voxel size can't be right"
+    return senseless(stored)
+
+
+def senseless(stored: Stored) -> str | None:
+    """Say of real values that they can't be right, or None: they would overflow, or all look alike, where they are not.
+
+    An image that shows nothing by its scaling alone still holds a face.
+    """
+    if stored.dtype.kind != "f" and (stored.slope, stored.intercept) == (1.0, 0.0):
+        return None
+    low, high = stored.ends
+    largest = max(abs(end * stored.slope + stored.intercept) for end in (low, high))
+    apart = abs(stored.slope) * (high - low)
+    if low < high and (apart < FINEST * largest or not SMALLEST_NUMBER < largest < LARGEST_NUMBER):
+        return "no scan has such numbers: the image's scaling (scl_slope, scl_inter), or its voxels, can't be right"
     return None
 
 
 def prepare(stored: Stored) -> Prepared | None:
     """Resample the first volumes' mean to a 2 mm RAS grid.  None when nothing stands out from nothing."""
     volumes = bright_volumes(stored)
-    small, affine = binned(mean_volume(stored, volumes), stored.grid.affine)
+    small, affine = _binned_mean(stored, volumes)
     corners = _corners(small)
     background = min(0.0, float(np.median(corners)))
     small = np.maximum(small - background, 0)
@@ -82,22 +104,47 @@ def prepare(stored: Stored) -> Prepared | None:
 
 def mean_volume(stored: Stored, volumes: Sequence[int], box: Box | None = None) -> Floats:
     """Average some volumes of a series, or a box of them, in real units."""
-    total = stored.real(volumes[0], box)
-    for number in volumes[1:]:
-        total += stored.real(number, box)
-    return total / np.float32(len(volumes)) if len(volumes) > 1 else total
+    return mean_of(stored.real(number, box) for number in volumes)
+
+
+def mean_of(volumes: Iterable[Floats]) -> Floats:
+    """Average some volumes."""
+    more = iter(volumes)
+    total, count = next(more), 1
+    for one in more:
+        total += one
+        count += 1
+    return total / np.float32(count) if count > 1 else total
 
 
 def bright_volumes(stored: Stored) -> tuple[int, ...]:
     """Tell which of the first volumes are about as bright as the brightest: they show the head best; one at least.
 
-    In a diffusion series these are the ones without weighting, in a functional one nearly all of them.
+    In a diffusion series these are the ones without weighting, in a functional one nearly all of them.  A volume that
+    holds one number alone shows nothing, however bright; where the first ones all do, those behind them are asked.
     """
     if stored.volumes == 1:
         return (0,)
-    means = [float(stored.real(number).mean()) for number in range(min(FIRST_VOLUMES, stored.volumes))]
-    enough = max(means) - DIMMER * abs(max(means))
-    return tuple(number for number, mean in enumerate(means) if mean >= enough)
+    for first in range(0, stored.volumes, FIRST_VOLUMES):
+        means: dict[int, float] = {}
+        for number in range(first, min(first + FIRST_VOLUMES, stored.volumes)):
+            real = stored.real(number)
+            if not is_even(real):
+                means[number] = float(real.mean())
+        if means:
+            return brightest(means)
+    return (0,)
+
+
+def is_even(real: Floats) -> bool:
+    """Tell whether a volume shows nothing: all of its numbers are the same."""
+    return bool(real.min() == real.max())
+
+
+def brightest(means: Mapping[int, float]) -> tuple[int, ...]:
+    """Tell of volumes by their means which are about as bright as the brightest."""
+    enough = max(means.values()) - DIMMER * abs(max(means.values()))
+    return tuple(number for number, mean in means.items() if mean >= enough)
 
 
 def ras_grid(grid: Grid, step: float = STEP) -> Grid:
@@ -113,8 +160,28 @@ def ras_grid(grid: Grid, step: float = STEP) -> Grid:
 
 def binned(data: Floats, affine: Affine) -> tuple[Floats, Affine]:
     """Average whole blocks of fine voxels, so that the coarser grid does not alias."""
-    steps = np.linalg.norm(affine[:3, :3], axis=0)
-    factors = [max(1, min(int(STEP / step + 0.25), size)) for step, size in zip(steps, data.shape, strict=True)]
+    factors, coarse = _coarser(Volume(data=data, affine=affine).grid)
+    return _blocks(data, factors), coarse
+
+
+def _binned_mean(stored: Stored, volumes: Sequence[int]) -> tuple[Floats, Affine]:
+    """Do the same with the mean of some volumes of a series, a slab at a time: the whole would take much memory."""
+    factors, coarse = _coarser(stored.grid)
+    x, y, z = stored.grid.whole
+    whole, thick = z.stop // factors[2] * factors[2], THICK * factors[2]
+    boxes = [(x, y, slice(start, min(start + thick, whole))) for start in range(0, whole, thick)]
+    return np.concatenate([_blocks(mean_volume(stored, volumes, box), factors) for box in boxes], axis=2), coarse
+
+
+def _coarser(grid: Grid) -> tuple[tuple[int, int, int], Affine]:
+    """Say how many voxels make a block along each axis, and where the blocks lie."""
+    x, y, z = (max(1, min(int(STEP / step + 0.25), size)) for step, size in zip(grid.steps, grid.shape, strict=True))
+    affine = grid.affine @ np.diag([x, y, z, 1.0])
+    affine[:3, 3] = grid.affine[:3, :3] @ ((np.array([x, y, z]) - 1) / 2) + grid.affine[:3, 3]
+    return (x, y, z), affine
+
+
+def _blocks(data: Floats, factors: tuple[int, int, int]) -> Floats:
     for axis, factor in enumerate(factors):
         if factor > 1:
             along = np.moveaxis(data, axis, 0)
@@ -122,10 +189,9 @@ def binned(data: Floats, affine: Affine) -> tuple[Floats, Affine]:
             total = along[0:whole:factor] + along[1:whole:factor]
             for part in range(2, factor):
                 total += along[part:whole:factor]
-            data = np.moveaxis(total / np.float32(factor), 0, axis)
-    coarse = affine @ np.diag([*factors, 1.0])
-    coarse[:3, 3] = affine[:3, :3] @ ((np.array(factors) - 1) / 2) + affine[:3, 3]
-    return data, coarse
+            total /= np.float32(factor)
+            data = np.moveaxis(total, 0, axis)
+    return data
 
 
 def _floor(air: Floats, bright: float) -> float:

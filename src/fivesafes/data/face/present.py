@@ -14,7 +14,7 @@ from fivesafes.data.face.likeness import at_points
 from fivesafes.data.face.locate import WEAK, WEAKEST
 from fivesafes.data.face.pack import CORE, FEATURES, template
 from fivesafes.data.face.prepare import prepare, unfit
-from fivesafes.data.face.stored import read_stored
+from fivesafes.data.face.stored import Stored, read_stored
 from fivesafes.data.face.verify import FURTHEST_MM
 from fivesafes.data.face.volumes import judge_volumes
 
@@ -54,11 +54,15 @@ class FacePresence:
 
 
 def face_present(path: Path) -> FacePresence:
-    """Look for a face in a .nii or .nii.gz image.  Raises InvalidInput when the file is none.
+    """Look for a face in a .nii or .nii.gz image.  Raises InvalidInput when the file is none."""
+    return face_in(read_stored(path))
+
+
+def face_in(stored: Stored) -> FacePresence:
+    """Look for a face in an image.
 
     What is not sure is ``unknown``: no head found, air as bright as tissue, too few slices, or some of a face left.
     """
-    stored = read_stored(path)
     why = unfit(stored)
     if why is not None:
         return FacePresence(state=Presence.UNKNOWN, why=why)

@@ -10,7 +10,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from fivesafes.data.face.itk import Floats, Grid
+from fivesafes.data.face.itk import FAINTEST, Floats, Grid
 
 Shades = NDArray[np.uint8]
 Levels = NDArray[np.uint16]
@@ -68,7 +68,7 @@ def frame() -> Grid:
 
 def solid(data: Floats, floor: float) -> Solid:
     """Smooth a volume on the frame (I, J, K), real values from 0; ``floor``: where air ends, in the same units."""
-    scaled = np.multiply(data.T, np.float32(250 / max(floor, 1e-6)), order="C")
+    scaled = np.multiply(data.T, np.float32(250 / max(floor, FAINTEST)), order="C")
     levels = np.minimum(scaled, 1000, out=scaled).astype(np.uint16)  # four floors are tissue for sure
     for axis in range(3):
         levels = _smoothed(levels, axis)

@@ -14,13 +14,14 @@ from PIL import Image
 
 from fivesafes.data.face.brain import Brain, find_brain
 from fivesafes.data.face.examine import examine
-from fivesafes.data.face.itk import Affine, Floats, Volume, carry, from_itk, one_thread, sitk, to_itk
+from fivesafes.data.face.itk import Affine, Floats, Grid, Volume, carry, from_itk, one_thread, sitk, to_itk
 from fivesafes.data.face.mosaic import Cut, Marks, marks, mosaic
-from fivesafes.data.face.prepare import STEP, Prepared, mean_volume, prepare, unfit
+from fivesafes.data.face.prepare import STEP, Prepared, mean_volume, prepare, senseless, unfit
 from fivesafes.data.face.rays import FRAME_MM, FRAME_STEP, Shades, frame, portrait, solid
 from fivesafes.data.face.stored import Stored, read_stored
 from fivesafes.data.face.verify import judge_pose
 from fivesafes.data.model import Picture
+from fivesafes.data.private_pictures import plain_png, private_png
 
 VIEWS: Final = {
     "left": (-90.0, "its left side"),
@@ -44,7 +45,7 @@ class _Scene:
     None where air can't be told from tissue.  ``softened``: by how much, mm, noise must be smoothed out before.
     """
 
-    stored: Stored
+    grid: Grid
     scan: Prepared
     turn: Affine
     brain: Brain | None
@@ -60,19 +61,19 @@ def before_after(original: Path, defaced: Path | None, mask: Path | None) -> tup
     Empty when nothing is seen in the image.  Raises InvalidInput for files that are no images.
     """
     with one_thread():
-        scene = _scene(read_stored(original))
+        stored = read_stored(original)
+        scene = _scene(stored)
         if scene is None:
             return ()
-        removed = None if mask is None else read_stored(mask)
-        over = _marks(removed, scene)
-        data = mean_volume(scene.stored, scene.scan.volumes)
-        pictures = _pictures(_laid(data, scene), scene, over, when="before")
-        if removed is None:
+        before = _laid(mean_volume(stored, scene.scan.volumes), scene)
+        del stored  # what was made of it is read next: one of both in memory is enough
+        over = _marks(None if mask is None else read_stored(mask), scene)
+        pictures = _pictures(before, scene, over, when="before")
+        if mask is None:
             return tuple(pictures)
-        if defaced is not None:
-            after = mean_volume(read_stored(defaced), scene.scan.volumes)
-        else:
-            after = np.where(removed.voxels[..., 0] > 0, np.float32(scene.scan.background), data)
+        after = mean_volume(read_stored(original if defaced is None else defaced), scene.scan.volumes)
+        if defaced is None:
+            after[read_stored(mask).voxels[..., 0] > 0] = scene.scan.background
         return (*pictures, *_pictures(_laid(after, scene), scene, over, when="after"))
 
 
@@ -81,19 +82,19 @@ def thumbnail(png: bytes, height: int) -> bytes:
     picture = Image.open(io.BytesIO(png)).convert("L")
     width = max(1, round(picture.width * height / picture.height))
     small = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
-    return _png(Image.fromarray(small // 16 * 17))
+    return plain_png(Image.fromarray(small // 16 * 17))
 
 
 def _scene(stored: Stored) -> _Scene | None:
-    """Find out how the head lies.  None when nothing is seen."""
-    scan = prepare(stored)
+    """Find out how the head lies.  None when nothing is seen, or its numbers can't be right."""
+    scan = prepare(stored) if senseless(stored) is None else None
     if scan is None:
         return None
     pose = None if unfit(stored) else examine(scan).pose
     upright = pose is not None and not judge_pose(pose).refuses
     softened = 0.0 if scan.dark_air else SOFTENED_MM
     return _Scene(
-        stored=stored,
+        grid=stored.grid,
         scan=scan,
         turn=pose.affine if pose is not None and upright else _as_it_lies(scan),
         brain=find_brain(scan.volume, pose) if pose is not None and upright else None,
@@ -133,7 +134,7 @@ def _marks(removed: Stored | None, scene: _Scene) -> Mapping[Cut, Marks]:
 
 def _laid(data: Floats, scene: _Scene) -> Floats:
     """Lay a state of the scan on the frame; what is brighter than tissue is clipped: it would only darken the rest."""
-    scan, volume = scene.scan, Volume(data=data, affine=scene.stored.grid.affine)
+    scan, volume = scene.scan, Volume(data=data, affine=scene.grid.affine)
     laid = carry(volume, onto=frame(), through=scene.turn, beyond=scan.background) - np.float32(scan.background)
     return np.clip(laid, 0, scan.bright, out=laid)
 
@@ -149,27 +150,22 @@ def _pictures(laid: Floats, scene: _Scene, over: Mapping[Cut, Marks], *, when: s
         head = solid(soft, scene.floor)
         for view, (degrees, side) in VIEWS.items():
             alt = f"The surface of the head {when} defacing, seen from {side}"
-            made.append(_picture(f"{when}-{view}", alt, _surface_png(portrait(head, degrees))))
+            made.append(_picture(f"{when}-{view}", alt, _enlarged(portrait(head, degrees))))
     alt = f"Slices through the head {when} defacing, what is changed in red"
     if scene.brain is not None:
         alt += ", the outline of the brain in green"
-    made.append(_picture(f"{when}-slices", alt, _png(mosaic(laid, scan.bright, over))))
+    made.append(_picture(f"{when}-slices", alt, mosaic(laid, scan.bright, over)))
     return made
 
 
-def _picture(name: str, alt: str, png: bytes) -> Picture:
-    return Picture(name=name, alt=alt, png=png, identifying=not name.startswith("after"))
+def _picture(name: str, alt: str, picture: Image.Image) -> Picture:
+    identifying = not name.startswith("after")
+    png = private_png(picture) if identifying else plain_png(picture)
+    return Picture(name=name, alt=alt, png=png, identifying=identifying)
 
 
-def _surface_png(shades: Shades) -> bytes:
+def _enlarged(shades: Shades) -> Image.Image:
     """Enlarge, and round the shades."""
     picture = Image.fromarray(shades)
     large = np.asarray(picture.resize((round(picture.width * LARGER), round(picture.height * LARGER)), BICUBIC))
-    return _png(Image.fromarray(large // COARSER * COARSER))
-
-
-def _png(picture: Image.Image) -> bytes:
-    """Compress; the file holds nothing but the pixels."""
-    out = io.BytesIO()
-    picture.save(out, "PNG", compress_level=6)
-    return out.getvalue()
+    return Image.fromarray(large // COARSER * COARSER)

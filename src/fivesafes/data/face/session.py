@@ -5,8 +5,10 @@ the same head, shifted and turned a little since.  So it is found once, and what
 along with a rigid registration of the two images.
 """
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +20,7 @@ from fivesafes.data.face.brain import Brain, find_brain
 from fivesafes.data.face.climb import Level, Stage, turning
 from fivesafes.data.face.cut import Look, look_at
 from fivesafes.data.face.examine import NO_SKIN, Examined, seen_with
-from fivesafes.data.face.itk import IDENTITY, Affine, Bools, Volume, carry
+from fivesafes.data.face.itk import IDENTITY, Affine, Bools, Grid, Volume, carry, one_thread
 from fivesafes.data.face.locate import INNER_MM, RIM_MM, STIFF, Pose, mutual_information
 from fivesafes.data.face.pack import template
 from fivesafes.data.face.prepare import Prepared, prepare, unfit
@@ -39,6 +41,10 @@ SEEN: Final = 0.3
 SURELY_IN_VIEW: Final = ("eyes", "nose")
 """Parts of a face that hardly a scan of a head leaves out; mouth and chin are often cut off."""
 
+PHASE: Final = re.compile(r"_part-(?:phase|real|imag)(?=_)")
+SAME_GRID: Final = 1e-3
+TRIED: Final = 3
+BESIDE_MM: Final = 6.0
 OUT_OF_VIEW_MM: Final = 99.0
 CONTRASTS: Final = ("_T1w.", "_UNIT1.", "_T2w.", "_FLAIR.", "_PDw.")
 """BIDS suffixes, those that show a head best first."""
@@ -62,11 +68,15 @@ class Head:
 def best_of(images: Sequence[Path]) -> Path | None:
     """Choose the image of a session that shows the head best; None when none shows it well enough to be carried.
 
-    A T1w before other contrasts, one volume before a series, fine voxels before coarse ones.  A file that is no image
-    is passed over: whoever defaces it will say so.
+    A T1w before other contrasts, one volume before a series, fine voxels before coarse ones; but of the first three
+    that show a head, one with a face: a slab or a defaced image tells less.  A file that is no image is passed over:
+    whoever defaces it will say so.
     """
     ranked = sorted((rank, image) for image in images if (rank := _rank(image)) is not None)
-    return next((image for _, image in ranked if len(images) > 1 and _head_in(image)), None)
+    heads = ((image, head) for _, image in ranked if len(images) > 1 and (head := _head_in(image)))
+    first = list(islice(heads, 1))
+    whole = (image for image, head in chain(first, islice(heads, TRIED - 1)) if _shows_face(head))
+    return next(whole, first[0][0] if first else None)
 
 
 def shows_head(image: Path) -> bool:
@@ -78,19 +88,22 @@ def shows_head(image: Path) -> bool:
 def look_beside(image: Path, best: Path) -> Look | str:
     """Look at an image with what ``best`` shows of the same head; by itself, when they do not show the same one.
 
-    Raises InvalidInput when a file is no image.
+    A phase image shows noise for air and hardly a head: it is laid where the magnitude of the same echo is.  Raises
+    InvalidInput when a file is no image.
     """
     head = _head_in(best)
     if head is None or image.resolve() == best.resolve():
         return look_at(image)
     stored = read_stored(image)
     scan = prepare(stored) if unfit(stored) is None else None
-    move = None if scan is None else _moved(head, scan.volume)
-    if scan is None or move is None:
-        return look_at(image)
-    pose = _carried_pose(head, scan.volume, move)
+    magnitude = _magnitude_of(image, stored.grid)
+    shown = scan if magnitude is None else prepare(read_stored(magnitude))
+    move = None if shown is None else _moved(head, shown.volume)
+    if scan is None or shown is None or move is None:
+        return _alone(image, head)
+    pose = _carried_pose(head, shown.volume, move)
     if judge_pose(pose).findings:
-        alone = look_at(image)
+        alone = _alone(image, head)
         if isinstance(alone, str) or not judge_pose(alone.seen.pose).refuses or _unlike(pose):
             return alone
     return Look(
@@ -99,7 +112,30 @@ def look_beside(image: Path, best: Path) -> Look | str:
         scan=scan,
         seen=seen_with(scan, pose, surface_elsewhere=lambda: _carried(_whole_surface(head), scan, move)),
         brain=_carried_brain(head, scan, pose, move),
+        face_elsewhere=_shows_face(head) and _face_in_view(scan, pose),
+        by_magnitude=magnitude is not None,
     )
+
+
+def _magnitude_of(image: Path, grid: Grid) -> Path | None:
+    """Find the magnitude of the echo that a phase image is of: beside it, by BIDS's names, on the same grid."""
+    named = [PHASE.sub(part, image.name) for part in ("_part-mag", "")] if PHASE.search(image.name) else []
+    for other in (image.with_name(name) for name in named):
+        try:
+            there = read_stored(other).grid if other.is_file() else None
+        except InvalidInput:  # who defaces it will say so
+            continue
+        if there is not None and there.shape == grid.shape and np.allclose(there.affine, grid.affine, atol=SAME_GRID):
+            return other
+    return None
+
+
+def _alone(image: Path, head: Head) -> Look | str:
+    """Look at an image by itself, but for what is known from another: that the person has a face."""
+    look = look_at(image)
+    if isinstance(look, str) or look.seen.pose is None:
+        return look
+    return evolve(look, face_elsewhere=_shows_face(head) and _face_in_view(look.scan, look.seen.pose))
 
 
 def _rank(image: Path) -> tuple[int, int, float, str] | None:
@@ -114,7 +150,8 @@ def _rank(image: Path) -> tuple[int, int, float, str] | None:
 
 def _head_in(image: Path) -> Head | None:
     stamp = image.stat()
-    return _head(image.resolve(), stamp.st_mtime_ns, stamp.st_size)
+    with one_thread():
+        return _head(image.resolve(), stamp.st_mtime_ns, stamp.st_size)
 
 
 @lru_cache(maxsize=1)
@@ -169,8 +206,22 @@ def _unlike(pose: Pose) -> bool:
 
 def _whole_surface(head: Head) -> Volume | None:
     """Give the surface of the best image where it has a face: a defaced one would tell that there is none in others."""
-    whole = all(head.seen.shares.get(part, 0.0) >= NO_SKIN for part in SURELY_IN_VIEW)
-    return head.seen.to_surface if whole else None
+    return head.seen.to_surface if _shows_face(head) else None
+
+
+def _face_in_view(scan: Prepared, pose: Pose) -> bool:
+    """Tell whether a part of the face lies where the scan has voxels, or just beside."""
+    pack = template()
+    points = np.argwhere(pack.features > 0) @ pack.affine[:3, :3].T + pack.affine[:3, 3]
+    to_voxels = np.linalg.inv(scan.volume.affine) @ pose.affine
+    voxels = points @ to_voxels[:3, :3].T + to_voxels[:3, 3]
+    beside = BESIDE_MM / np.array(scan.volume.grid.steps)
+    ends = np.array(scan.volume.data.shape) - 1
+    return bool(((voxels >= -beside) & (voxels <= ends + beside)).all(axis=1).any())
+
+
+def _shows_face(head: Head) -> bool:
+    return all(head.seen.shares.get(part, 0.0) >= NO_SKIN for part in SURELY_IN_VIEW)
 
 
 def _carried(field: Volume | None, scan: Prepared, move: Affine) -> Volume | None:

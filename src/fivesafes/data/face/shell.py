@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from attrs import frozen
 
+from fivesafes.data.face.faceless import Faceless
 from fivesafes.data.face.itk import (
     Bools,
     Floats,
@@ -23,7 +24,8 @@ from fivesafes.data.face.itk import (
 )
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import template
-from fivesafes.data.face.stored import Box
+from fivesafes.data.face.spread import Indices, between, block_grid, blocks, smoothed, spread_from
+from fivesafes.data.face.stored import THICK, Box, within
 from fivesafes.data.face.zones import Zones
 
 STEP: Final = 2.0
@@ -47,42 +49,74 @@ SMOOTH_MM: Final = 6.0
 
 
 @frozen(kw_only=True, eq=False)
+class Rest:
+    """What of a box of the scan does not lie in a zone.
+
+    ``kept``: the share that stays, 0 to 1, of voxels of about 2 mm along the scan's own axes; ``factors``: how many of
+    the scan's make one.
+    """
+
+    box: Box
+    factors: tuple[int, int, int]
+    kept: Floats
+
+    def means(self, scan: Faceless, volumes: Sequence[int]) -> Floats:
+        """Average what stays of the box in some volumes; where little stays that means nothing."""
+        parts = scan.means(volumes, self.box, THICK * self.factors[2])
+        whole = np.asfortranarray(np.concatenate([blocks(part, self.factors) for part in parts], axis=2))
+        whole -= (1 - self.kept) * np.float32(scan.fill)
+        whole /= np.maximum(self.kept, np.float32(0.1))
+        return whole
+
+
+@frozen(kw_only=True, eq=False)
 class Coarse:
     """A box of the scan in voxels of about 2 mm, along its own axes, as it is without the zone.
 
-    ``factors``: how many of the scan's voxels make one.  ``stays``: False in the zone, of the scan's;
-    ``kept``: the share of each that stays, 0 to 1.  ``depth``: mm into the zone, negative outside.
+    ``factors``: how many of the scan's voxels make one.  ``kept``: the share of each that stays, 0 to 1.  ``depth``: mm
+    into the zone, negative outside.
     """
 
     box: Box
     grid: Grid
     factors: tuple[int, int, int]
-    stays: Bools
     kept: Floats
     depth: Floats
 
-    def means(self, data: Floats, fill: float) -> Floats:
-        """Average what stays of a box, in whose zone stands ``fill``; where little stays that means nothing."""
-        gone = (1 - self.kept) * np.float32(fill)
-        means = (blocks(data, self.factors) - gone) / np.maximum(self.kept, np.float32(0.1))
-        return np.asarray(means, dtype=np.float32)
-
-    def finer(self, data: Floats, part: Box) -> Floats:
-        """Interpolate linearly between the coarse voxels, at each of the scan's in a box of it."""
-        shape = [wanted.stop - wanted.start for wanted in part]
-        made = np.empty(shape[::-1], np.float32)
-        for number, plane in enumerate(self.slices(data, part)):
-            made[number] = plane
-        return made.T
-
     def slices(self, data: Floats, part: Box) -> Iterator[Floats]:
-        """Do the same slice by slice along the last axis, each (J, I): of a whole head that takes less memory."""
-        starts = [wanted.start - whole.start for wanted, whole in zip(part, self.box, strict=True)]
-        sizes = [wanted.stop - wanted.start for wanted in part]
-        for axis in (0, 1):
-            data = stretched(data, axis, self.factors[axis], starts[axis], sizes[axis])
-        for number in range(starts[2], starts[2] + sizes[2]):
-            yield stretched(data, 2, self.factors[2], number, 1).T[0]
+        """Interpolate linearly between the coarse voxels, at each of the scan's in a box of it.
+
+        They come slice by slice along the last axis, each (J, I): a whole head would take much memory.
+        """
+        ways, wide = self._ways(part), dict[int, Floats]()
+        for low, high, share in zip(*ways[2], strict=True):
+            wide = {at: wide[at] if at in wide else _between_rows(data[..., at].T, ways) for at in (low, high)}
+            plane = wide[high] - wide[low]
+            plane *= share
+            plane += wide[low]
+            yield plane
+
+    def at(self, data: Floats, part: Box, index: tuple[Indices, Indices, Indices]) -> Floats:
+        """Give the same at voxels alone, ``index`` by axis within the box."""
+        ways = [
+            (low[places], high[places], share[places])
+            for (low, high, share), places in zip(self._ways(part), index, strict=True)
+        ]
+        (left, right, x), (near, far, y), (low, high, z) = ways
+
+        def across(j: Indices, k: Indices) -> Floats:
+            return _part_way(data[left, j, k], data[right, j, k], x)
+
+        def along(k: Indices) -> Floats:
+            return _part_way(across(near, k), across(far, k), y)
+
+        return _part_way(along(low), along(high), z)
+
+    def _ways(self, part: Box) -> list[tuple[Indices, Indices, Floats]]:
+        return [
+            between(count, factor, wanted.start - whole.start, wanted.stop - wanted.start)
+            for count, factor, wanted, whole in zip(self.kept.shape, self.factors, part, self.box, strict=True)
+        ]
 
 
 @frozen(kw_only=True, eq=False)
@@ -104,17 +138,28 @@ class Shell:
     met: float
 
 
-def coarse_in(wide: Box, grid: Grid, zones: Zones) -> Coarse:
+def rest_in(wide: Box, grid: Grid, zones: Zones) -> Rest:
     """Look at a box of a scan, which holds that of the zone, without the zone."""
-    stays = np.ones(tuple(part.stop - part.start for part in wide), bool, order="F")
-    stays[_within(zones.box, wide)] = ~zones.removed
-    part = grid.cropped(wide)
+    part, zone = grid.cropped(wide), within(zones.box, wide)
     counts = [max(1, min(int(STEP / step + 0.25), size)) for step, size in zip(part.steps, part.shape, strict=True)]
     factors = (counts[0], counts[1], counts[2])
-    share = blocks(stays.astype(np.float32), factors)
-    coarse = block_grid(part, factors)
-    depth = -_to_border(share < 1 - HALF, coarse.steps)
-    return Coarse(box=wide, grid=coarse, factors=factors, stays=stays, kept=share, depth=depth)
+    thick, whole, shares = THICK * factors[2], part.shape[2] // factors[2] * factors[2], []
+    for start in range(0, whole, thick):
+        stop = min(start + thick, whole)
+        stays = np.ones((*part.shape[:2], stop - start), np.float32, order="F")
+        low, high = max(start, zone[2].start), min(stop, zone[2].stop)
+        if low < high:
+            gone = zones.removed[..., low - zone[2].start : high - zone[2].start]
+            stays[zone[0], zone[1], low - start : high - start] = ~gone
+        shares.append(blocks(stays, factors))
+    return Rest(box=wide, factors=factors, kept=np.concatenate(shares, axis=2))
+
+
+def coarse_in(rest: Rest, grid: Grid) -> Coarse:
+    """Measure how deep in the zone each coarse voxel of a scan lies."""
+    coarse = block_grid(grid.cropped(rest.box), rest.factors)
+    depth = -_to_border(rest.kept < 1 - HALF, coarse.steps)
+    return Coarse(box=rest.box, grid=coarse, factors=rest.factors, kept=rest.kept, depth=depth)
 
 
 def lay_shell(where: Coarse, tissue: Bools, *, pose: Pose, cover: float | None) -> Shell:
@@ -133,11 +178,11 @@ def lay_shell(where: Coarse, tissue: Bools, *, pose: Pose, cover: float | None) 
     outside = -where.depth
     comparable = stays & (np.abs(own) < np.minimum(NEAR_MM, outside)) & (np.abs(mean) < MOST_MM)
     off = np.clip(own - mean, -MOST_MM, MOST_MM)
-    moved = spread(off, comparable.astype(np.float32), grid)
+    moved = spread_from(comparable.astype(np.float32), grid, REACHES_MM).of(off)
     fade = np.exp(-np.maximum(where.depth, 0) / np.float32(FADES_MM * pose.scale))
     outline = mean + moved * fade
     if cover is not None:
-        round_it = smoothed(where.depth, grid.steps, SMOOTH_MM)
+        round_it = smoothed(where.depth, grid, SMOOTH_MM)
         outline = _joined(outline, round_it - np.float32(cover * pose.scale))
     ring = stays & (where.depth > -2 * STEP)
     under = ring & (mean < -2 * STEP) & (mean > -MOST_MM)
@@ -153,72 +198,20 @@ def lay_shell(where: Coarse, tissue: Bools, *, pose: Pose, cover: float | None) 
     )
 
 
-def spread(values: Floats, weight: Floats, grid: Grid, reaches: Sequence[float] = REACHES_MM) -> Floats:
-    """Carry values from where ``weight`` is to everywhere: what is near counts, and what is far where nothing is near.
-
-    ``reaches``: mm, the longest first; the longer it is, the coarser the steps in which it is worked out.
-    """
-    found = np.zeros(values.shape, np.float32)
-    known = values * weight
-    for reach in reaches:
-        counts = [
-            max(1, min(int(reach / step / 2), size // 6)) for step, size in zip(grid.steps, values.shape, strict=True)
-        ]
-        factors = (counts[0], counts[1], counts[2])
-        coarse = block_grid(grid, factors)
-        share = np.maximum(smoothed(blocks(weight, factors), coarse.steps, reach), 0)
-        mean = smoothed(blocks(known, factors), coarse.steps, reach)
-        mean = np.asarray(mean / np.maximum(share, np.float32(1e-4)), dtype=np.float32)
-        sure = np.asarray(np.clip(share * np.float32(20), 0, 1), dtype=np.float32)
-        if factors != (1, 1, 1):
-            for axis, (factor, size) in enumerate(zip(factors, values.shape, strict=True)):
-                mean = stretched(mean, axis, factor, 0, size)
-                sure = stretched(sure, axis, factor, 0, size)
-        found += (mean - found) * sure
-    return found
-
-
-def smoothed(data: Floats, steps: tuple[float, float, float], reach: float) -> Floats:
-    """Blur over so many mm."""
-    image = to_itk(np.asarray(data, np.float32))
-    image.SetSpacing(list(steps))
-    return from_itk(sitk.SmoothingRecursiveGaussian(image, reach))
-
-
-def blocks(data: Floats, factors: tuple[int, int, int]) -> Floats:
-    """Average whole blocks of voxels; a rest at the end, narrower than a block, is left out."""
-    for axis in (2, 1, 0):  # as voxels are stored, whole slices are added first
-        factor = factors[axis]
-        if factor > 1:
-            ends = [slice(number, data.shape[axis] // factor * factor, factor) for number in range(factor)]
-            parts = [data[tuple(end if number == axis else slice(None) for number in range(3))] for end in ends]
-            total = parts[0] + parts[1]
-            for part in parts[2:]:
-                total += part
-            data = total * np.float32(1 / factor)
-    return data
-
-
-def stretched(data: Floats, axis: int, factor: int, first: int, size: int) -> Floats:
-    """Interpolate along one axis of blocks: values at voxels ``first`` to ``first + size``; the ends go on."""
-    places = np.clip((np.arange(first, first + size) + 0.5) / factor - 0.5, 0, data.shape[axis] - 1)
-    low = np.minimum(places.astype(int), max(0, data.shape[axis] - 2))
-    high = np.minimum(low + 1, data.shape[axis] - 1)
-    share = (places - low).astype(np.float32).reshape([-1 if number == axis else 1 for number in range(3)])
-    back = data.T  # stored with the first axis fastest
-    one, other = (np.take(back, at, axis=2 - axis).T for at in (low, high))
+def _part_way(one: Floats, other: Floats, share: Floats) -> Floats:
+    """Go a share of the way from one to the other, which is written over."""
     other -= one
     other *= share
     other += one
-    return np.asarray(other)
+    return other
 
 
-def block_grid(grid: Grid, factors: tuple[int, int, int]) -> Grid:
-    """Say where whole blocks of voxels lie."""
-    affine = grid.affine @ np.diag([*factors, 1.0])
-    affine[:3, 3] = grid.affine[:3, :3] @ ((np.array(factors) - 1) / 2) + grid.affine[:3, 3]
-    counts = [size // factor for size, factor in zip(grid.shape, factors, strict=True)]
-    return Grid(shape=(counts[0], counts[1], counts[2]), affine=affine)
+def _between_rows(rows: Floats, ways: Sequence[tuple[Indices, Indices, Floats]]) -> Floats:
+    """Interpolate within a coarse slice, (J, I), along its rows first."""
+    for axis, (low, high, share) in ((1, ways[0]), (0, ways[1])):
+        along = share.reshape((1, -1) if axis else (-1, 1))
+        rows = _part_way(rows.take(low, axis=axis), rows.take(high, axis=axis), along)
+    return rows
 
 
 def wider(grid: Grid, box: Box, around: float = AROUND_MM) -> Box:
@@ -229,12 +222,6 @@ def wider(grid: Grid, box: Box, around: float = AROUND_MM) -> Box:
         for part, far, size in zip(box, more, grid.shape, strict=True)
     ]
     return ends[0], ends[1], ends[2]
-
-
-def _within(box: Box, wide: Box) -> Box:
-    """Say where a box lies in a wider one."""
-    parts = [slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, wide, strict=True)]
-    return parts[0], parts[1], parts[2]
 
 
 def _joined(one: Floats, other: Floats) -> Floats:

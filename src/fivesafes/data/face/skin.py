@@ -1,12 +1,27 @@
 """Find the skin of a head, and to which part of the face each piece of it belongs."""
 
+from functools import cache
 from typing import Final
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from fivesafes.data.face.itk import Affine, Bools, Grid, Volume, carry, carry_smooth, closed, distance, filled, largest
+from fivesafes.data.face.itk import (
+    Affine,
+    Bools,
+    Grid,
+    Volume,
+    around,
+    carry,
+    carry_smooth,
+    closed,
+    distance,
+    filled,
+    in_step,
+    largest,
+    listed,
+)
 from fivesafes.data.face.locate import Pose
 from fivesafes.data.face.pack import FEATURES, template
 from fivesafes.data.face.prepare import Prepared
@@ -21,6 +36,7 @@ TEMPLATE_FLOOR: Final = 28.0
 SCALP_FROM_BRAIN_MM: Final = 8.0
 SCALP_SLACK_MM: Final = 3.0
 OUT_OF_VIEW: Final = 1000.0
+ASKED_MM: Final = 8.0
 
 
 @frozen(kw_only=True, eq=False)
@@ -42,20 +58,51 @@ def surface(scan: Prepared) -> Volume | None:
     tissue = largest(scan.volume.data > scan.floor)
     if not tissue.any():
         return None
-    grid = scan.volume.grid
-    return Volume(data=distance(filled(closed(tissue, 2)), grid.steps[0]), affine=grid.affine)
+    box, grid = around(tissue, 1), scan.volume.grid
+    tissue[box] = filled(closed(tissue[box], 2))
+    return Volume(data=distance(tissue, grid.steps[0]), affine=grid.affine)
 
 
 def find_skin(tissue: Bools, grid: Grid, *, to_surface: Volume, pose: Pose) -> Skin:
     """List the facial skin among ``tissue`` (I, J, K), which lies on ``grid``."""
-    height = carry_smooth(to_surface, onto=grid)
-    near = (height >= -DEEP_MM) & (height <= HIGH_MM) & tissue
-    index = np.argwhere(near.T)[:, ::-1]  # in the order in which the voxels lie
-    label = features_at(index, grid.affine, pose=pose)
-    index, label = index[label > 0], label[label > 0]
+    found, labels = [], []
+    for part, height in carry_smooth(to_surface, onto=grid):
+        near = (height >= -DEEP_MM) & (height <= HIGH_MM) & tissue[..., part]
+        index = listed(near)
+        index[:, 2] += part.start
+        label = features_at(index, grid.affine, pose=pose)
+        found.append(index[label > 0])
+        labels.append(label[label > 0])
+    index, label = np.concatenate(found), np.concatenate(labels)
     counts = np.bincount(label, minlength=len(FEATURES) + 1)
     ml = {name: float(counts[number]) * grid.voxel_ml for number, name in enumerate(FEATURES, start=1)}
     return Skin(index=index, feature=label, ml=ml)
+
+
+def in_reach(grid: Grid, pose: Pose) -> tuple[slice, slice, slice]:
+    """Give a box of a grid outside of which no voxel belongs to a part of the face.
+
+    Every few voxels it is asked whether the lowest to the highest, or the hindmost, of all parts could be so near.
+    """
+    steps = [max(1, int(ASKED_MM / step)) for step in grid.steps]
+    ends = [np.append(np.arange(0, size - 1, step), size - 1) for size, step in zip(grid.shape, steps, strict=True)]
+    hop = np.linalg.inv(template().affine) @ np.linalg.inv(pose.affine) @ grid.affine
+    slack = np.abs(hop[:3, :3]) @ steps + 1
+    x, y, z = np.ix_(*ends)
+    _, forwards, up = (row[0] * x + row[1] * y + row[2] * z + row[3] for row in hop[:3])
+    hindmost, low, high = _ends()
+    there = (forwards > hindmost - slack[1]) & (up > low - slack[2]) & (up < high + slack[2])
+    asked = zip(ends, around(there, 0), strict=True)
+    i, j, k = (slice(int(end[part.start]), int(end[max(part.start, part.stop - 1)]) + 1) for end, part in asked)
+    return in_step((i, j, k), grid)
+
+
+@cache
+def _ends() -> tuple[int, int, int]:
+    """Give the template's indices of the hindmost, the lowest and the highest voxel of any part of the face."""
+    some = template().features > 0
+    deep, up = (np.flatnonzero(some.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+    return int(deep[0]), int(up[0]), int(up[-1])
 
 
 def features_at(index: NDArray[np.intp], affine: Affine, *, pose: Pose) -> NDArray[np.uint8]:

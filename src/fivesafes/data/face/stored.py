@@ -2,32 +2,43 @@
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import cache
+from gzip import BadGzipFile
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import nibabel
 import numpy as np
 from attrs import evolve, field, frozen
 from isal import igzip
-from isal.igzip_lib import IsalError
+from isal.igzip_lib import COMP_GZIP, IsalError, compress
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.data.face.itk import Affine, Bools, Floats, Grid
+from fivesafes.data.face.names import files_of, is_packed
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 GZIP_LEVEL: Final = 2  # of ISA-L: a twentieth of the time that zlib's level 6 takes, for 6 % more bytes
+PART: Final = 1 << 20  # bytes
 SINGLE_FILE: Final = {348: (344, b"n+1\0"), 540: (4, b"n+2\0\r\n\032\n")}
 """Size of the header (NIfTI-1, NIfTI-2): where its magic stands, and what it is when image and header are one file."""
 
 OF_A_PAIR: Final = {348: (344, b"ni1\0"), 540: (4, b"ni2\0\r\n\032\n")}
 """What it is where the header is a file of its own."""
 
-HEADER_FIRST: Final = {".hdr": ".img", ".hdr.gz": ".img.gz"}
 FIRST_VOXEL: Final = 352  # bytes; NIfTI-1 allows none before
+TRY_AGAIN: Final = "see to the disk or the network that it lies on, and try again"
 UNIT_MM: Final = {"meter": 1000.0, "micron": 0.001}
+THICK: Final = 16
+"""Slices that are looked at together where a whole volume of real numbers would take too much memory."""
+
+ALLOWED: Final = Path("/sys/fs/cgroup/memory.max")
+
 Box = tuple[slice, slice, slice]
 
 
@@ -56,14 +67,38 @@ class Stored:
         flat = np.frombuffer(self.content, dtype=self.dtype, count=count, offset=self.offset)
         return flat.reshape((*self.grid.shape, self.volumes), order="F")
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest of the stored numbers; what is no number counts as 0."""
+        ends: list[float] = []
+        for volume in range(self.volumes):
+            values = self.voxels[..., volume]
+            low, high = float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
+            if not (math.isfinite(low) and math.isfinite(high)):
+                finite = values[np.isfinite(values)]
+                low, high = float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
+            ends += [low, high]
+        return min(ends), max(ends)
+
     def real(self, volume: int, box: Box | None = None) -> Floats:
         """Give one volume, or a box of it, in real units; what is no number becomes 0."""
-        stored = self.voxels[..., volume] if box is None else self.voxels[(*box, volume)]
+        real = self._scaled(self.voxels[..., volume] if box is None else self.voxels[(*box, volume)])
+        if self.dtype.kind == "f":
+            for plane in real.T:  # slice by slice: of a whole head that takes less memory
+                if not np.isfinite(plane).all():
+                    np.nan_to_num(plane, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        return real
+
+    def real_at(self, volume: int, index: NDArray[np.intp]) -> Floats:
+        """Give the values of one volume's voxels ``index`` (N, 3) in the same way."""
+        real = self._scaled(self.voxels[(*index.T, volume)])
+        return np.nan_to_num(real, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+
+    def _scaled(self, stored: NDArray[Any]) -> Floats:
         real = stored.astype(np.float32)
         if (self.slope, self.intercept) != (1.0, 0.0):
-            real = real * np.float32(self.slope) + np.float32(self.intercept)
-        if self.dtype.kind == "f":
-            np.nan_to_num(real, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+            real *= np.float32(self.slope)
+            real += np.float32(self.intercept)
         return real
 
     def stored_value(self, real: float) -> int | float:
@@ -86,41 +121,59 @@ class Stored:
             voxels[(*box, volume)][removed] = fill
         return copy
 
-    def painted(self, removed: Bools, *, box: Box, real: Iterable[Floats]) -> "Stored":
-        """Set the removed voxels of the box to real values, as stored numbers; per volume one value for each.
+    def parts_blanked(self, removed: Bools, *, box: Box, fill: float) -> Iterator[memoryview]:
+        """Give the content that ``blanked`` has, part by part: it is not in memory as a whole."""
+        content, voxels = memoryview(self.content), self.voxels
+        yield content[: self.offset]
+        for volume in range(self.volumes):
+            for number, stored in enumerate(voxels[..., volume].T):
+                plane = stored.copy(order="C")
+                if box[2].start <= number < box[2].stop:
+                    plane.T[box[:2]][removed[..., number - box[2].start]] = fill
+                yield plane.data.cast("B")
+        yield content[self.offset + voxels.nbytes :]
 
-        They stand in the order in which voxels are stored: the first axis runs fastest.
-        What the numbers can't hold becomes the nearest that they can; no other byte changes.
+    def paint(self, removed: Bools, *, box: Box, real: Iterable[Iterable[Floats]]) -> None:
+        """Set the removed voxels of the box, in here, to real values, as stored numbers.
+
+        ``real``: volume by volume, slice by slice along the last axis, one value for each that is removed there; the
+        first axis runs fastest.  What the numbers can't hold becomes the nearest that they can; no other byte changes.
+        Only what ``blanked`` gave can be painted: what was read stays as it was.
         """
-        copy = evolve(self, content=bytearray(self.content))
-        voxels = copy.voxels
-        for volume, values in enumerate(real):
-            done = 0
-            for plane, zone in zip(voxels[(*box, volume)].T, removed.T, strict=True):
-                end = done + int(np.count_nonzero(zone))
-                stored = (values[done:end].astype(np.float64) - self.intercept) / self.slope
+        for volume, planes in enumerate(real):
+            for plane, zone, values in zip(self.voxels[(*box, volume)].T, removed.T, planes, strict=True):
+                stored = (values.astype(np.float64) - self.intercept) / self.slope
                 if self.dtype.kind != "f":
                     limits = np.iinfo(self.dtype)
                     stored = np.clip(np.rint(stored), limits.min, limits.max)
-                plane[zone], done = stored.astype(self.dtype), end
-        return copy
+                plane[zone] = stored.astype(self.dtype)
 
 
-def files_of(path: Path) -> tuple[Path, ...]:
-    """Give the files that an image consists of: the image, and the header where that is a file of its own."""
-    for head, image in HEADER_FIRST.items():
-        for ending in (head, image):
-            if path.name.endswith(ending):
-                stem = path.name.removesuffix(ending)
-                return path.with_name(stem + image), path.with_name(stem + head)
-    return (path,)
+def within(box: Box, wide: Box) -> Box:
+    """Say where a box lies in a wider one."""
+    parts = [slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, wide, strict=True)]
+    return parts[0], parts[1], parts[2]
+
+
+def beyond(box: Box, wide: Box) -> Box:
+    """Say where a box that lies so in a wider one lies where that one does: the way back."""
+    parts = [slice(a.start + b.start, a.stop + b.start) for a, b in zip(box, wide, strict=True)]
+    return parts[0], parts[1], parts[2]
+
+
+def slabs(box: Box) -> Iterator[tuple[slice, Box]]:
+    """Split a box along the last axis, ``THICK`` slices at a time: which of its slices they are, and their own box."""
+    first, end = box[2].start, box[2].stop
+    for start in range(first, end, THICK):
+        stop = min(start + THICK, end)
+        yield slice(start - first, stop - first), (box[0], box[1], slice(start, stop))
 
 
 def read_stored(path: Path) -> Stored:
     """Read a .nii or .nii.gz file, or a pair of .hdr and .img.
 
     Raises InvalidInput when it is none, is cut short, holds no plain numbers, or more than its header tells of (zeros
-    that fill it up are no matter).
+    that fill it up are no matter), and when it takes more than half of the memory.
     """
     files = files_of(path)
     content, head = _read(files[0]), b"".join(_read(other) for other in files[1:])
@@ -136,7 +189,7 @@ def read_stored(path: Path) -> Stored:
     if dtype.kind not in "iuf" or dtype.itemsize > 8:  # noqa: PLR2004 - bytes; longer floats differ by machine
         what = "the image holds no plain numbers (colour or complex)"
         raise InvalidInput(what, fix="give the magnitude image")
-    grid, volumes = _grid(shape, affine * np.array([[UNIT_MM.get(unit, 1.0)]] * 3 + [[1.0]]))
+    grid, volumes = grid_of(shape, affine * np.array([[UNIT_MM.get(unit, 1.0)]] * 3 + [[1.0]]))
     end = offset + math.prod(shape) * dtype.itemsize
     if offset < (0 if head else FIRST_VOXEL) or end > len(content):
         what = "the image is cut short"
@@ -171,7 +224,7 @@ def write_aside(content: bytes | bytearray, path: Path) -> None:
     """
     aside = path.with_name(f".{os.getpid()}-{path.name}.part")
     try:
-        aside.write_bytes(igzip.compress(content, GZIP_LEVEL, mtime=0) if path.suffix == ".gz" else content)
+        aside.write_bytes(compress(content, GZIP_LEVEL, flag=COMP_GZIP) if is_packed(path) else content)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
@@ -185,15 +238,50 @@ def unpacked(content: bytes) -> bytes:
 
 
 def _read(path: Path) -> bytes:
-    """Read a file, uncompressed where it is compressed."""
+    """Read a file, uncompressed where it is compressed: part by part, so that it is in memory only once."""
     try:
-        return unpacked(path.read_bytes())
+        with path.open("rb") as file:
+            if file.read(len(GZIP_MAGIC)) != GZIP_MAGIC:
+                _check_size(path.stat().st_size)
+                return path.read_bytes()
+            file.seek(0)
+            return _uncompressed(file)
     except FileNotFoundError as error:
         what = "of the pair of header (.hdr) and image (.img) one is missing"
         raise InvalidInput(what, fix="put both into the same folder, under the same name") from error
-    except (OSError, EOFError, IsalError) as error:  # type: ignore[misc] # its stub says it is an instance
+    except OSError as error:
+        what = f"the system does not let the file be read: {error.strerror}"
+        fix = "have it made readable for you (of a pair, both)" if isinstance(error, PermissionError) else TRY_AGAIN
+        raise InvalidInput(what, fix=fix) from None
+
+
+def _check_size(size: int) -> None:
+    """Raise InvalidInput for what the machine could not hold: a small file may be made to uncompress to terabytes."""
+    if size > most_bytes():
+        what = "the image takes more than half of this machine's memory"
+        raise InvalidInput(what, fix="take it to a machine with more memory, or split it into several series")
+
+
+@cache
+def most_bytes() -> int:
+    """Give half of the memory that this machine has, or that is allowed here (Linux's control groups), bytes."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # "max" is no number: nothing bounds it
+        memory = min(memory, int(ALLOWED.read_text(encoding="ascii")))
+    return memory // 2
+
+
+def _uncompressed(file: BinaryIO) -> bytes:
+    content = BytesIO()
+    try:
+        with igzip.open(file) as plain:  # type: ignore[no-untyped-call] # half of the library has types
+            while piece := plain.read(PART):
+                content.write(piece)
+                _check_size(content.tell())
+    except (BadGzipFile, EOFError, IsalError) as error:  # type: ignore[misc] # its stub says it is an instance
         what = "the compressed image is damaged"
         raise InvalidInput(what, fix="get it again from its source") from error
+    return content.getvalue()
 
 
 def _header(content: bytes, kinds: Mapping[int, tuple[int, bytes]]) -> Any:  # noqa: ANN401 - nibabel has no types
@@ -208,8 +296,11 @@ def _header(content: bytes, kinds: Mapping[int, tuple[int, bytes]]) -> Any:  # n
     )
 
 
-def _grid(shape: tuple[int, ...], affine: Affine) -> tuple[Grid, int]:
-    """Check that the voxels lie somewhere; count what is behind the third axis."""
+def grid_of(shape: tuple[int, ...], affine: Affine) -> tuple[Grid, int]:
+    """Check that the voxels lie somewhere, ``affine`` goes to RAS mm; count what is behind the third axis.
+
+    Raises InvalidInput when they lie nowhere, or there are none.
+    """
     if not 2 <= len(shape) <= 7 or min(shape) < 1:  # noqa: PLR2004 - NIfTI's own bounds
         what = "the image is empty"
         raise InvalidInput(what, fix="convert it again from DICOM")

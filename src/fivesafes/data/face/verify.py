@@ -3,15 +3,15 @@
 from typing import Final
 
 import numpy as np
-from attrs import asdict
+from attrs import asdict, evolve
 
 from fivesafes.core.verdict import Verdict, refuse, review
 from fivesafes.data.face.itk import Bools, Volume
 from fivesafes.data.face.locate import WEAK, WEAKEST, Pose
 from fivesafes.data.face.pack import CORE, FEATURES
 from fivesafes.data.face.prepare import Prepared, mean_volume
-from fivesafes.data.face.skin import Skin, find_skin, share_left
-from fivesafes.data.face.stored import Box, Stored
+from fivesafes.data.face.skin import Skin, find_skin, in_reach, share_left
+from fivesafes.data.face.stored import Box, Stored, beyond, slabs
 from fivesafes.data.face.zones import Zones
 from fivesafes.data.model import FaceEvidence, Residual
 
@@ -119,7 +119,11 @@ def skin_of(original: Stored, box: Box, *, scan: Prepared, pose: Pose, to_surfac
     if to_surface is None:
         return None
     part = original.grid.cropped(box)
-    return find_skin(tissue(original, box, scan), part, to_surface=to_surface, pose=pose)
+    near = in_reach(part, pose)
+    first = [inner.start for inner in near]
+    there = tissue(original, beyond(near, box), scan)
+    skin = find_skin(there, part.cropped(near), to_surface=to_surface, pose=pose)
+    return evolve(skin, index=skin.index + first)
 
 
 def residual(image: Stored, box: Box, *, scan: Prepared, skin: Skin | None) -> Residual | None:
@@ -132,10 +136,12 @@ def residual(image: Stored, box: Box, *, scan: Prepared, skin: Skin | None) -> R
 
 def tissue(image: Stored, box: Box, scan: Prepared) -> Bools:
     """Mark what is brighter than air, or, where air is as bright, what is not blank."""
-    mean = mean_volume(image, scan.volumes, box)
-    if scan.dark_air:
-        return np.asarray(mean > scan.floor + scan.background)
-    return np.asarray(mean != np.float32(image.blank(scan.background)))
+    marked = np.empty(image.grid.cropped(box).shape, bool, order="F")
+    blank = np.float32(image.blank(scan.background))
+    for part, slab in slabs(box):
+        mean = mean_volume(image, scan.volumes, slab)
+        marked[..., part] = mean > scan.floor + scan.background if scan.dark_air else mean != blank
+    return marked
 
 
 def changed_voxels(one: Stored, other: Stored) -> Bools:
@@ -144,8 +150,10 @@ def changed_voxels(one: Stored, other: Stored) -> Bools:
         return np.ones(one.grid.shape, bool)
     bits = np.dtype(f"u{one.dtype.itemsize}")  # as bytes: NaN equals itself, and -0.0 is not 0.0
     changed = np.zeros(one.grid.shape, bool, order="F")
-    for volume in range(one.volumes):
-        changed |= one.voxels.view(bits)[..., volume] != other.voxels.view(bits)[..., volume]
+    first, second = one.voxels.view(bits), other.voxels.view(bits)
+    for _, slab in slabs(one.grid.whole):
+        for volume in range(one.volumes):
+            changed[slab] |= first[(*slab, volume)] != second[(*slab, volume)]
     return changed
 
 

@@ -16,7 +16,7 @@ from fivesafes.data.face.climb import Level, Stage, turning
 from fivesafes.data.face.itk import IDENTITY, Affine, Bools, Floats, Grid, Volume, carry
 from fivesafes.data.face.locate import INNER_MM, RIM_MM, SPARSE, Pose, mutual_information
 from fivesafes.data.face.pack import template
-from fivesafes.data.face.prepare import Prepared, binned, ras_grid
+from fivesafes.data.face.prepare import Prepared, binned, is_even, ras_grid
 from fivesafes.data.face.stored import Stored
 from fivesafes.data.face.verify import SOURCE
 
@@ -48,9 +48,9 @@ class Each:
     count: int
     first: int
 
-    def coarse(self, number: int, scan: Prepared, grid: Grid) -> Volume:
+    def coarse(self, real: Floats, scan: Prepared, grid: Grid) -> Volume:
         """Bring one to a coarse grid; air is 0."""
-        data, affine = binned(self.real(number), self.affine)
+        data, affine = binned(real, self.affine)
         volume = Volume(data=np.maximum(data - np.float32(scan.background), 0), affine=affine)
         return Volume(data=carry(volume, onto=grid), affine=grid.affine)
 
@@ -90,7 +90,10 @@ def judge_each(each: Each, scan: Prepared, pose: Pose | None) -> Verdict:
     first = _first(each, scan, pose)
     right, wrong = [first.volume.data[first.around]], []
     for number in range(each.count):
-        volume = each.coarse(number, scan, first.volume.grid)
+        real = each.real(number)
+        if is_even(real):
+            continue
+        volume = each.coarse(real, scan, first.volume.grid)
         shown = volume.data[first.around]
         if any(_correlation(shown, one) >= SAME for one in right):
             continue
@@ -110,9 +113,9 @@ def _first(each: Each, scan: Prepared, pose: Pose) -> _First:
     grid, pack, back = ras_grid(scan.volume.grid, STEP_MM), template(), np.linalg.inv(pose.affine)
     head = Volume(data=pack.to_head, affine=pack.affine)
     to_head = carry(head, onto=grid, through=back, beyond=OUT_OF_VIEW_MM)
-    places = np.argwhere((pack.removal > 0) & (pack.to_head <= 0))[::SPARSE]
+    places = np.argwhere(pack.removal & (pack.to_head <= 0))[::SPARSE]
     return _First(
-        volume=each.coarse(each.first, scan, grid),
+        volume=each.coarse(each.real(each.first), scan, grid),
         around=to_head <= RIM_MM,
         inside=to_head <= -INNER_MM,
         face=np.c_[places, np.ones(len(places))] @ (pose.affine @ pack.affine).T,

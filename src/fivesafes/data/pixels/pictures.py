@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from io import BytesIO
 from typing import Final
 
 import numpy as np
@@ -10,15 +9,16 @@ from PIL import Image, ImageDraw
 
 from fivesafes.data.boxes import Box
 from fivesafes.data.pixels.render import Grey
+from fivesafes.data.private_pictures import PAGE_MARK, private_png
 
 _FOUND: Final = (255, 80, 60)
 _BLANKED: Final = (60, 190, 255)
 _WANTED: Final = 384
 _GAP: Final = 12
-_HEAD: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Text in pixels</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem}
-img{max-width:100%;display:block}figure{margin:2rem 0}figcaption{color:#555}</style></head><body>
+_HEAD: Final = f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">{PAGE_MARK}<title>Text in pixels</title>
+<style>body{{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem}}
+img{{max-width:100%;display:block}}figure{{margin:2rem 0}}figcaption{{color:#555}}</style></head><body>
 <h1>Text in pixels</h1>
 <p><strong>These pictures identify people. Keep them in this folder, and delete it when you have looked.</strong></p>
 <p>Left: the view in which text was seen, framed in red. Right: the picture as it is now, with what was blanked framed
@@ -37,9 +37,7 @@ def picture(*, before: Grey, after: Grey | None, found: Iterable[Box], blanked: 
     for panel in panels:
         sheet.paste(panel, (place, 0))
         place += panel.width + _GAP
-    file = BytesIO()
-    sheet.save(file, "PNG")
-    return file.getvalue()
+    return private_png(sheet)
 
 
 def page(names: Sequence[str]) -> bytes:

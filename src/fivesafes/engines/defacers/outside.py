@@ -23,18 +23,25 @@ from fivesafes.data.face.cut import By, Look, check_folder
 from fivesafes.data.face.itk import Bools, dilated
 from fivesafes.data.face.neutral import Neutral, neutral
 from fivesafes.data.face.other import deface_with
-from fivesafes.data.face.zones import OWN_GUARD_MM
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus, ToolRun
 from fivesafes.engines.defacers.containers import end_containers
+from fivesafes.engines.defacers.modes import check_mode
 from fivesafes.engines.defacers.programs import surroundings
 from fivesafes.engines.program import Finished, run
+from fivesafes.flow.output_folder import scratch_in
 
 HOUR: Final = 3600.0
 TOLD: Final = 600
 """Characters of a tool's last messages that are kept."""
 
+ELSEWHERE: Final = ".fivesafes-defacing-"
+"""How a private folder is called that lies among temporary files."""
+
 _PLAIN: Final = re.compile(r"[\w./+@-]+")
 _PATH: Final = re.compile(r"(?<![\w.])(?:~|[A-Za-z]:)?[/\\][^\s'\":;,()\[\]<>]+")
+RIM_MM: Final = 2.0
+"""Kept around a brain that a tool found: tools differ in where they say that a brain ends."""
+
 REMOVING: Final = (FaceMode.REMOVE, FaceMode.MASK)
 STRIPPING: Final = (FaceMode.SKULL_STRIP,)
 
@@ -69,6 +76,7 @@ class OutsideDefacer(ABC):
     def __init__(self, *, seconds: float = HOUR) -> None:
         """Take the time limit for one image."""
         self._seconds = seconds
+        self._elsewhere: Path | None = None
         self._version = ""
 
     @abstractmethod
@@ -108,7 +116,7 @@ class OutsideDefacer(ABC):
         runs: list[ToolRun] = []
 
         def marker(look: Look) -> Bools:
-            with _private_folder(into) as folder:
+            with _private_folder(into, place=self.works_in(into)) as folder:
                 return self._mark(look, folder, runs)
 
         try:
@@ -120,16 +128,36 @@ class OutsideDefacer(ABC):
 
     def _check(self, mode: FaceMode, into: Path) -> None:
         """Refuse before anything is run."""
-        if mode not in self.modes:
-            what = f"{self.name} can't do the mode {mode.value}"
-            raise UsageMistake(what, fix=f"it can do: {', '.join(self.modes)}; the embedded engine does each of them")
+        check_mode(self, mode)
         missing = self.missing()
         if missing is not None:
             what = f"the defacer {self.name} can't work here"
             raise EngineMissing(what, fix=f"install {missing}")
-        if not _PLAIN.fullmatch(str(into.resolve())):  # tools put paths into shell commands as they are
-            what = f"{self.name} can't work in a folder whose path has spaces or signs that a shell reads"
-            raise UsageMistake(what, fix="give an output folder whose path has letters, digits, '.', '_' and '-' only")
+        self.check_place(into)
+
+    def check_place(self, into: Path) -> None:
+        """Raise UsageMistake for a folder for which it can't work."""
+        self.works_in(into)
+
+    def may_work_in(self, place: Path) -> None:
+        """Allow it to work in a private folder there, where it can't inside of the folder that it writes into.
+
+        A journey allows none: what shows a head stays in its own private folder.
+        """
+        self._elsewhere = place
+
+    def works_in(self, into: Path) -> Path:
+        """Say in which folder its private one is made.
+
+        Tools put paths into shell commands as they are, and find out where they really are: no link helps.  Raises
+        UsageMistake when no folder's path will do.
+        """
+        for place in (into, self._elsewhere):
+            if place is not None and _PLAIN.fullmatch(str(place.resolve())):
+                return place
+        what = f"{self.name} can't work in a folder whose path has spaces or signs that a shell reads"
+        fix = "give an output folder whose path has letters, digits, '.', '_' and '-' only"
+        raise UsageMistake(what, fix=fix if self._elsewhere is None else f"{fix}, or set TMPDIR to such a folder")
 
     def _mark(self, look: Look, folder: Path, runs: list[ToolRun]) -> Bools:
         """Run the tool in a folder, note how it went, and read its mask."""
@@ -152,7 +180,7 @@ class OutsideDefacer(ABC):
             what = "its time was up" if finished.code is None else f"it ended with exit code {finished.code}"
             raise EngineFailed(what, fix="read its messages (run.messages in --json), or use another engine")
         removed = job.copy.returned(self.marked(job))
-        return _spared(removed, look, OWN_GUARD_MM) if FaceMode.SKULL_STRIP in self.modes else removed
+        return _spared(removed, look) if FaceMode.SKULL_STRIP in self.modes else removed
 
     def _noted(self, words: Sequence[str | Path], finished: Finished, seconds: float, *, told: str) -> ToolRun:
         named = tuple(Path(word).name if Path(word).is_absolute() else str(word) for word in words)
@@ -166,9 +194,9 @@ class OutsideDefacer(ABC):
         )
 
 
-def _spared(removed: Bools, look: Look, margin_mm: float) -> Bools:
-    """Leave a rim around the brain that a tool found, as wide as the embedded engine leaves one."""
-    near = [int(margin_mm / step + 0.5) for step in look.stored.grid.steps]
+def _spared(removed: Bools, look: Look) -> Bools:
+    """Leave a rim around the brain that a tool found."""
+    near = [int(RIM_MM / step + 0.5) for step in look.stored.grid.steps]
     return ~dilated(~removed, (near[0], near[1], near[2]))
 
 
@@ -191,18 +219,31 @@ def _told(messages: Path, finished: Finished, folder: Path, image: Path) -> str:
 
 
 @contextmanager
-def _private_folder(into: Path) -> Iterator[Path]:
-    """Make a folder only we can enter, on the disk that the result goes to; nothing of it stays, however this ends."""
+def _private_folder(into: Path, *, place: Path) -> Iterator[Path]:
+    """Make a folder only we can enter, and let nothing of it stay, however this ends.
+
+    It lies on the disk that the result goes to, or, where paths there are not plain, among temporary files; there what
+    a killed call left goes first.
+    """
     made = not into.exists()
     into.mkdir(exist_ok=True)
+    try:
+        with _inside(into) if place == into else scratch_in(place, prefix=ELSEWHERE) as folder:
+            yield folder
+    finally:
+        if made:
+            with suppress(OSError):
+                into.rmdir()
+    if folder.exists():
+        where = "the output folder (.deface-…)" if place == into else f"{place} ({ELSEWHERE}…)"
+        what = f"the tool left files that can't be removed in a hidden folder of {where}"
+        raise TryAgain(what, fix="remove that folder with an administrator's rights: it holds a copy of the image")
+
+
+@contextmanager
+def _inside(into: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=".defacing-", dir=into.resolve()))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        if made:
-            with suppress(OSError):
-                into.rmdir()
-    if folder.exists():
-        what = "the tool left files that can't be removed in a hidden folder of the output folder (.defacing-…)"
-        raise TryAgain(what, fix="remove that folder with an administrator's rights: it holds a copy of the image")

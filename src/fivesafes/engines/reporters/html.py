@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+
+from fivesafes.data.private_pictures import PAGE_MARK
 
 _TEMPLATES: Final = files("fivesafes.engines.reporters")
 
@@ -28,6 +31,7 @@ class HtmlReporter:
             lstrip_blocks=True,
         )
         environment.filters["embedded"] = lambda name: _embedded(pictures / name)
+        environment.globals.update(page_mark=Markup(PAGE_MARK))  # noqa: S704 - ours
         page = environment.get_template("report").render(record=shown, leaving=leaving)
         _write_aside(into / "report.html", page)
         _write_aside(into / "report.json", json.dumps(shown, indent=1, sort_keys=True, ensure_ascii=False))

@@ -1,41 +1,44 @@
 """``fivesafes deface``: take the face out of images, and say of each what came of it."""
 
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import click
-from attrs import evolve
 from click.core import ParameterSource
 
 from fivesafes.core.errors import EngineMissing, UsageMistake
 from fivesafes.core.plugins import load
 from fivesafes.data.model import FaceMode
 from fivesafes.data.ports import Defacer
-from fivesafes.interfaces.cli.deface_each import (
+from fivesafes.engines.defacers.modes import check_mode
+from fivesafes.interfaces.cli.deface_each import deface_all
+from fivesafes.interfaces.cli.deface_folders import Tasks, aside_in, beside_best, plan_folders
+from fivesafes.interfaces.cli.deface_images import Images, check_names, holds_images, images_of, named_images
+from fivesafes.interfaces.cli.deface_outcome import (
     EXIT_PARTLY,
     EXIT_REVIEW,
     HELD,
+    NO_BEST,
     Drawer,
     Table,
     as_answer,
-    deface_all,
     exit_code,
     show,
 )
-from fivesafes.interfaces.cli.deface_folders import Tasks, beside_best, plan_folders
 from fivesafes.interfaces.cli.output import emit_json
 
 if TYPE_CHECKING:
     from fivesafes.data.face.decisions import Decision
 
-NO_BEST: Final = "none of the images shows a head well enough to carry it to the others"
+ALL: Final = "all"
+"""The session of images of which it was said that they are of one."""
 
 
 @click.command()
-@click.argument("images", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.argument("images", nargs=-1, type=click.Path(exists=True, readable=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write into.")
 @click.option("--engine", default="embedded", show_default=True, help="The defacer to use.")
 @click.option(
@@ -62,6 +65,13 @@ NO_BEST: Final = "none of the images shows a head well enough to carry it to the
     is_flag=True,
     help="Run every engine that is ready here, and show their results side by side, in compare inside --out.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Images, or sessions, at a time; each takes a core and some 700 MB.",
+)
 @click.option("--no-report", is_flag=True, help="Write no pages with pictures.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
@@ -73,13 +83,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     decisions: tuple[Path, ...],
     session: bool,  # noqa: FBT001 - a flag of the command line
     compare: bool,  # noqa: FBT001 - a flag of the command line
+    workers: int,
     no_report: bool,  # noqa: FBT001 - a flag of the command line
     dry_run: bool,  # noqa: FBT001 - a flag of the command line
     as_json: bool,  # noqa: FBT001 - a flag of the command line
 ) -> None:
     """Remove the face from each IMAGE; write it under its own name, and its mask, into --out.
 
-    Images are NIfTI: .nii, .nii.gz, or .img with .hdr; or folders of DICOM, of which each series is defaced.
+    Images are NIfTI: .nii, .nii.gz, or .img with .hdr; or a data set of them, such as BIDS, whose sessions share a
+    head and whose results lie in a like tree; or folders of DICOM, of which each series is defaced.
 
     Each written file is opened again and measured: how much skin is left, or how alike a replaced face is to the old
     one; whether the brain is whole.  A face that can't be replaced well is removed; "mode" in the JSON says so.
@@ -101,36 +113,43 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         sys.exit(decide(decisions, out, dry_run=dry_run, as_json=as_json))
     folders = tuple(image for image in images if image.is_dir())
     files = tuple(image for image in images if not image.is_dir())
-    check_places(files, out)
     if compare:
+        check_names(named_images(files, session=""), out, held=HELD)
         sys.exit(_compared(files, folders, out, draws=not no_report, dry_run=dry_run, as_json=as_json))
+    found, folders = _found(files, folders, out, session=ALL if session else "")
     tasks = plan_folders(folders, out, held=HELD)
+    defacer = ready(engine, FaceMode(mode), out)
     if dry_run:
-        _tell_plan(files, tasks, out, as_json=as_json)
+        _tell_plan(found, tasks, out, as_json=as_json)
         return
-    table = _laid(engine, FaceMode(mode), out, None if no_report else _drawer())
-    with TemporaryDirectory(prefix="fivesafes-") as scratch:
+    table = _laid(defacer, FaceMode(mode), out, None if no_report else _drawer())
+    with aside_in(out) as aside:
         if session:
-            table, tasks = evolve(table, beside=_best_of(files)), _beside_best(tasks, Path(scratch))
-        outcomes = deface_all(files, tasks, out, table, quiet=as_json)
+            tasks = _beside_best(tasks, aside)
+        outcomes = deface_all(found, tasks, out, table, workers=workers, quiet=as_json)
     if as_json:
-        others = [{"path": str(other.path), "why": other.why} for other in tasks.others]
+        others = [{"path": str(path), "why": why} for path, why in _others(found, tasks)]
         emit_json({"images": [as_answer(outcome) for outcome in outcomes], "others": others})
     else:
         show(outcomes, out)
-        _show_others(tasks)
+        _show_others(found, tasks)
     code = exit_code(outcomes)
     sys.exit(EXIT_PARTLY if code in {0, EXIT_REVIEW} and any(other.damaged for other in tasks.others) else code)
 
 
-def _best_of(files: Sequence[Path]) -> Path | None:
-    """Choose from which image of a session the head is carried; None when none shows it well enough, which is told."""
-    from fivesafes.data.face.session import best_of  # noqa: PLC0415 - help stays quick
-
-    best = best_of(files)
-    if best is None and files:
-        click.echo(NO_BEST, err=True)
-    return best
+def _found(
+    files: Sequence[Path], folders: tuple[Path, ...], out: Path, *, session: str
+) -> tuple[Images, tuple[Path, ...]]:
+    """Find the images, and give the folders of DICOM.  Raises UsageMistake for a data set among other things."""
+    found = named_images(files, session=session)
+    datasets = [folder for folder in folders if holds_images(folder)]
+    if datasets:
+        if len(datasets) + len(files) > 1 or len(folders) > 1:
+            what = "a data set is defaced by itself: its results lie in a tree like its own"
+            raise UsageMistake(what, fix="give one folder of NIfTI images, and nothing else, with an --out of its own")
+        found, folders = images_of(datasets[0], out, session=session), ()
+    check_names(found, out, held=HELD)
+    return found, folders
 
 
 def _beside_best(tasks: Tasks, scratch: Path) -> Tasks:
@@ -162,34 +181,40 @@ def _compared(
     return 0
 
 
-def check_places(images: Sequence[Path], out: Path) -> None:
-    """Refuse when an original could be overwritten, or two results would have one name."""
-    folders = {out.resolve(), (out / HELD).resolve()}
-    if any(parent in folders for image in images for parent in (image.parent.resolve(), image.resolve().parent)):
-        what = "--out is the folder of an original, which would be overwritten"
-        raise UsageMistake(what, fix="give another folder for --out")
-    names = [name.removesuffix(".gz").replace(".hdr", ".img") for name in (image.name for image in images)]
-    stems = {name.removesuffix(".img").removesuffix(".nii") for name in names}
-    if len(stems) < len(images) or stems & {f"{stem}_mask" for stem in stems}:
-        what = "two of the images have the same name, or one that of another's mask: one result would overwrite another"
-        raise UsageMistake(what, fix="deface them in two calls, with different folders for --out")
+def ready(engine: str, mode: FaceMode, out: Path) -> Defacer:
+    """Load the engine, and ask it all that can be asked before there is an image: a dry run refuses what a run would.
 
-
-def ready(engine: str) -> Defacer:
-    """Load the engine.  Raises EngineMissing when there is none of that name, or when it can't work here."""
+    Raises EngineMissing when there is none of that name or it can't work here, and UsageMistake when it can't do the
+    mode, or not in that folder.
+    """
     defacer: Defacer = load("defacer", engine)()
     missing = defacer.missing()
     if missing is not None:
         what = f"the defacer {engine} can't work here"
         raise EngineMissing(what, fix=f"install {missing}")
+    check_mode(defacer, mode)
+    _check_place(defacer, out)
     return defacer
 
 
-def _laid(engine: str, mode: FaceMode, out: Path, draw: Drawer | None) -> Table:
-    """Lay ready what a call needs.  Raises EngineMissing, and InvalidInput when the record of decisions is damaged."""
+def _check_place(defacer: Defacer, out: Path) -> None:
+    """Let engines with tools of their own say whether they can work for that folder, and tell where else they do."""
+    may_work_in, check_place = (getattr(defacer, name, None) for name in ("may_work_in", "check_place"))
+    if may_work_in is not None:
+        may_work_in(Path(tempfile.gettempdir()))
+    if check_place is not None:
+        check_place(out)
+    works_in = getattr(defacer, "works_in", None)
+    if works_in is not None and (place := works_in(out)) != out:
+        told = "for its path has spaces or signs that a shell reads; TMPDIR chooses another place"
+        click.echo(f"{defacer.name} works in a private folder in {place}, not in --out, {told}", err=True)
+
+
+def _laid(defacer: Defacer, mode: FaceMode, out: Path, draw: Drawer | None) -> Table:
+    """Lay ready what a call needs.  Raises InvalidInput when the record of decisions is damaged."""
     from fivesafes.engines.reporters.faces import FacesReport  # noqa: PLC0415 - help stays quick
 
-    defacer, decisions = ready(engine), _decided(out)
+    decisions = _decided(out)
     report = None if draw is None else FacesReport(out, decisions=decisions)
     return Table(defacer=defacer, mode=mode, draw=draw, report=report, decisions=decisions)
 
@@ -212,9 +237,9 @@ def _drawer() -> Drawer:
     return before_after
 
 
-def _tell_plan(images: Sequence[Path], tasks: Tasks, out: Path, *, as_json: bool) -> None:
+def _tell_plan(found: Images, tasks: Tasks, out: Path, *, as_json: bool) -> None:
     """Say what would be written."""
-    plan = [(image, Path(image.name)) for image in images]
+    plan = [(one.path, one.place) for one in found.images]
     plan += [(task.series.folder, task.place) for task in tasks.series]
     if as_json:
         rows = [{"path": str(source), "output": place.as_posix()} for source, place in plan]
@@ -222,14 +247,18 @@ def _tell_plan(images: Sequence[Path], tasks: Tasks, out: Path, *, as_json: bool
         return
     for source, place in plan:
         click.echo(f"{source}  →  {out / place}")
-    _show_others(tasks)
+    _show_others(found, tasks)
 
 
-def _show_others(tasks: Tasks) -> None:
-    """Tell of files in the folders that belong to no series, and so were left out."""
+def _others(found: Images, tasks: Tasks) -> list[tuple[Path, str]]:
+    return [(one.path, one.why) for one in found.left] + [(one.path, one.why) for one in tasks.others]
+
+
+def _show_others(found: Images, tasks: Tasks) -> None:
+    """Tell of images that are left as they are, and of files that belong to no series."""
     reasons: dict[str, list[Path]] = {}
-    for other in tasks.others:
-        reasons.setdefault(other.why, []).append(other.path)
+    for path, why in _others(found, tasks):
+        reasons.setdefault(why, []).append(path)
     for why, paths in reasons.items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         click.echo(f"left out: {paths[0]}{more}: {why}", err=True)

@@ -8,7 +8,7 @@ import click
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.data.face.decisions import HELD, RECORD, Applied, Choice, apply_decisions, settle
-from fivesafes.data.face.stored import files_of
+from fivesafes.data.face.names import files_of
 from fivesafes.engines.reporters.faces import FacesReport
 from fivesafes.interfaces.cli.output import emit_json
 from fivesafes.interfaces.forms.deface_decisions import read_decisions, record_decisions, recorded
@@ -38,6 +38,7 @@ def decide(files: Sequence[Path], out: Path, *, dry_run: bool, as_json: bool) ->
         emit_json({"decisions": [_answer(one) for one in applied], **({"dry_run": True} if dry_run else {})})
     else:
         _show(applied, out)
+        click.echo(_put_down(done, out, dry_run=dry_run), err=True)
     if len(done) == len(applied):
         return 0
     return EXIT_PARTLY if done else EXIT_REFUSED
@@ -65,4 +66,10 @@ def _show(applied: Sequence[Applied], out: Path) -> None:
     images = [path for path in waiting if "_mask." not in path.name]
     if images:
         click.echo(f"still held for review: {len(images)} in {out / HELD}", err=True)
-    click.echo(f"on record: {out / RECORD}", err=True)
+
+
+def _put_down(done: Sequence[Applied], out: Path, *, dry_run: bool) -> str:
+    """Say where the decisions that were applied stand."""
+    if dry_run:
+        return "dry run: nothing was moved, and nothing put on record"
+    return f"on record: {out / RECORD}" if done else "nothing was put on record"

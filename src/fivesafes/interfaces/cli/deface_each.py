@@ -1,107 +1,111 @@
 """Deface image after image, and series after series, and say of each what came of it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import click
-from attrs import asdict, evolve, field, frozen
+from attrs import evolve, frozen
 
-from fivesafes.core.errors import FiveSafesError, InvalidInput
-from fivesafes.data.model import Defaced, FaceEvidence, FaceMode, FaceStatus, Picture
-from fivesafes.data.ports import Defacer
-from fivesafes.flow.output_folder import scratch_in
-from fivesafes.interfaces.cli.deface_folders import Task, Tasks, deface_task, settled, writing_into
+from fivesafes.core.errors import FiveSafesError, InvalidInput, WorkerDied
+from fivesafes.core.plugins import load
+from fivesafes.data.face.names import files_of
+from fivesafes.data.model import Defaced, FaceEvidence, FaceStatus, Picture
+from fivesafes.interfaces.cli.deface_before import done_before, origin_of
+from fivesafes.interfaces.cli.deface_earlier import Earlier
+from fivesafes.interfaces.cli.deface_folders import Task, Tasks, aside_in, deface_task, settled, writing_into
+from fivesafes.interfaces.cli.deface_images import Image, Images, by_session
+from fivesafes.interfaces.cli.deface_outcome import HELD, NO_BEST, Outcome, Table, by_people
+from fivesafes.interfaces.cli.deface_texts import kept_texts
 from fivesafes.interfaces.cli.output import shown_progress
 
 if TYPE_CHECKING:
-    from fivesafes.data.face.decisions import Decision
-    from fivesafes.engines.reporters.faces import FacesReport, Told
-
-EXIT_REFUSED, EXIT_UNREADABLE, EXIT_PARTLY, EXIT_REVIEW = 3, 4, 5, 6
-HELD: Final = FaceStatus.NEEDS_REVIEW.value
-"""The folder inside --out for images that nobody should take for finished."""
-
-REPORT: Final = "deface-report-IDENTIFYING/index.html"
-Drawer = Callable[[Path, Path | None, Path | None], tuple[Picture, ...]]
+    from fivesafes.engines.reporters.faces import Told
+    from fivesafes.flow.ports import Executor
 
 
-@frozen(kw_only=True)
-class Outcome:
-    """What came of one image or series; ``output`` and ``mask`` are relative to the output folder."""
+def deface_all(images: Images, tasks: Tasks, out: Path, table: Table, *, workers: int, quiet: bool) -> list[Outcome]:
+    """Deface session after session, or several at a time; however it ends, the report leads to all that were done.
 
-    path: Path
-    defaced: Defaced
-    output: Path | None
-    mask: Path | None
-    unreadable: bool = False
-    series: Mapping[str, Any] = field(factory=dict)
-    """What is told of a DICOM series alone."""
-
-
-@frozen(kw_only=True)
-class Table:
-    """What lies ready for a call: the defacer, and, unless no page is wanted, the maker of pictures and the report.
-
-    ``decisions``: what people decided in that folder before; it holds for the same bytes made again.  ``beside``: the
-    image of the session from which the head is carried to the others.
+    Raises TryAgain when the disk is full.
     """
-
-    defacer: Defacer
-    mode: FaceMode
-    draw: Drawer | None
-    report: "FacesReport | None"
-    decisions: "tuple[Decision, ...]"
-    beside: Path | None = None
-
-
-def deface_all(images: Sequence[Path], tasks: Tasks, out: Path, table: Table, *, quiet: bool) -> list[Outcome]:
-    """Deface one after another; however the call ends, the report leads to all that were done."""
-    outcomes: list[Outcome] = []
+    executor: Executor = load("executor", "inline" if workers == 1 else "process")(workers)
+    groups = tuple(group for _, group in by_session(images))
+    context = _Context(out=out, table=evolve(table, resumes=images.resumed), groups=groups)
+    found: dict[int, list[Outcome]] = {}
     try:
         with shown_progress(quiet=quiet) as progress:
-            progress.begin("deface", total=len(images) + len(tasks.series), unit="images")
-            for image in images:
-                outcomes.append(one_image(image, out=out, table=table))
-                progress.advance("deface")
+            progress.begin("deface", total=len(images.images) + len(tasks.series), unit="images")
+            for number, outcomes in executor.run_with(context, _one_session, range(len(groups))):
+                found[number] = _as_told(outcomes, groups[number], table)
+                progress.advance("deface", len(groups[number]))
+            done = [one for number in sorted(found) for one in found[number]]
             for task in tasks.series:
-                outcomes.append(one_series(task, out=out, table=table))
+                done.append(one_series(task, out=out, table=table))
                 progress.advance("deface")
             progress.end("deface")
     finally:
-        if table.report is not None:
-            table.report.index()
+        with aside_in(out):  # sweeps what workers left that were stopped or killed
+            if table.report is not None:
+                table.report.index()
+    return done
+
+
+@frozen(kw_only=True)
+class _Context:
+    """What each worker is given once."""
+
+    out: Path
+    table: Table
+    groups: tuple[tuple[Image, ...], ...]
+
+
+def _one_session(context: _Context, number: int) -> list[Outcome]:
+    """Deface the images of one session, the head carried from the best of them; what was done before is looked up."""
+    group, table = context.groups[number], context.table
+    before = [done_before(one, context.out, table) if table.resumes else None for one in group]
+    if group[0].session and None in before:
+        table = evolve(table, beside=_best_of([one.path for one in group]))
+    return [done or one_image(one, out=context.out, table=table) for one, done in zip(group, before, strict=True)]
+
+
+def _as_told(outcomes: list[Outcome] | FiveSafesError, group: Sequence[Image], table: Table) -> list[Outcome]:
+    """Give what came of a session; where its worker was killed, each of its images is refused for that."""
+    if isinstance(outcomes, WorkerDied):
+        return [_unreadable(one.path, one.place, outcomes, table) for one in group]
+    if isinstance(outcomes, FiveSafesError):
+        raise outcomes
     return outcomes
 
 
-def one_image(image: Path, *, out: Path, table: Table) -> Outcome:
+def _best_of(files: Sequence[Path]) -> Path | None:
+    """Choose from which image of a session the head is carried; None when none shows it well enough, which is told."""
+    from fivesafes.data.face.session import best_of  # noqa: PLC0415 - help stays quick
+
+    if len(files) == 1:
+        return None
+    best = best_of(files)
+    if best is None:
+        click.echo(NO_BEST, err=True)
+    return best
+
+
+def one_image(image: Image, *, out: Path, table: Table) -> Outcome:
     """Deface one image and hold what needs review apart from the rest, then draw and report it."""
-    with _aside(out) as aside:
+    earlier = Earlier.of_image(image.place)
+    with aside_in(out) as aside:
         try:
-            defaced = table.defacer.deface(image, into=aside, mode=table.mode, beside=table.beside)
+            defaced = table.defacer.deface(image.path, into=aside, mode=table.mode, beside=table.beside)
         except InvalidInput as error:
-            outcome = _unreadable(image, error, table)
+            outcome = _unreadable(image.path, image.place, error, table)
         else:
-            outcome = _placed(image, defaced, out, table)
-        if outcome.defaced.status is FaceStatus.REFUSED:
-            outcome = _earlier_held(outcome, [*_names(image)], out)
+            outcome = _placed(image, earlier.apart_from_mask(defaced, out), out, table)
+        outcome = earlier.held(outcome, out)
+    outcome = evolve(outcome, warnings=_kept_texts(outcome, out))
     if table.report is not None:
         out.mkdir(exist_ok=True)
-        table.report.add(_told(outcome, out, table.draw))
+        table.report.add(_told(outcome, out, table))
     return outcome
-
-
-@contextmanager
-def _aside(out: Path) -> Iterator[Path]:
-    """Give a folder for what is not judged yet: it goes, a killed call's with the next, and so does an empty out."""
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with scratch_in(out, prefix=".deface-") as aside:
-            yield aside
-    finally:
-        with suppress(OSError):  # it is not empty: as it should be
-            out.rmdir()
 
 
 def one_series(task: Task, *, out: Path, table: Table) -> Outcome:
@@ -109,101 +113,45 @@ def one_series(task: Task, *, out: Path, table: Table) -> Outcome:
 
     Nobody decides about a series on its page: a decision is bound to the bytes of one file.
     """
-    about = {"series": task.series.label, "files": len(task.series.instances), "warnings": []}
+    about = {"series": task.series.label, "files": len(task.series.instances)}
     path = task.series.folder
     pictures: tuple[Picture, ...] = ()
+    earlier = Earlier(stem=task.place, image=(task.place,), mask=(task.mask,))
     with writing_into(out) as aside:
         try:
             done = deface_task(task, aside=aside, defacer=table.defacer, mode=table.mode, draw=table.draw)
         except InvalidInput as error:
-            outcome = evolve(_unreadable(path, error, table), series=about)
+            outcome = evolve(_unreadable(path, task.place, error, table), series=about)
         else:
-            output, mask = settled(task, done.defaced, out, held=HELD)
-            about["warnings"] = list(done.warnings)
-            outcome = Outcome(path=path, defaced=done.defaced, output=output, mask=mask, series=about)
-            pictures = done.pictures
-        if outcome.defaced.status is FaceStatus.REFUSED:
-            outcome = _earlier_held(outcome, [task.place, task.mask], out)
+            defaced = earlier.apart_from_mask(done.defaced, out)
+            output, mask = settled(task, defaced, out, held=HELD)
+            outcome = Outcome(path=path, place=task.place, defaced=defaced, output=output, mask=mask, series=about)
+            outcome, pictures = evolve(outcome, warnings=done.warnings), done.pictures
+        outcome = earlier.held(outcome, out)
     if table.report is not None:
         table.report.add(_told_series(task, outcome, pictures))
     return outcome
 
 
-def _placed(image: Path, defaced: Defaced, out: Path, table: Table) -> Outcome:
+def _placed(image: Image, defaced: Defaced, out: Path, table: Table) -> Outcome:
     """Move what was written to where it belongs, by the measurements or by what people decided of the same bytes."""
-    from fivesafes.data.face.decisions import Choice, digest_of, settle, standing  # noqa: PLC0415 - help stays quick
+    from fivesafes.data.face.decisions import digest_of, settle, standing  # noqa: PLC0415 - help stays quick
 
     held = defaced.status is FaceStatus.NEEDS_REVIEW
-    output, mask = (_settled(written, out, held=held) for written in (defaced.image, defaced.mask))
+    folder = image.place.parent
+    output, mask = (_settled(written, out, folder, held=held) for written in (defaced.image, defaced.mask))
     written = output or mask
     if written is not None and table.decisions:
-        stands = standing(table.decisions, image=written.name, sha256=digest_of(out / written))
+        named = (folder / written.name).as_posix()
+        stands = standing(table.decisions, image=named, sha256=digest_of(out / written))
         if stands is not None:
             place = settle(stands, out).parent
             output, mask = (None if path is None else place / path.name for path in (output, mask))
-            status = FaceStatus.DEFACED if stands.choice is Choice.APPROVE else FaceStatus.NEEDS_REVIEW
-            word = "approved" if stands.choice is Choice.APPROVE else "rejected"
-            why = "; ".join(part for part in (f"{word} by {stands.by}", stands.reason, defaced.why) if part)
-            defaced = evolve(defaced, status=status, why=why)
-    return Outcome(path=image, defaced=defaced, output=output, mask=mask)
+            defaced = by_people(defaced, stands)
+    return Outcome(path=image.path, place=image.place, defaced=defaced, output=output, mask=mask)
 
 
-def exit_code(outcomes: Sequence[Outcome]) -> int:
-    """Say by number what came of all of them."""
-    refused = [outcome for outcome in outcomes if outcome.defaced.status is FaceStatus.REFUSED]
-    if refused and len(refused) < len(outcomes):
-        return EXIT_PARTLY
-    if refused:
-        return EXIT_UNREADABLE if all(outcome.unreadable for outcome in refused) else EXIT_REFUSED
-    return EXIT_REVIEW if any(one.defaced.status is FaceStatus.NEEDS_REVIEW for one in outcomes) else 0
-
-
-def as_answer(outcome: Outcome) -> dict[str, Any]:
-    """Write one image as the contract's JSON object."""
-    defaced = outcome.defaced
-    return {
-        "path": str(outcome.path),
-        "status": defaced.status.value,
-        "output": None if outcome.output is None else outcome.output.as_posix(),
-        "mask": None if outcome.mask is None else outcome.mask.as_posix(),
-        "engine": defaced.engine,
-        "engine_version": defaced.engine_version,
-        "mode": defaced.mode.value,
-        "evidence": asdict(defaced.evidence),
-        "why": defaced.why,
-        **outcome.series,
-        "run": None if defaced.run is None else asdict(defaced.run),
-    }
-
-
-def show(outcomes: Sequence[Outcome], out: Path) -> None:
-    """Print a line per image, and where the rest is."""
-    for outcome in outcomes:
-        click.echo(f"{outcome.defaced.status.value:<14} {outcome.path}  {figures(outcome.defaced)}".rstrip())
-        if outcome.defaced.why:
-            click.echo(f"{'':<14} {outcome.defaced.why}")
-        for warning in outcome.series.get("warnings", ()):
-            click.echo(f"warning: {warning}", err=True)
-    if (out / REPORT).exists() and not all(outcome.unreadable for outcome in outcomes):
-        click.echo(f"pictures: {out / REPORT} (it shows the faces: keep it where the originals are kept)", err=True)
-    if any(outcome.defaced.status is FaceStatus.NEEDS_REVIEW for outcome in outcomes):
-        click.echo(f"held for review: {out / HELD}", err=True)
-
-
-def figures(defaced: Defaced) -> str:
-    """Write the evidence in a line."""
-    evidence = defaced.evidence
-    parts = []
-    if evidence.residual is not None:
-        shares = asdict(evidence.residual)
-        skin = ", ".join(f"{part} {share:.0%}" for part, share in shares.items() if share is not None)
-        parts.append(f"skin left: {skin}")
-    if evidence.brain_voxels_altered is not None and defaced.mask is not None:
-        parts.append(f"brain voxels altered: {evidence.brain_voxels_altered}")
-    return "; ".join(parts)
-
-
-def _unreadable(image: Path, error: FiveSafesError, table: Table) -> Outcome:
+def _unreadable(path: Path, place: Path, error: FiveSafesError, table: Table) -> Outcome:
     defaced = Defaced(
         status=FaceStatus.REFUSED,
         image=None,
@@ -214,45 +162,31 @@ def _unreadable(image: Path, error: FiveSafesError, table: Table) -> Outcome:
         evidence=FaceEvidence(mutual_information=None, residual=None, brain_voxels_altered=None),
         why=f"unreadable: {error.what} (fix: {error.fix})",
     )
-    return Outcome(path=image, defaced=defaced, output=None, mask=None, unreadable=True)
+    return Outcome(path=path, place=place, defaced=defaced, output=None, mask=None, unreadable=True)
 
 
-def _settled(written: Path | None, out: Path, *, held: bool) -> Path | None:
+def _settled(written: Path | None, out: Path, folder: Path, *, held: bool) -> Path | None:
     """Move what was written to its place, what needs review apart; give the path relative to ``out``."""
-    from fivesafes.data.face.stored import files_of  # noqa: PLC0415 - help stays quick
-
     if written is None:
         return None
-    here, other = (out / HELD, out) if held else (out, out / HELD)
+    here, other = out / folder, out / HELD / folder
+    if held:
+        here, other = other, here
     for file in files_of(written):
-        here.mkdir(exist_ok=True)
+        here.mkdir(parents=True, exist_ok=True)
         file.replace(here / file.name)
         (other / file.name).unlink(missing_ok=True)  # an earlier run may have judged otherwise
     return (here / written.name).relative_to(out)
 
 
-def _names(image: Path) -> Iterator[Path]:
-    """Name what an image's result consists of."""
-    from fivesafes.data.face.cut import mask_name  # noqa: PLC0415 - help stays quick
-    from fivesafes.data.face.stored import files_of  # noqa: PLC0415 - help stays quick
-
-    yield from (Path(file.name) for file in files_of(image))
-    yield Path(mask_name(image))
+def _kept_texts(outcome: Outcome, out: Path) -> tuple[str, ...]:
+    """Look for texts in the image that goes on: what was written, or the original where nothing had to be."""
+    if outcome.output is not None:
+        return kept_texts(out / outcome.output)
+    return kept_texts(outcome.path) if outcome.defaced.status is FaceStatus.NOTHING_TO_DO else ()
 
 
-def _earlier_held(outcome: Outcome, names: Sequence[Path], out: Path) -> Outcome:
-    """Move an earlier call's result of what is refused now to where a person must look: nobody knows of what it is."""
-    moved = [name for name in names if (out / name).exists() and not (out / HELD / name).exists()]
-    for name in moved:
-        (out / HELD / name).parent.mkdir(parents=True, exist_ok=True)
-        (out / name).replace(out / HELD / name)
-    if not moved:
-        return outcome
-    why = f"{outcome.defaced.why}; an earlier result of that name was moved to {HELD}"
-    return evolve(outcome, defaced=evolve(outcome.defaced, why=why))
-
-
-def _told(outcome: Outcome, out: Path, draw: Drawer | None) -> "Told":
+def _told(outcome: Outcome, out: Path, table: Table) -> "Told":
     """Tell the report of an image: people decide about the file that was written, be it the mask alone."""
     from fivesafes.data.face.decisions import digest_of  # noqa: PLC0415 - help stays quick
     from fivesafes.engines.reporters.faces import Told  # noqa: PLC0415 - help stays quick
@@ -260,11 +194,13 @@ def _told(outcome: Outcome, out: Path, draw: Drawer | None) -> "Told":
     image, mask = (None if path is None else out / path for path in (outcome.output, outcome.mask))
     written = image or mask
     return Told(
-        name=outcome.path.name,
+        name=outcome.place.as_posix(),
+        origin=None if outcome.unreadable else origin_of(outcome.path, table),
         defaced=outcome.defaced,
         output=None if written is None else written.relative_to(out).as_posix(),
         sha256=None if written is None else digest_of(written),
-        pictures=() if draw is None or outcome.unreadable else draw(outcome.path, image, mask),
+        pictures=() if table.draw is None or outcome.unreadable else table.draw(outcome.path, image, mask),
+        warnings=outcome.warnings,
     )
 
 
@@ -278,4 +214,5 @@ def _told_series(task: Task, outcome: Outcome, pictures: tuple[Picture, ...]) ->
         output=None if written is None else written.as_posix(),
         sha256=None,
         pictures=pictures,
+        warnings=outcome.warnings,
     )

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,14 +12,14 @@ from attrs import evolve, frozen
 from fivesafes.core.errors import InvalidInput, UsageMistake
 from fivesafes.data.model import Defaced, FaceMode, FaceStatus
 from fivesafes.data.ports import Defacer
-from fivesafes.flow.output_folder import OutputFolder, check_places
+from fivesafes.flow.output_folder import OutputFolder, check_places, scratch_in
 
 if TYPE_CHECKING:
     from fivesafes.data.face.dicom.gather import Other, Series
     from fivesafes.data.face.dicom.series import DefacedSeries, Drawer
 
-ASIDE: Final = ".deface.part"
-"""Where series are written before they are whole, inside the output folder."""
+ASIDE: Final = ".deface-"
+"""How folders inside the output folder begin that hold what is not whole or not judged yet, and whole heads."""
 
 MASK_ENDING: Final = "_mask.nii.gz"
 
@@ -28,12 +28,14 @@ MASK_ENDING: Final = "_mask.nii.gz"
 class Task:
     """A series to be defaced, and where its folder goes, relative to the output folder.
 
-    ``beside``: an image of the same session that shows the head best.
+    ``beside``: an image of the same session that shows the head best.  ``magnitude``: the series that this one is the
+    phase of.
     """
 
     series: "Series"
     place: Path
     beside: Path | None = None
+    magnitude: "Series | None" = None
 
     @property
     def mask(self) -> Path:
@@ -69,8 +71,9 @@ def plan_folders(folders: Sequence[Path], out: Path, *, held: str) -> Tasks:
         check_places(folder, out)
         found = gather(folder)
         if not found.series:
-            what = f"no DICOM image was found in {folder}"
-            raise InvalidInput(what, fix="give folders of DICOM, or NIfTI images one by one")
+            lost = next((f" ({other.path}: {other.why})" for other in found.others if other.damaged), "")
+            what = f"no DICOM image was found in {folder}{lost}"
+            raise InvalidInput(what, fix="give folders of DICOM, a folder of NIfTI images, or single images")
         tasks += (
             Task(series=one, place=Path(name) / _inside(one, found.series).relative_to(folder)) for one in found.series
         )
@@ -87,14 +90,19 @@ def beside_best(tasks: Tasks, scratch: Path) -> Tasks | None:
     None when none shows it well enough.
     """
     from fivesafes.data.face.dicom.best import best_series  # noqa: PLC0415 - help stays quick
+    from fivesafes.data.face.dicom.magnitude import magnitude_of  # noqa: PLC0415 - as said
 
-    best = best_series([task.series for task in tasks.series], scratch)
+    every = [task.series for task in tasks.series]
+    best = best_series(every, scratch)
     if best is None:
         return None
-    return evolve(
-        tasks,
-        series=tuple(task if task.series is best.series else evolve(task, beside=best.twin) for task in tasks.series),
+    carried = (
+        task
+        if task.series is best.series
+        else evolve(task, beside=best.twin, magnitude=magnitude_of(task.series, every))
+        for task in tasks.series
     )
+    return evolve(tasks, series=tuple(carried))
 
 
 def _inside(one: "Series", every: Sequence["Series"]) -> Path:
@@ -116,16 +124,22 @@ def _check_free(place: Path, series: "Series") -> None:
 
 
 @contextmanager
+def aside_in(out: Path) -> Iterator[Path]:
+    """Give a private folder for what is not judged yet: it goes, a killed call's with the next, and so an empty out."""
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with scratch_in(out, prefix=ASIDE) as aside:
+            yield aside
+    finally:
+        with suppress(OSError):  # it is not empty: as it should be
+            out.rmdir()
+
+
+@contextmanager
 def writing_into(out: Path) -> Iterator[Path]:
     """Lock the output folder and give one inside for what is not whole; whatever happens, nothing of it stays."""
-    with OutputFolder.locked(out):
-        aside = out / ASIDE
-        shutil.rmtree(aside, ignore_errors=True)  # of a run that was killed
-        aside.mkdir(mode=0o700)
-        try:
-            yield aside
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+    with OutputFolder.locked(out), scratch_in(out, prefix=ASIDE) as aside:
+        yield aside
 
 
 def deface_task(task: Task, *, aside: Path, defacer: Defacer, mode: FaceMode, draw: "Drawer | None") -> "DefacedSeries":
@@ -135,7 +149,15 @@ def deface_task(task: Task, *, aside: Path, defacer: Defacer, mode: FaceMode, dr
     into = aside / "series"
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir()
-    return deface_series(task.series, into=into, defacer=defacer, mode=mode, draw=draw, beside=task.beside)
+    return deface_series(
+        task.series,
+        into=into,
+        defacer=defacer,
+        mode=mode,
+        draw=draw,
+        beside=task.beside,
+        magnitude=task.magnitude,
+    )
 
 
 def settled(task: Task, defaced: Defaced, out: Path, *, held: str) -> tuple[Path | None, Path | None]:

@@ -16,7 +16,7 @@ from fivesafes.interfaces.forms.faults import StrictForm
 LARGEST: Final = 64_000_000  # bytes: some hundred thousand decisions
 FIX: Final = "save it again from the report's page"
 
-Line = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Line = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 

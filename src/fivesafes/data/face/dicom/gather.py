@@ -16,6 +16,7 @@ from fivesafes.data.header.part10 import open_data_set
 from fivesafes.data.model import FileStatus
 
 _LABEL_LETTERS: Final = 8
+CLOSED: Final = "the system does not let this folder be opened, so that nobody knows what is in it"
 
 
 @frozen(kw_only=True)
@@ -30,6 +31,16 @@ class Series:
     def folder(self) -> Path:
         """The innermost folder that holds all files of the series."""
         return Path(os.path.commonpath([one.path.parent for one in self.instances]))
+
+    @property
+    def study(self) -> str:
+        """The UID of the study."""
+        return self.instances[0].series.partition(" ")[0]
+
+    @property
+    def number(self) -> int:
+        """How the scanner counted the series."""
+        return self.instances[0].series_number
 
     @property
     def pseudonymous(self) -> bool:
@@ -58,7 +69,7 @@ def gather(folder: Path) -> Gathered:
     """Sort the files of a folder into series; links are not followed."""
     found: dict[str, list[Instance]] = {}
     others: list[Other] = []
-    for path in _files(folder):
+    for path in _files(folder, others):
         if path.is_symlink():
             others.append(Other(path=path, why="a link: only files that lie in the folder themselves are read"))
             continue
@@ -78,8 +89,13 @@ def gather(folder: Path) -> Gathered:
     return Gathered(series=tuple(sorted(series, key=_order)), others=tuple(others))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
+def _files(folder: Path, others: list[Other]) -> Iterator[Path]:
+    """Yield every file at any depth; folders that can't be opened are put among the others."""
+
+    def note(error: OSError) -> None:
+        others.append(Other(path=Path(error.filename), why=CLOSED, damaged=True))
+
+    for place, folders, names in os.walk(folder, onerror=note):
         folders.sort()
         yield from (Path(place) / name for name in sorted(names))
 

@@ -22,6 +22,8 @@ FLOATS: Final = {0x7FE00008: 32, 0x7FE00009: 64}
 
 _CLASS, _INSTANCE, _SERIES, _STUDY, _NUMBER = 0x00080016, 0x00080018, 0x0020000E, 0x0020000D, 0x00200013
 _TYPE, _REMOVED, _COMPONENT = 0x00080008, 0x00120062, 0x00089208
+_FRAME_OF_REFERENCE, _SERIES_NUMBER = 0x00200052, 0x00200011
+_ECHO, _EFFECTIVE_ECHO = 0x00180081, 0x00189082
 _POSITION, _ORIENTATION, _SPACING = 0x00200032, 0x00200037, 0x00280030
 _SLOPE, _INTERCEPT, _PADDING_VALUE = 0x00281053, 0x00281052, 0x00280120
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
@@ -34,8 +36,9 @@ _GROUPS: Final = {
     _INTERCEPT: (0x00289145,),
     _FRAME_TYPE: (0x00189226, 0x00189329, 0x00189751, 0x00409092),
     _COMPONENT: (0x00189226,),
+    _EFFECTIVE_ECHO: (0x00189114,),
 }
-"""In which functional groups an attribute of a frame stands (MR, CT and PET frame types, parametric maps)."""
+"""In which functional groups an attribute of a frame stands (MR, CT and PET frame types, parametric maps; echoes)."""
 
 _UNSEEN: Final = frozenset({"P", "PHASE", "R", "REAL", "I", "IMAGINARY"})
 """What ImageType says where numbers are no magnitudes, so that air in them is not dark."""
@@ -71,7 +74,7 @@ class Frame:
 
     ``position``: the centre of its first pixel; ``orientation``: six cosines, along a row and along a column;
     ``spacing``: mm between rows and between columns.  Each None where it is not said.  ``secondary``: made of other
-    images after the examination (PS3.3 C.7.6.1.1.2), as projections and renderings are.
+    images after the examination (PS3.3 C.7.6.1.1.2), as projections and renderings are.  ``echo``: its time, ms.
     """
 
     position: tuple[float, ...] | None
@@ -81,6 +84,7 @@ class Frame:
     intercept: float
     magnitude: bool
     secondary: bool
+    echo: float | None
 
 
 @frozen(kw_only=True)
@@ -88,7 +92,8 @@ class Instance:
     """One object.  ``unfit`` says why it can't be worked on, or is None; ``apart``: it is no slice, whatever it is.
 
     ``padding``: the stored number that stands where nothing was measured.  ``floating``: the numbers are IEEE floats
-    of the layout's width.  ``pseudonymous``: the header says that the identity was removed.
+    of the layout's width.  ``pseudonymous``: the header says that the identity was removed.  ``frame_of_reference``:
+    within one, places are of the same head.  ``series_number``: as the scanner counts series.
     """
 
     path: Path = field(repr=False)
@@ -100,6 +105,8 @@ class Instance:
     compressed: bool
     padding: int | None
     pseudonymous: bool
+    frame_of_reference: str = field(repr=False)
+    series_number: int
     frames: tuple[Frame, ...] = field(repr=False)
     unfit: str | None
     apart: bool
@@ -125,6 +132,8 @@ def read_instance(path: Path, data_set: DataSet) -> Instance:
         compressed=pixels is not None and (data_set.syntax not in NATIVE or pixels.undefined),
         padding=_padding(said, layout, floating=floating),
         pseudonymous=said.text(_REMOVED) == "YES",
+        frame_of_reference=said.text(_FRAME_OF_REFERENCE),
+        series_number=said.whole(_SERIES_NUMBER),
         frames=() if unfit else tuple(_frames(said, layout.frames)),
         unfit=unfit,
         apart=unfit in {NO_STACK, NO_PIXELS},
@@ -210,4 +219,5 @@ def _frame(whole: tuple[Said], groups: dict[int, Said]) -> Frame:
         intercept=where(_INTERCEPT).decimal(_INTERCEPT, 0.0),
         magnitude=not _UNSEEN & set(kind[2:]),
         secondary="SECONDARY" in kind[1:2],
+        echo=where(_EFFECTIVE_ECHO).double(_EFFECTIVE_ECHO) or next(iter(whole[0].decimals(_ECHO, 1) or ()), None),
     )

@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from struct import Struct
 from typing import Final
 
 from attrs import frozen
@@ -12,6 +13,7 @@ from fivesafes.data.header.malformed import out_of_order
 from fivesafes.data.header.part10 import DataSet
 from fivesafes.data.header.scanner import read_items
 
+DOUBLE, DOUBLE_BIG = Struct("<d"), Struct(">d")
 _PADDING: Final = b" \0"
 _LONGEST: Final = 1 << 12
 """Bytes: nothing that is read here as text is longer."""
@@ -62,6 +64,14 @@ class Said:
         """Give one decimal number, or what stands for it where there is none."""
         numbers = self.decimals(tag, 1)
         return absent if numbers is None else numbers[0]
+
+    def double(self, tag: int) -> float | None:
+        """Give one binary number (FD); None where there is none, or it is not finite."""
+        value = self.value(tag)
+        if len(value) != DOUBLE.size:
+            return None
+        (number,) = (DOUBLE if self.encoding.little else DOUBLE_BIG).unpack(value)
+        return float(number) if math.isfinite(number) else None
 
     def whole(self, tag: int) -> int:
         """Give a whole number that is written as a text (IS); 0 where there is none."""

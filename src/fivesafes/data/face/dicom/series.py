@@ -6,6 +6,7 @@ original's, bit for bit, outside: so what is true of the twin is true of them.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -58,20 +59,32 @@ def deface_series(
     mode: FaceMode,
     draw: Drawer | None = None,
     beside: Path | None = None,
+    magnitude: Series | None = None,
 ) -> DefacedSeries:
     """Write a series without the face, and the mask of what went, into a folder that is there and empty.
 
     The originals are only read.  Same series, same bytes.  ``draw`` makes pictures of the head before and after; they
-    are made of the twin, which lies in a private folder only while this works.  ``beside``: an image of the same
-    session that shows the head best (``best.best_series``).  Raises InvalidInput when a file can't
-    be read or decoded.
+    are made of the twin, which lies in a private folder inside of ``into`` while this works.  It shows the whole head,
+    and stays when this is killed: whoever calls gives a folder that is swept then.  ``beside``: an image of the same
+    session that shows the head best (``best.best_series``).  ``magnitude``: the series of which this is the phase
+    (``magnitude.magnitude_of``).  Raises InvalidInput when a file can't be read or decoded.
     """
     stack = lay_stack(series)
     if isinstance(stack, str):
         return DefacedSeries(defaced=_refused(defacer, mode, stack))
     try:
-        order = _Order(series=series, stack=stack, into=into, defacer=defacer, mode=mode, draw=draw, beside=beside)
-        return _defaced(order)
+        return _defaced(
+            _Order(
+                series=series,
+                stack=stack,
+                into=into,
+                defacer=defacer,
+                mode=mode,
+                draw=draw,
+                beside=beside,
+                magnitude=magnitude,
+            )
+        )
     except Malformed as malformed:
         raise InvalidInput(malformed.why, fix=DAMAGED) from None
 
@@ -87,14 +100,14 @@ class _Order:
     mode: FaceMode
     draw: Drawer | None
     beside: Path | None
+    magnitude: Series | None
 
 
 def _defaced(order: _Order) -> DefacedSeries:
     """Let the defacer look at the twin, and do to the objects what it did to that."""
     series, stack, into, mode = order.series, order.stack, order.into, order.mode
-    with TemporaryDirectory() as scratch:
-        twin = Path(scratch) / "twin.nii"
-        write_twin(series, stack, twin)
+    with TemporaryDirectory(prefix=".twin-", dir=into) as scratch:
+        twin = _twin(order, Path(scratch))
         found = order.defacer.deface(twin, into=Path(scratch) / "defaced", mode=mode, beside=order.beside)
         found = _every_volume_judged(order, twin, found)
         warnings = () if series.pseudonymous else (IDENTIFYING,)
@@ -113,6 +126,18 @@ def _defaced(order: _Order) -> DefacedSeries:
     work = _Work(series=series, stack=stack, removal=removal, into=into / SLICES)
     defaced = work.written_and_judged(evolve(found, image=into / SLICES, mask=mask))
     return DefacedSeries(defaced=defaced, pictures=pictures, warnings=warnings)
+
+
+def _twin(order: _Order, scratch: Path) -> Path:
+    """Write the twin; of a phase beside its magnitude's, by BIDS's names, by which the one is found with the other."""
+    other = None if order.magnitude is None else lay_stack(order.magnitude)
+    twin = scratch / "twin.nii"
+    if order.magnitude is not None and isinstance(other, Stack):
+        twin = scratch / "twin_part-phase_MR.nii"
+        with suppress(InvalidInput, Malformed):  # who defaces it will say so
+            write_twin(order.magnitude, other, scratch / "twin_part-mag_MR.nii")
+    write_twin(order.series, order.stack, twin)
+    return twin
 
 
 def _every_volume_judged(order: _Order, twin: Path, found: Defaced) -> Defaced:

@@ -1,5 +1,6 @@
 """One NIfTI image that shows what a series shows, so that any defacer can say of it what goes."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from fivesafes.data.face.dicom.gather import Series
 from fivesafes.data.face.dicom.pixels import Opened, open_instance, real_numbers, stored_numbers
 from fivesafes.data.face.dicom.stack import Stack
 from fivesafes.data.face.itk import Bools, Floats
-from fivesafes.data.face.prepare import DIMMER, FIRST_VOLUMES
+from fivesafes.data.face.prepare import FIRST_VOLUMES, brightest
 from fivesafes.data.face.stored import read_stored
 from fivesafes.data.face.volumes import Each
 from fivesafes.data.model import Defaced
@@ -105,16 +106,23 @@ def _stored_volume(series: Series, stack: Stack) -> NDArray[Any]:
 
 def _bright(series: Series, stack: Stack) -> frozenset[int]:
     """Tell which of the first volumes are about as bright as the brightest, as of a NIfTI series of volumes."""
-    first = min(stack.volumes, FIRST_VOLUMES)
-    if first == 1:
+    if stack.volumes == 1:
         return frozenset({0})
-    sums = np.zeros(first)
-    for opened, cells, key in _looked_at(series, stack, frozenset(range(first))):
-        frame = series.instances[key[0]].frames[key[1]]
-        sums[stack.volume[key]] += float(real_numbers(opened, cells, frame).mean())
-    means = sums / int(stack.filled.sum())
-    enough = means.max() - DIMMER * abs(means.max())
-    return frozenset(int(number) for number in np.flatnonzero(means >= enough))
+    for first in range(0, stack.volumes, FIRST_VOLUMES):
+        some = range(first, min(first + FIRST_VOLUMES, stack.volumes))
+        sums = dict.fromkeys(some, 0.0)
+        least, most = dict.fromkeys(some, math.inf), dict.fromkeys(some, -math.inf)
+        for opened, cells, key in _looked_at(series, stack, frozenset(some)):
+            real = real_numbers(opened, cells, series.instances[key[0]].frames[key[1]])
+            number = stack.volume[key]
+            sums[number] += float(real.mean())
+            least[number], most[number] = min(least[number], float(real.min())), max(most[number], float(real.max()))
+        shown = {
+            number: total / int(stack.filled.sum()) for number, total in sums.items() if least[number] != most[number]
+        }
+        if shown:
+            return frozenset(brightest(shown))
+    return frozenset({0})
 
 
 def _mean(series: Series, stack: Stack, volumes: frozenset[int]) -> NDArray[Any]:

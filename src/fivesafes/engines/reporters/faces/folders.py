@@ -6,14 +6,14 @@ beside the page.  So an index can be written anew at any time, also after a call
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from fivesafes.data.face.decisions import Decision, standing
+from fivesafes.data.face.decisions import Decision, place_of, standing
 from fivesafes.data.face.stored import write_aside
 from fivesafes.engines.reporters.faces.pages import image_page, index_page
-from fivesafes.engines.reporters.faces.rows import Faces, Row, Told, leaving, passes, row_of
+from fivesafes.engines.reporters.faces.rows import Faces, Row, Told, file_name, leaving, passes, row_of
 
 IDENTIFYING: Final = "deface-report-IDENTIFYING"
 LEAVING: Final = "deface-report"
@@ -33,6 +33,10 @@ class FacesReport:
         self._secret, self._open = out / IDENTIFYING, out / LEAVING
         self._decisions = decisions
         self._added, self._next = 0, 1.0
+
+    def __reduce__(self) -> tuple[Callable[..., "FacesReport"], tuple[Path, Sequence[Decision]]]:
+        """In another process it writes pages; the index is written where the whole is known."""
+        return _without_index, (self._secret.parent, self._decisions)
 
     def add(self, told: Told) -> None:
         """Write one image's page, and a copy that may leave; that one waits until the image is passed."""
@@ -57,6 +61,14 @@ class FacesReport:
             self.index()
             self._next = math.ceil(self._added * MORE)
 
+    def kept(self, name: str) -> Row | None:
+        """Give what was told of an image before, as it was told; None when there is nothing that can be read."""
+        try:
+            row: Row = json.loads((self._secret / ROWS / f"{file_name(name)}.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        return row if row.get("name") == name else None
+
     def index(self) -> None:
         """Write both pages that lead to the others, of all images that were ever reported on in the folder."""
         for folder, faces in ((self._secret, Faces.SHOWN), (self._open, Faces.LEFT_OUT)):
@@ -76,8 +88,7 @@ class FacesReport:
     def _standing(self, row: Row) -> Decision | None:
         if row["output"] is None or row["sha256"] is None:
             return None
-        image = str(row["output"]).rpartition("/")[2]
-        return standing(self._decisions, image=image, sha256=str(row["sha256"]))
+        return standing(self._decisions, image=place_of(row["output"]), sha256=str(row["sha256"]))
 
     def _move(self, name: str, *, passed: bool) -> None:
         """Lay the page that may leave where it belongs; withdrawn, it is kept only where faces may be seen."""
@@ -102,6 +113,12 @@ class FacesReport:
             folder.mkdir(mode=0o700, exist_ok=True)
         for folder in (self._open, self._open / PAGES, self._open / ROWS):
             folder.mkdir(exist_ok=True)
+
+
+def _without_index(out: Path, decisions: Sequence[Decision]) -> FacesReport:
+    report = FacesReport(out, decisions=decisions)
+    report._next = math.inf  # noqa: SLF001 - ours
+    return report
 
 
 def _write_row(row: Any, path: Path) -> None:  # noqa: ANN401 - a JSON object

@@ -10,9 +10,10 @@ from typing import Any, Final
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from fivesafes.data.face.decisions import Choice, Decision
+from fivesafes.data.face.decisions import Choice, Decision, place_of
 from fivesafes.data.face.pack import FEATURES
 from fivesafes.data.model import Picture
+from fivesafes.data.private_pictures import PAGE_MARK
 from fivesafes.engines.reporters.faces.rows import WORST, Faces, Row, checks, worst_first
 
 _FOLDER: Final = files("fivesafes.engines.reporters.faces")
@@ -108,6 +109,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     digest = b64encode(hashlib.sha256(code.encode("utf-8")).digest()).decode("ascii")
-    environment.globals.update(style=style, code=code, script_hash=f"sha256-{digest}")
-    environment.filters["file_name"] = lambda path: path.rpartition("/")[2]
+    mark = Markup(PAGE_MARK)  # noqa: S704 - ours
+    environment.globals.update(page_mark=mark, style=style, code=code, script_hash=f"sha256-{digest}")
+    environment.filters["place"] = place_of
     return environment

@@ -26,7 +26,11 @@ Row = Mapping[str, Any]
 
 
 class Faces(StrEnum):
-    """Whether pages show pictures of originals; where these are left out, nobody decides, and no digest is told."""
+    """Whether pages show pictures of originals; where these are left out, nobody decides, and no page tells a digest.
+
+    The rows beside the pages hold it, as by it alone a decision is known to be about that image: it is of the file that
+    was written, never of an original, which it would lead back to.
+    """
 
     SHOWN = "shown"
     LEFT_OUT = "left out"
@@ -37,7 +41,7 @@ class Told:
     """One image as a call left it; ``output`` is relative to the folder, ``sha256`` is of that file.
 
     ``name`` may be a path of several parts, where several folders are defaced.  Without ``sha256`` (a folder of slices)
-    there is nothing to decide on the page.
+    there is nothing to decide on the page.  ``origin``: a digest of all that the result was made from.
     """
 
     name: str
@@ -45,6 +49,8 @@ class Told:
     output: str | None
     sha256: str | None
     pictures: tuple[Picture, ...] = ()
+    warnings: tuple[str, ...] = ()
+    origin: str | None = None
 
 
 @frozen(kw_only=True)
@@ -57,18 +63,25 @@ class Check:
     kept: bool | None = None
 
 
+def file_name(name: str) -> str:
+    """Name an image's page and row: a name may be a path of several parts."""
+    return name.replace("/", ",")
+
+
 def row_of(told: Told) -> dict[str, Any]:
     """Write down what the index tells of an image, with a small picture before (identifying) and after."""
     defaced = told.defaced
     return {
         "name": told.name,
-        "file": told.name.replace("/", ","),
+        "file": file_name(told.name),
         "status": defaced.status.value,
         "why": defaced.why,
+        "warnings": list(told.warnings),
         "engine": f"{defaced.engine} {defaced.engine_version}",
         "mode": defaced.mode.value,
         "output": told.output,
         "sha256": told.sha256,
+        "origin": told.origin,
         "evidence": asdict(defaced.evidence),
         "page": bool(told.pictures),
         "before": _small(told.pictures, "before"),
@@ -78,7 +91,13 @@ def row_of(told: Told) -> dict[str, Any]:
 
 def leaving(row: Row, *, passed: bool) -> dict[str, Any]:
     """Copy a row with what may leave; of an image that is not passed there is no picture in it."""
-    return {**row, "before": None, "after": row["after"] if passed else None, "page": passed and bool(row["after"])}
+    return {
+        **row,
+        "origin": None,
+        "before": None,
+        "after": row["after"] if passed else None,
+        "page": passed and bool(row["after"]),
+    }
 
 
 def passes(row: Row, stands: Decision | None) -> bool:
