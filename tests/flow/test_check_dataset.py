@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from fivesafes.core.errors import InvalidInput
-from fivesafes.data.model import Severity
+from fivesafes.data.model import Residue, Severity
+from fivesafes.data.private_pictures import PAGE_MARK, plain_png, private_png
+from fivesafes.data.residue.place import Place
 from fivesafes.flow import check_faces
 from fivesafes.flow.check_auxiliary import age_bounds
 from fivesafes.flow.check_dataset import CheckReport, check_dataset
@@ -175,7 +178,7 @@ def test_faces_are_asked_for_only_where_wanted_and_failures_are_told(
         write(root / f"sub-001/anat/sub-001_{name}.nii.gz", "broken")
     asked = []
 
-    def looked(path: Path, _: object) -> tuple[object, ...]:
+    def looked(path: Path, _place: object, _dataset: object) -> tuple[object, ...]:
         asked.append(path.name)
         return ()
 
@@ -200,16 +203,81 @@ def test_no_word_before_the_end_of_a_name_hides_a_face(tmp_path: Path, monkeypat
         "sub-001_FLAIR.img",
         "sub-001_desc-brain_mask.nii.gz",
         "sub-001_T1w.mgz",
+        "sub-001_T2w.mnc",
+        "aparc+aseg.mgz",
+        "brainmask.mgz",
+        "sub-001_T1w+orig.BRIK",
     )
     for name in names:
         write(root / "sub-001/anat" / name, "some content")
     asked = []
 
-    def looked(path: Path, _: object) -> tuple[object, ...]:
+    def looked(path: Path, _place: object, _dataset: object) -> tuple[object, ...]:
         asked.append(path.name)
         return ()
 
     monkeypatch.setattr(check_faces, "_looked_at", looked)
     findings = check_dataset(root, look_for_faces=True, clock=now).findings
-    assert set(asked) == set(names[:4])
-    assert [one.path for one in findings if one.code.endswith("face_unknown")] == ["sub-001/anat/sub-001_T1w.mgz"]
+    assert set(asked) == {*names[:4], "sub-001_T1w.mgz", "sub-001_T2w.mnc", "brainmask.mgz"}
+    told = [one.path for one in findings if one.code.endswith("face_unknown")]
+    assert told == ["sub-001/anat/sub-001_T1w+orig.BRIK"]
+
+
+def test_a_name_that_tells_nothing_is_looked_at_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A face under any name is a face; what can't be told of it weighs less, for it may hold anything."""
+    root = release(tmp_path / "r", LABELS)
+    for name in ("scan0003.nii.gz", "sub-001_pet.nii", "sub-001_bold.nii.gz", "sub-001_T1w.nii.gz"):
+        write(root / "sub-001" / name, "some content")
+    asked = []
+
+    def looked(path: Path, place: Place, _dataset: object) -> tuple[Residue, ...]:
+        asked.append(path.name)
+        return (place.residue("face" if "pet" in path.name else "face_unknown", "file"),)
+
+    monkeypatch.setattr(check_faces, "_looked_at", looked)
+    found = check_dataset(root, look_for_faces=True, clock=now).findings
+    assert asked == ["sub-001_T1w.nii.gz", "scan0003.nii.gz", "sub-001_pet.nii"]
+    weights = {one.path.rpartition("/")[2]: one.severity for one in found if "face" in one.code}
+    assert weights == {
+        "sub-001_pet.nii": Severity.HIGH,
+        "sub-001_T1w.nii.gz": Severity.MEDIUM,
+        "scan0003.nii.gz": Severity.LOW,
+    }
+    monkeypatch.setattr(check_faces, "_MOST", 2)
+    found = check_dataset(root, look_for_faces=True, clock=now).findings
+    weights = {one.path.rpartition("/")[2]: one.severity for one in found if "face" in one.code}
+    assert weights["sub-001_pet.nii"] is Severity.LOW
+
+
+@pytest.mark.parametrize("name", ["sub-001_headmask", "T1_outskin_mask", "sub-001_label-Skin_probseg"])
+def test_the_outline_of_a_head_is_told(tmp_path: Path, name: str) -> None:
+    """Its surface is the face."""
+    root = release(tmp_path / "r", LABELS)
+    write(root / f"sub-001/anat/{name}.nii.gz", "some content")
+    found = [one for one in check_dataset(root, look_for_faces=True, clock=now).findings if "face" in one.code]
+    assert [(one.path, one.severity) for one in found] == [(f"sub-001/anat/{name}.nii.gz", Severity.MEDIUM)]
+
+
+def test_pictures_are_told_as_not_looked_at(tmp_path: Path) -> None:
+    """Once per folder, those in pages too; it is low: most are plots."""
+    root = release(tmp_path / "r", LABELS)
+    for name in ("one.png", "two.JPG"):
+        write(root / "figures" / name, "some content")
+    write(root / "figures/page.html", '<html><img src="data:image/png;base64,AAAA"></html>')
+    write(root / "figures/plain.html", "<html><p>nothing</p></html>")
+    found = check_dataset(root, look_for_faces=True, clock=now).findings
+    told = [one for one in found if one.code.endswith("unseen_pictures")]
+    assert [(one.path, one.locator, one.severity) for one in told] == [("figures", "pictures: 3", Severity.LOW)]
+
+
+def test_pictures_for_the_eyes_of_a_few_are_never_passed_over(tmp_path: Path) -> None:
+    """The defacer's folder with faces, one of its pages, and one of its pictures taken out of it."""
+    root = release(tmp_path / "r", LABELS)
+    write(root / "deface-report-IDENTIFYING/.gitignore", "*")
+    write(root / "qa/page.html", f"<!doctype html><html><head>{PAGE_MARK}</head><body></body></html>")
+    (root / "qa/face.png").write_bytes(private_png(Image.new("L", (4, 4))))
+    (root / "qa/plot.png").write_bytes(plain_png(Image.new("L", (4, 4))))
+    found = check_dataset(root, clock=now).findings
+    told = {one.path: one.severity for one in found if one.code.endswith("identifying_pictures")}
+    places = ("deface-report-IDENTIFYING", "qa/page.html", "qa/face.png")
+    assert told == dict.fromkeys(places, Severity.CRITICAL)

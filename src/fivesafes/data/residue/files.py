@@ -10,7 +10,18 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from fivesafes.data.model import Residue
-from fivesafes.data.residue import archives, dicoms, drawings, pictures, recordings, sidecars, tables, texts, trained
+from fivesafes.data.residue import (
+    archives,
+    dicoms,
+    drawings,
+    pictures,
+    recordings,
+    sidecars,
+    tables,
+    texts,
+    trained,
+    volumes,
+)
 from fivesafes.data.residue.compressed import MAGIC, GzipReader, find_in_headers
 from fivesafes.data.residue.place import Place, Unreadable
 from fivesafes.data.residue.tables import Neighbours
@@ -126,6 +137,10 @@ def _by_name(content: bytes, name: str, place: Place, around: Surroundings) -> I
         yield from _json(content, place, around)
     elif name.endswith((".tsv", ".csv")):
         yield from tables.find(content, place, _neighbours(place, around))
+    elif name.endswith((".mgh", ".mgz")):
+        yield from volumes.find_in_mgh(content, place)
+    elif name.endswith(".mha"):
+        yield from volumes.find_in_metaimage(content, place)
     elif name.endswith(".svg") and _is_text(content):
         yield from drawings.find_in_svg(content, place)
     elif _GEOMETRY.search(name) and not _is_text(content):
@@ -160,6 +175,8 @@ def _is_text(content: bytes) -> bool:
 _FORMS: Final[tuple[tuple[Callable[[bytes], bool], _Finder], ...]] = (
     (lambda content: content.startswith(MAGIC), _gzip),
     (lambda content: content[257:262] == b"ustar", _tar),
+    (lambda content: content.startswith(volumes.NRRD), _alone(volumes.find_in_nrrd)),
+    (lambda content: content.startswith(volumes.NETCDF), _alone(volumes.find_in_minc)),
     (dicoms.is_dicom, _alone(dicoms.find)),
     (lambda content: content.startswith(b"%PDF"), _alone(drawings.find_in_pdf)),
     (lambda content: content.startswith(b"\x93NUMPY"), _alone(trained.find_in_arrays)),

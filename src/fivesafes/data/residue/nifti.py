@@ -92,17 +92,35 @@ def find(path: Path, place: Place, now: datetime) -> Iterator[Residue]:
             yield from _find(raw, place)
 
 
-def _find(reader: Source, place: Place) -> Iterator[Residue]:
+def find_before_voxels(path: Path, place: Place) -> Iterator[Residue]:
+    """Yield what header and extensions disclose, compressed or not.  Raises Unreadable for what is no NIfTI."""
+    with path.open("rb") as raw:
+        compressed = raw.read(3) == MAGIC
+        raw.seek(0)
+        yield from _before_voxels(*_header(GzipReader(raw, limit=_LIMIT) if compressed else raw), place)
+
+
+def _header(reader: Source) -> tuple[Source, bytes, _Shape]:
     start = reader.read(_SIZE1)
     if len(start) < _SIZE1:
         raise Unreadable(why="shorter than a NIfTI header")
-    header, shape = _laid_out(start, reader)
+    return reader, *_laid_out(start, reader)
+
+
+def _before_voxels(reader: Source, header: bytes, shape: _Shape, place: Place) -> Iterator[Residue]:
     yield from _header_texts(header, shape, place)
     if shape.paired:
         yield from _trailing(reader.read(_AFTER_LIMIT)[4:], place)
         return
     zone = reader.read(max(0, min(shape.data_at - shape.size, _ZONE_LIMIT)))
     yield from extensions.find(zone, place, shape.order)
+
+
+def _find(reader: Source, place: Place) -> Iterator[Residue]:
+    _, header, shape = _header(reader)
+    yield from _before_voxels(reader, header, shape, place)
+    if shape.paired:
+        return
     yield from _voxels(reader, shape, place)
     yield from _trailing(reader.read(_AFTER_LIMIT), place)
     if reader.read(1):

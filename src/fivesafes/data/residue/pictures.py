@@ -11,6 +11,7 @@ from typing import Final
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fivesafes.data.model import Residue
+from fivesafes.data.private_pictures import MARK
 from fivesafes.data.residue.loose import text_in_bytes, worst_spot
 from fivesafes.data.residue.place import Place, Unreadable
 from fivesafes.data.residue.rules import is_benign
@@ -48,6 +49,8 @@ def find(content: bytes, place: Place) -> Iterator[Residue]:
 
 def judged_text(key: str, text: str) -> str | None:
     """Judge a text that a program or a person wrote into a picture or document under a key."""
+    if text.strip() == MARK:
+        return "identifying_pictures"
     if is_dummy(text) or is_benign("chunk", text):
         return None
     judged = judged_value(key, text)

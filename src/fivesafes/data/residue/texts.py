@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fivesafes.data.model import Residue, Severity
+from fivesafes.data.private_pictures import PAGE_MARK
 from fivesafes.data.residue.delimited import decoded
 from fivesafes.data.residue.linking import is_linking_text
 from fivesafes.data.residue.place import Place, Register, Unreadable
@@ -36,6 +37,8 @@ def find(content: bytes, place: Place) -> Iterator[Residue]:
         yield place.residue("linking_key", "file")
         return
     if re.search(r"(?i)<html|<!doctype html|<body", text[:4096]):
+        if PAGE_MARK in text:
+            yield place.residue("identifying_pictures", "file")
         text = html.unescape(_TAG.sub("\n", _DATA_URI.sub("", text)))
     yield from find_in_lines(text, place)
 

@@ -1,0 +1,1 @@
+"""Volumes as other programs keep them, read to look for faces: MGH, MINC, NRRD, MetaImage; none is written."""
