@@ -7,16 +7,16 @@ HEAD is ds000031's sub-01 T1w (OpenNeuro), the one full face that can be had.  I
 tests/heads/truth.py), its brain drawn by deepbet, its pose is the mean of two other registration programs
 (benchmarks/heads): nothing that judges here comes from the defacer.  A row says of a variant what the defacer answered,
 how far off the embedded engine's pose was (root mean square and most, mm, over points of brain and face), what share of
-each part's skin was left, brain voxels altered (ml), CPU s and peak MB of the process.  Exit code 1 when a goal is
-missed: pose within 3 mm, at most 5 % of eyes, nose and mouth, 10 % of chin and ears, no brain voxel, and an answer that
-is right.  ``--without-pose`` leaves the pose out.  ENGINE is one that is installed, or ``bet-port``
-(benchmarks/bet_port.py).
+each part's skin was left, brain voxels altered (ml), CPU s and peak MB of the process that defaced and did nothing else
+(benchmarks/deface_once.py).  Exit code 1 when a goal is missed: pose within 3 mm, at most 5 % of eyes, nose and mouth,
+10 % of chin and ears, no brain voxel, and an answer that is right.  ``--without-pose`` leaves the pose out.  ENGINE is
+one that is installed, or ``bet-port`` (benchmarks/bet_port.py).
 """
 
 import argparse
 import json
 import os
-import resource
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -24,19 +24,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from attrs import asdict
-from benchmarks.bet_port import BetPort
 from tests.heads.made import Made, write
 from tests.heads.truth import PARTS, KnownHead, ds031, left_of
 from tests.heads.variants import Variant, variants
 
-from fivesafes.core.errors import FiveSafesError
-from fivesafes.core.plugins import load
 from fivesafes.data.face.examine import examine
-from fivesafes.data.face.pack import template
 from fivesafes.data.face.prepare import prepare
 from fivesafes.data.face.stored import read_stored
-from fivesafes.data.model import Defaced, FaceMode
+from fivesafes.data.model import FaceMode
 from fivesafes.engines.defacers.embedded import EmbeddedDefacer
 
 KNOWN = Path(__file__).parent / "heads"
@@ -56,7 +51,6 @@ def main() -> int:
     given = words.parse_args()
     head = ds031(given.head, KNOWN / "ds031_brain.nii.gz")
     pose = np.array(json.loads((KNOWN / "ds031.json").read_text(encoding="utf-8"))["pose"])
-    template()
     print(
         "variant                 answer         pose   most   eyes  nose  mouth chin  ears   brain  CPU s   MB  missed"
     )
@@ -93,22 +87,19 @@ def _apart(work: Callable[[], Row]) -> Row:
 def _row(variant: Variant, head: KnownHead, pose: np.ndarray, folder: Path, given: argparse.Namespace) -> Row:
     made = variant.of(head)
     path = write(made, folder, variant.name)
-    before = _cpu()
-    try:
-        engine = BetPort if given.engine == BetPort.name else load("defacer", given.engine)
-        answer = engine().deface(path, into=folder / "out", mode=given.mode)
-    except FiveSafesError as error:
-        return {"variant": variant.name, "answer": "failed", "right": False, "why": error.what} | _spent(before)
+    once = [str(path), str(folder / "out"), given.engine, given.mode.value]
+    command = [sys.executable, "-m", "benchmarks.deface_once", *once]
+    answer = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
     row: Row = {
         "variant": variant.name,
-        "answer": answer.status.value,
-        "right": answer.status.value in variant.answers,
-        "why": answer.why,
-        "mutual_information": answer.evidence.mutual_information,
+        "answer": answer["answer"],
+        "right": answer["answer"] in variant.answers,
+        "why": answer["why"],
+        "mutual_information": answer["evidence"].get("mutual_information"),
     }
-    row |= _spent(before)
+    row |= {name: answer[name] for name in ("cpu", "tool_cpu", "mb")}
     ours = given.engine == EmbeddedDefacer.name and not given.without_pose
-    off = _pose_error(path, made, head, pose) if ours else {}
+    off = _pose_error(path, made, head, pose) if ours and answer["answer"] != "failed" else {}
     return row | off | _left(answer, made)
 
 
@@ -129,20 +120,19 @@ def _pose_error(path: Path, made: Made, head: KnownHead, pose: np.ndarray) -> Ro
     return {"pose": round(float(np.sqrt((least**2).mean())), 2), "most": round(float(least.max()), 1)}
 
 
-def _left(answer: Defaced, made: Made) -> Row:
+def _left(answer: Row, made: Made) -> Row:
     """Measure on the mask what the truth says of it."""
-    if answer.mask is None:
+    if answer["mask"] is None:
         return {}
-    gone = read_stored(answer.mask).voxels[..., 0] > 0
+    gone = read_stored(Path(answer["mask"])).voxels[..., 0] > 0
     steps = np.linalg.norm(made.affine[:3, :3], axis=0)
-    claimed = None if answer.evidence.residual is None else asdict(answer.evidence.residual)
     return {
         "left": left_of(~gone, made.skin, steps),
-        "claimed": claimed,
+        "claimed": answer["evidence"]["residual"],
         "brain_ml": round(float((gone & made.brain).sum() * np.prod(steps) / 1000), 3),
         "brain_share": round(float((gone & made.brain).sum() / max(1, made.brain.sum())), 6),
         "head_kept_ml": round(float((~gone & ~made.brain & (made.skin == 0)).sum() * np.prod(steps) / 1000)),
-        "outside": answer.evidence.outside_voxels_altered,
+        "outside": answer["evidence"]["outside_voxels_altered"],
     }
 
 
@@ -166,24 +156,6 @@ def _line(row: Row) -> str:
     return (
         f"{row['variant']:<23} {row['answer']:<13} {figures} {shares} {brain} {row['cpu']:6.1f} {row['mb']:4}  {missed}"
     )
-
-
-def _spent(before: float) -> Row:
-    """Count CPU s and MB, an outside tool's among them; ``tool_cpu``: its part, saying its version included."""
-    tool = resource.getrusage(resource.RUSAGE_CHILDREN)
-    tool_cpu = round(tool.ru_utime + tool.ru_stime, 1)
-    return {"cpu": round(_cpu() - before, 1), "tool_cpu": tool_cpu, "mb": round(max(_peak_mb(), tool.ru_maxrss / 1024))}
-
-
-def _cpu() -> float:
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
-def _peak_mb() -> float:
-    """Say how much memory the process has had at most; the kernel's book of it alone (Linux)."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
-from benchmarks.skull_strip import MOST_CUT
 from tests.heads.truth import PARTS
 from tests.heads.variants import variants
 
 from fivesafes.data.face.verify import MOST_ELSEWHERE, MOST_IN_CORE
 
 Row = dict[str, Any]
+MOST_CUT: Final = 0.05
+"""Per cent of the brain: with more than this cut, *defaced* is a wrong answer."""
 Tables = dict[tuple[str, str], list[Row]]
 """Rows of ``benchmarks.defacing`` by engine and mode."""
 
@@ -36,7 +37,7 @@ SHOWN: Final[Mapping[str, str]] = {
     "skull-stripped": "brain alone",
     "phantom": "phantom, no head at all",
 }
-"""The variants that the committed page is about; the last three have no face."""
+"""The variants that are shown unless all are asked for, and how they are called; the last three have no face."""
 
 LABELS: Final[Mapping[tuple[str, str], str]] = {
     ("embedded", "remove"): "fivesafes, remove",
@@ -51,7 +52,7 @@ LABELS: Final[Mapping[tuple[str, str], str]] = {
 TEXT: Final = """\
 # Defacers side by side
 
-Written by `python -m benchmarks.side_by_side HEAD`; no figure was entered by hand.
+Written by `python -m benchmarks.side_by_side HEAD --every`; no figure was entered by hand.
 
 How much of a face does each tool leave, how much brain does it cut, when is its answer wrong, and what does it cost?
 Measured on one real head with its whole face (ds000031, sub-01, public) and scripted changes of it: {heads} images that
