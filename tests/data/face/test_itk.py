@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from fivesafes.data.face.itk import (
     FARTHEST,
@@ -21,6 +22,7 @@ from fivesafes.data.face.itk import (
     filled,
     from_itk,
     in_step,
+    one_thread,
     opened,
     sitk,
     to_itk,
@@ -137,3 +139,17 @@ def test_a_grid_of_one_voxel_can_be_carried_to() -> None:
     grid = Grid(shape=(1, 1, 1), affine=np.diag([0.5, 0.5, 0.5, 1.0]))
     ((_, slab),) = carry_smooth(plane, onto=grid)
     assert slab.tolist() == [[[1.0]]]
+
+
+def test_within_one_thread_products_have_one_too() -> None:
+    """Numpy's products add up in as many parts as there are threads; afterwards they have as many as before."""
+
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        assert before
+        with one_thread():
+            assert threads() == {1}
+        assert threads() == before

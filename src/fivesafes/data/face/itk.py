@@ -13,6 +13,7 @@ import numpy as np
 import SimpleITK
 from attrs import frozen
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 sitk: Final[Any] = SimpleITK
 """SimpleITK carries no types: what comes from it is given its type here."""
@@ -79,12 +80,16 @@ class Volume:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Make SimpleITK add up in one order: with two threads the last bits, and so the files, differ between runs."""
+    """Make SimpleITK, and numpy's products, add up in one order: else the last bits, and so the files, differ.
+
+    They differ between runs and between machines.  Threads that wait for one another take twice the CPU, too.
+    """
     process = sitk.ProcessObject
     before = process.GetGlobalDefaultNumberOfThreads()
     process.SetGlobalDefaultNumberOfThreads(1)
     try:
-        yield
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         process.SetGlobalDefaultNumberOfThreads(before)
 

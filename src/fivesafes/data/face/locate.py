@@ -11,8 +11,9 @@ from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from fivesafes.data.face.climb import BINS, Level, Stage, apart, centre_of, ranked, scaling, stretching
-from fivesafes.data.face.itk import FAINTEST, Affine, Bools, Floats, Volume, carry, from_itk, sitk, to_itk
+from fivesafes.data.face.itk import FAINTEST, Affine, Bools, Floats, Volume, carry
 from fivesafes.data.face.pack import Template
+from fivesafes.data.face.spread import spread_from
 
 TILT: Final = 25.0
 """Degrees between neighbouring coarse starts about each axis."""
@@ -170,10 +171,10 @@ def flattened(scan: Volume, inside: Bools) -> Volume:
     """Even out a coil's shading, as it is where ``inside`` is True: beside one bright side all else drowns."""
     if not inside.any():
         return scan
-    weight = inside.astype(np.float32)
-    local = _smooth(scan.data * weight, scan) / np.maximum(_smooth(weight, scan), 0.05)
-    mean = max(float(scan.data[inside].mean()), FAINTEST)
-    even = scan.data / (local / mean + 0.03)
+    local = spread_from(inside.astype(np.float32), scan.grid, (SMOOTH_MM,)).of(scan.data)
+    local /= np.float32(max(float(scan.data[inside].mean()), FAINTEST))
+    local += np.float32(0.03)
+    even = scan.data / local
     bright = float(np.percentile(even[inside], 99))
     return Volume(data=np.minimum(even, bright).astype(np.float32), affine=scan.affine)
 
@@ -244,16 +245,6 @@ def _starts(*, scan: Volume, still: Volume) -> list[Affine]:
         start[:3, 3] = to_centre - turn @ from_centre
         starts.append(start)
     return starts
-
-
-def _smooth(data: Floats, like: Volume) -> Floats:
-    """Blur over SMOOTH_MM; what is so blurred needs no fine grid."""
-    image = to_itk(data, like.grid)
-    blurred = sitk.SmoothingRecursiveGaussian(sitk.BinShrink(image, [2] * 3), SMOOTH_MM)
-    resample = sitk.ResampleImageFilter()
-    resample.SetReferenceImage(image)
-    resample.SetUseNearestNeighborExtrapolator(True)  # noqa: FBT003 - SimpleITK's own way
-    return from_itk(resample.Execute(blurred))
 
 
 def _above(template: Template, height: float) -> Bools:

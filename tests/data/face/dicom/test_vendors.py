@@ -24,7 +24,7 @@ pytestmark = pytest.mark.shared_data
 def test_a_scanner_s_own_slices_are_cut_where_they_lie(
     name: str, grid: tuple[int, int, int], shared_data: Path, tmp_path: Path
 ) -> None:
-    """Classic and enhanced, of several volumes, each with its private blocks."""
+    """Classic and enhanced, of several volumes, each with its private blocks; what shows no head may be held."""
     folder = shared_data / name
     (series,) = gather(folder).series
     laid = lay_stack(series)
@@ -33,7 +33,7 @@ def test_a_scanner_s_own_slices_are_cut_where_they_lie(
     near = Frontal()
     near.plane = 0.0
     result = defaced(folder, tmp_path / "out", defacer=near)
-    assert result.defaced.status is FaceStatus.DEFACED, result.defaced.why
+    assert result.defaced.status in {FaceStatus.DEFACED, FaceStatus.NEEDS_REVIEW}, result.defaced.why
     written = {path.relative_to(folder) for path, after in every_file(folder, result) if after.exists()}
     assert len(written) == len(series.instances)
     for before, after in every_file(folder, result):
