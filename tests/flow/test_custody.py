@@ -10,10 +10,10 @@ from fivesafes.core.errors import InvalidInput, Refused, UsageMistake
 from fivesafes.core.event import Event
 from fivesafes.core.ids import Identifying
 from fivesafes.core.progress import Silent
+from fivesafes.flow.circle_told import Standing
 from fivesafes.flow.custody import (
     Change,
     Custody,
-    Standing,
     adding,
     carry_out,
     check,

@@ -18,6 +18,7 @@ from fivesafes.flow.haven.model import ProjectState, SeriesState
 from fivesafes.flow.sealed import Kind, Sealed, sealed_in
 from fivesafes.project.model import Consent
 from fivesafes.setting.vault.address import series_digest
+from fivesafes.setting.vault.seal import Identity
 from fivesafes.setting.vault.vault import object_name
 from fivesafes.stores.trail import last_of
 from fivesafes.wiring.custodians import move_damaged, verify
@@ -264,3 +265,19 @@ def test_a_file_set_aside_that_the_vault_has_lost_is_sealed_anew_and_told(place:
         assert told is not None
         assert (told.object, told.facts) == (f"file {path.name}", {})
         assert again(haven, scans.folder).asides_healed == 0
+
+
+@pytest.mark.parametrize("whose", ["participant", "project"])
+def test_nothing_is_sealed_to_a_recipient_that_somebody_wrote_into_the_books(place: Place, whose: str) -> None:
+    """The keyring has no key of that name: no custodian could open it, and somebody else perhaps could."""
+    from fivesafes.stores.models import Participant, Project  # noqa: PLC0415 - as somebody with the database would
+
+    scans = place.scans()
+    place.register(scans.participant_id)
+    with place.open() as haven:
+        model = Participant if whose == "participant" else Project
+        assert model.objects.update(recipient=Identity.made().recipient) == 1
+        before = sorted(haven.blobs.walk())
+        with pytest.raises(Refused, match="not in the keyring"):
+            taken(haven, scans.folder)
+        assert sorted(haven.blobs.walk()) == before

@@ -8,7 +8,6 @@ the new circle), the rewrapping of every key, and a deed that says it is done.  
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from enum import StrEnum
 from typing import Final, Protocol
 
 from attrs import frozen
@@ -16,29 +15,17 @@ from attrs import frozen
 from fivesafes.core.errors import Refused, UsageMistake
 from fivesafes.core.event import Event
 from fivesafes.core.progress import Progress
+from fivesafes.flow.circle_told import ABOUT, ARRIVED, CUSTODY, INIT, WORKER_NAME, Standing, told_circle
 from fivesafes.flow.haven.author import Author
 from fivesafes.setting.vault.keys import FEWEST_CUSTODIANS, Openers, check_opened_by, rewrap
 from fivesafes.setting.vault.ports import KeyRing
 from fivesafes.setting.vault.seal import Identity, checked_recipient
 from fivesafes.setting.vault.vault import fingerprint
 
-WORKER_NAME: Final = "worker"
 _LONGEST_NAME: Final = 100
 
 
-class Standing(StrEnum):
-    """Where somebody stands who can open what is sealed, could, or is about to."""
-
-    CUSTODIAN = "custodian"
-    WORKER = "worker"
-    JOINING = "joining"
-    JOINING_WORKER = "joining-worker"
-    LEAVING = "leaving"
-    LEFT = "left"
-
-
-_ARRIVED: Final = {Standing.JOINING: Standing.CUSTODIAN, Standing.JOINING_WORKER: Standing.WORKER}
-_ENDED: Final = {**_ARRIVED, Standing.LEAVING: Standing.LEFT}
+_ENDED: Final = {**ARRIVED, Standing.LEAVING: Standing.LEFT}
 
 
 @frozen(kw_only=True)
@@ -72,6 +59,9 @@ class CustodyBooks(Protocol):
     def tell(self, *events: Event) -> int:
         """Append events to the trail within the deed."""
 
+    def told_of(self, verb: str, *, project: str) -> Sequence[Event]:
+        """Give every event of a verb about a project (by an empty name: about none), oldest first."""
+
     def custodians(self) -> Sequence[Custodian]:
         """Give everybody who has not left, in the order they joined."""
 
@@ -94,11 +84,32 @@ class Custody:
 
 def openers_of(books: CustodyBooks) -> Openers:
     """Say to whom keys are sealed from now on.  Raises Refused when fewer than two custodians are in force."""
-    there = books.custodians()
+    return openers_among(books.custodians())
+
+
+def openers_among(there: Sequence[Custodian]) -> Openers:
+    """Say the same of those who have not left."""
     return Openers(
         custodians=tuple(one.recipient for one in there if one.standing in {Standing.CUSTODIAN, Standing.JOINING}),
         worker=tuple(one.recipient for one in there if one.standing in {Standing.WORKER, Standing.JOINING_WORKER}),
     )
+
+
+def check_as_told(books: CustodyBooks) -> tuple[Custodian, ...]:
+    """Give everybody who has not left, once the trail bears the books out.
+
+    Raises Refused, with the names, when the books say something else of anybody's key than the trail told.
+    """
+    for _ in range(2):  # a change that is made between both looks is none of theirs
+        told = told_circle([*books.told_of(INIT, project=""), *books.told_of(CUSTODY, project="")])
+        there = tuple(books.custodians())
+        rows = {(one.name, fingerprint(one.recipient)): one.standing for one in there}
+        wrong = sorted({who[0] for who in rows.keys() | told.keys() if rows.get(who) != told.get(who)})
+        if not wrong:
+            return there
+    message = f"the books say something else of who can open what is sealed than the trail told: {', '.join(wrong)}"
+    fix = "ask who could write to the database, and restore it: docs/how-to/change-custodians.md"
+    raise Refused(message, fix=fix)
 
 
 def unfinished(books: CustodyBooks) -> tuple[Custodian, ...]:
@@ -137,8 +148,7 @@ def check(custody: Custody, change: Change, *, by: Sequence[Identity]) -> None:
     ``by``: identities of which one opens each key; a custodian's, or the worker's.  Raises UsageMistake for a name or
     key that is taken or unknown, Refused when fewer than two custodians would be left or a key does not open.
     """
-    there = custody.books.custodians()
-    _check_circle(there, change)
+    _check_circle(check_as_told(custody.books), change)
     check_opened_by(custody.ring, by)
 
 
@@ -168,9 +178,10 @@ def carry_out(custody: Custody, change: Change, *, by: Sequence[Identity]) -> in
 def finish(custody: Custody, *, by: Sequence[Identity]) -> int:
     """Bring a change that was begun to its end; give the number of keys sealed anew.
 
-    Raises Refused when a key does not open by this identity; nothing is changed then.
+    Raises Refused when a key does not open by this identity, or the books differ from the trail; then nothing changes.
     """
-    keys = rewrap(custody.ring, by=by, openers=openers_of(custody.books), progress=custody.progress)
+    openers = openers_among(check_as_told(custody.books))
+    keys = rewrap(custody.ring, by=by, openers=openers, progress=custody.progress)
     with custody.books.deed():
         for one in unfinished(custody.books):
             custody.books.move(one, _ENDED[one.standing], at=custody.author.clock())
@@ -227,5 +238,5 @@ def _check_circle(there: Sequence[Custodian], change: Change) -> None:
 
 def _tell(custody: Custody, one: Custodian, outcome: str, *, keys: int = 0) -> None:
     print_ = fingerprint(one.recipient)
-    event = custody.author.event("custody", f"custodian {one.name}", outcome, project="", recipient=print_, keys=keys)
+    event = custody.author.event(CUSTODY, f"{ABOUT}{one.name}", outcome, project="", recipient=print_, keys=keys)
     custody.books.tell(event)

@@ -27,6 +27,10 @@ _MAKE_WHOLE: Final = (
     "restore these objects from the backup of the vault, under the same names; or ingest the same scans again, "
     "once damaged ones are moved aside: fivesafes vault verify --all --move-damaged"
 )
+_CIRCLE_AS_IT_WAS: Final = (
+    "restore the database from the backup of the data, and ask who could write to it; keys that were sealed meanwhile "
+    "may open by a stranger's: docs/how-to/change-custodians.md"
+)
 _ROWS_FROM_BACKUP: Final = (
     "use no --clean; restore the database from the backup of the data, and ask who could write to it"
 )
@@ -68,7 +72,8 @@ class Checked:
     """What a verification saw: objects the books name, how many were opened, and what is wrong.
 
     ``whole``: how many of the opened are what was received.  ``beside``: damaged objects that were moved aside;
-    ``replaced``: those of them whose object was opened and is whole.
+    ``replaced``: those of them whose object was opened and is whole.  ``circle``: what the books say otherwise than the
+    trail of who can open what is sealed, or nothing.
     """
 
     objects: int
@@ -85,12 +90,15 @@ class Checked:
     replaced: tuple[str, ...] = ()
     moved: int = 0
     cleaned: bool = False
+    circle: str = ""
 
     def verdict(self) -> Verdict:
         """Judge it; with nothing wrong, a note of how much was looked at."""
         return Verdict.all_of([*self._faults(), *self._key_faults(), *self._strays(), self._seen()])
 
     def _faults(self) -> Iterator[Verdict]:
+        if self.circle:
+            yield refuse("setting.vault.circle-not-as-told", why=self.circle, fix=_CIRCLE_AS_IT_WAS, source=_SOURCE)
         if self.not_as_told:
             why = f"of {len(self.not_as_told)} series the books say something else than the trail told"
             yield refuse("setting.vault.not-as-told", why=why, fix=_ROWS_FROM_BACKUP, source=_SOURCE)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from fivesafes.flow.custody import Custodian, Standing
+from fivesafes.flow.circle_told import Standing
+from fivesafes.flow.custody import Custodian
 from fivesafes.stores.books.deed import Deeds, check_changed, check_deed
 from fivesafes.stores.models import Custodian as Row
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 from django.db import transaction
 
 from fivesafes.core.errors import UsageMistake
 from fivesafes.core.event import Event
+from fivesafes.flow.circle_told import FOUNDERS, founders_fact
 from fivesafes.stores.models import Custodian, Haven
 from fivesafes.stores.trail import append
 
@@ -21,7 +22,10 @@ class Founder:
 
 
 def found(*, id_: str, origin: str, founders: Sequence[Founder], event: Event) -> None:
-    """Write the rows of a new haven.  Raises UsageMistake when the database holds one already."""
+    """Write the rows of a new haven; ``event`` is told with the founders as a fact.
+
+    Raises UsageMistake when the database holds one already.
+    """
     with transaction.atomic():
         if Haven.objects.exists():
             message = "this database holds a haven already"
@@ -30,7 +34,8 @@ def found(*, id_: str, origin: str, founders: Sequence[Founder], event: Event) -
         Custodian.objects.bulk_create(
             Custodian(name=one.name, recipient=one.recipient, kind=one.kind, added_at=event.when) for one in founders
         )
-        append([event])
+        told = founders_fact((one.name, one.recipient, one.kind) for one in founders)
+        append([evolve(event, facts={**event.facts, FOUNDERS: told})])
 
 
 def owner() -> str | None:

@@ -13,7 +13,8 @@ from fivesafes.core.errors import Refused, TryAgain, UsageMistake
 from fivesafes.core.event import Event
 from fivesafes.core.progress import Progress
 from fivesafes.engines.keepers.holding import Holding
-from fivesafes.flow.custody import Custodian, Custody, Standing, carry_out, exchanging_worker
+from fivesafes.flow.circle_told import Standing
+from fivesafes.flow.custody import Custodian, Custody, carry_out, check_as_told, exchanging_worker
 from fivesafes.flow.sealed import Kind, Sealed, sealed_in, sealed_series
 from fivesafes.flow.verify_vault import Checked, Damaged, clean, verify_vault
 from fivesafes.flow.verify_vault import move_damaged as move_aside_damaged
@@ -42,8 +43,11 @@ def custody_of(haven: OpenHaven, *, by: str, progress: Progress) -> Custody:
 
 
 def custodians() -> tuple[Custodian, ...]:
-    """Give everybody who can open what is sealed, or is joining or leaving, by the books that are open."""
-    return tuple(DjangoCustody().custodians())
+    """Give everybody who can open what is sealed, or is joining or leaving, by the books that are open.
+
+    Raises Refused when these say something else than the trail told.
+    """
+    return check_as_told(DjangoCustody())
 
 
 def rotate_worker(haven: OpenHaven, custody: Custody, *, identity: Path | None) -> int:
@@ -68,7 +72,12 @@ def rotate_worker(haven: OpenHaven, custody: Custody, *, identity: Path | None) 
 def verify(haven: OpenHaven, *, identity: Path | None, sample: int | None, progress: Progress) -> Checked:
     """Verify the vault with a custodian's identity, or by the keeper of the worker's key."""
     with _opener(haven, identity) as damaged:
-        return verify_vault(haven.books, haven.blobs, haven.keyring, damaged=damaged, sample=sample, progress=progress)
+        seen = verify_vault(haven.books, haven.blobs, haven.keyring, damaged=damaged, sample=sample, progress=progress)
+    try:
+        custodians()
+    except Refused as fault:
+        return evolve(seen, circle=fault.what)
+    return seen
 
 
 def clean_vault(haven: OpenHaven, found: Checked) -> Checked:
@@ -267,7 +276,8 @@ def checked_target(haven: OpenHaven, to: Path) -> Path:
 def _opener(haven: OpenHaven, identity: Path | None) -> Iterator[Damaged]:
     if identity is not None:
         holding = holding_of(haven.config, haven.keys, read_identity(identity))
-        if not whose_key(holding):
+        there = DjangoCustody().custodians()  # told by the trail or not: verifying says which
+        if not any(one.recipient == holding.identity.recipient for one in there):
             message = "this identity is nobody's here, so whatever is sealed would look damaged"
             raise Refused(message, fix="give the identity of a custodian in force: fivesafes vault custodians")
         yield holding.damaged

@@ -5,7 +5,8 @@ from datetime import date
 from pathlib import Path
 
 from fivesafes.core.errors import Refused
-from fivesafes.flow.custody import Custodian, Standing
+from fivesafes.flow.circle_told import Standing
+from fivesafes.flow.custody import Custodian
 from fivesafes.flow.haven import retention
 from fivesafes.flow.haven.foretold import Foretold, foretell_disposal
 from fivesafes.flow.haven.retention import Disposal, Force, dispose, judge_disposal

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from fivesafes.core.errors import FiveSafesError
+from fivesafes.core.errors import FiveSafesError, Refused
 from fivesafes.core.verdict import Verdict, note, refuse, review
-from fivesafes.flow.custody import unfinished
+from fivesafes.flow.custody import check_as_told, unfinished
 from fivesafes.setting.trail.ports import WitnessSettings
 from fivesafes.stores.custody import DjangoCustody
 from fivesafes.stores.database import judge_database
@@ -21,7 +21,9 @@ _SOURCE: Final = "ARCHITECTURE: the haven"
 def judge_haven(haven: OpenHaven, witnesses: Sequence[WitnessSettings]) -> Verdict:
     """Judge what a person who keeps a haven should know and mend."""
     place = judge_place(haven.path) if haven.config.database == "sqlite" else Verdict()
-    return Verdict.all_of([judge_database(), place, *_keys(haven), *_witnesses(witnesses), *_unfinished(haven)])
+    return Verdict.all_of(
+        [judge_database(), place, *_keys(haven), *_witnesses(witnesses), *_custody(), *_unfinished(haven)]
+    )
 
 
 def _keys(haven: OpenHaven) -> Iterator[Verdict]:
@@ -55,6 +57,13 @@ def _witnesses(witnesses: Sequence[WitnessSettings]) -> Iterator[Verdict]:
         if one.why:
             fix = "see that it can be reached: the next command tries again"
             yield review("haven.witness.behind", why=f"witness {one.name}: {one.why}", fix=fix, source=_SOURCE)
+
+
+def _custody() -> Iterator[Verdict]:
+    try:
+        check_as_told(DjangoCustody())
+    except Refused as fault:
+        yield refuse("haven.custody.not-as-told", why=fault.what, fix=fault.fix, source=_SOURCE)
 
 
 def _unfinished(haven: OpenHaven) -> Iterator[Verdict]:

@@ -11,7 +11,7 @@ from fivesafes.core.errors import PolicyInvalid, Refused
 from fivesafes.engines.keepers.client import KeeperClient, started
 from fivesafes.engines.keepers.holding import Holding
 from fivesafes.engines.private_file import private_text
-from fivesafes.flow.custody import openers_of
+from fivesafes.flow.custody import Custodian, check_as_told, openers_among
 from fivesafes.setting.keyring import read_known_key
 from fivesafes.setting.vault.address import Addresser
 from fivesafes.setting.vault.keys import ADDRESS_KEY, Openers
@@ -24,6 +24,7 @@ from fivesafes.stores.haven_file import HavenFile
 from fivesafes.stores.identity_files import WORKER
 from fivesafes.stores.keyring_files import FileKeyRing
 
+_AS_TOLD: Final[set[tuple[Custodian, ...]]] = set()
 ADDRESS: Final = "address.key"
 BUCKET_KEY: Final = "s3.toml"
 """Where a bucket's ``access_key_id`` and ``secret_access_key`` may stand, in the haven's key folder, mode 0600."""
@@ -84,8 +85,16 @@ def addresser_of(config: HavenFile, keys: Path, project: str) -> Addresser:
 
 
 def openers() -> Openers:
-    """Say to whom keys are sealed from now on, by the books that are open."""
-    return openers_of(DjangoCustody())
+    """Say to whom keys are sealed from now on, by the books that are open.
+
+    Raises Refused when these say something else than the trail told; the same rows are compared once per process.
+    """
+    books = DjangoCustody()
+    there = tuple(books.custodians())
+    if there not in _AS_TOLD:
+        there = check_as_told(books)
+        _AS_TOLD.add(there)
+    return openers_among(there)
 
 
 def holding_of(config: HavenFile, keys: Path, identity: Identity) -> Holding:

@@ -14,7 +14,7 @@ from tests.journeys.faults.places import Manner, Place, Run, victim
 from tests.journeys.faults.scans import PROJECT
 
 from fivesafes.core.errors import FiveSafesError
-from fivesafes.flow.custody import Standing
+from fivesafes.flow.circle_told import Standing
 from fivesafes.flow.haven.model import ParticipantState, ReleaseState, WithdrawalKind
 from fivesafes.flow.sealed import Kind, sealed_in
 from fivesafes.flow.sign_off import EVIDENCE, MANIFEST, RECORD

@@ -58,10 +58,12 @@ def ingest(kept: KeptProject, received: Received, intake: Intake) -> IngestRepor
     """Seal what was received of a project.  Run twice, or stopped and run again, it does no harm.
 
     Series of a participant without a consent in force are sealed and quarantined; those of a participant who withdrew
-    are not taken in.  Raises Refused when the project may take nothing in, TryAgain when the disk is full.
+    are not taken in.  Raises Refused when the project may take nothing in, or a key is not there; TryAgain when the
+    disk is full.
     """
     check_open(kept, intake)
     people, newcomers = _people(received, kept, intake)
+    intake.newcomers.check_keys(kept, people.values())
     consents = intake.books.consents(kept.id)
     done: list[Ingested] = []
     aside = [of_who_withdrew(one, people) for one in received.set_aside]

@@ -1,16 +1,16 @@
 """Takes people in: each gets an identity of their own, sealed to the custodians, and their name sealed to it."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from attrs import frozen
 
-from fivesafes.core.errors import InvalidInput
+from fivesafes.core.errors import InvalidInput, Refused
 from fivesafes.core.ids import Identifying
-from fivesafes.flow.haven.model import KeptParticipant
+from fivesafes.flow.haven.model import KeptParticipant, KeptProject, ParticipantState
 from fivesafes.setting.vault.address import Addresser
-from fivesafes.setting.vault.keys import Openers, add_identity, participant_key
+from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS, Openers, add_identity, participant_key, quarantine_key
 from fivesafes.setting.vault.ports import KeyRing
 from fivesafes.setting.vault.seal import seal
 
@@ -26,6 +26,25 @@ class KeyringNewcomers:
     def admit(self, ids: Sequence[Identifying[str]]) -> Sequence[KeptParticipant]:
         """Make a key and a sealed name for each PatientID; durable when it returns."""
         return [self._admit(who) for who in ids]
+
+    def check_keys(self, kept: KeptProject, people: Iterable[KeptParticipant]) -> None:
+        """Raise Refused unless the ring has the keys of all to whom scans would be sealed: else nobody could open them.
+
+        A key's name holds its recipient's digest, so that another recipient in the books is told here, without a key.
+        """
+        wanted = {participant_key(one.id, one.recipient) for one in people if one.state is ParticipantState.ACTIVE}
+        wanted.add(quarantine_key(kept.id, kept.recipient))
+        lacking = wanted - {*self.ring.names(PARTICIPANTS), *self.ring.names(PROJECTS)}
+        if lacking:
+            message = (
+                f"{len(lacking)} keys to which scans would be sealed are not in the keyring, so that nobody could "
+                f"open them: {min(lacking)}"
+            )
+            fix = (
+                "restore the keyring from its backup; if nothing is missing there, somebody changed the database: "
+                "restore it from the backup of the data, and ask who could write to it"
+            )
+            raise Refused(message, fix=fix)
 
     def _admit(self, who: Identifying[str]) -> KeptParticipant:
         keyed = self.addresser.participant(who)

@@ -254,6 +254,9 @@ class Newcomers(Protocol):
         The keys are durable when it returns; the rows are the caller's to add, in its deed.
         """
 
+    def check_keys(self, kept: KeptProject, people: Iterable[KeptParticipant]) -> None:
+        """Raise Refused unless the keys are there of all to whom scans would be sealed: else nobody could open them."""
+
 
 class Unsealer(Protocol):
     """Opens what is sealed, in a process that holds the worker's key.  It is small and crosses to worker processes."""
