@@ -73,7 +73,7 @@ ALTERED = [(put_in, "custodian-3"), (exchanged, "Ben"), (worker_s, "worker"), (t
 def test_rows_that_the_trail_did_not_tell_of_are_not_sealed_to(
     haven: SealedHaven, opened: OpenHaven, alter: Callable[[], None], name: str
 ) -> None:
-    """No newcomer is admitted, no change of custodians made, no key sealed anew; status and verify say who it is."""
+    """No newcomer is admitted, no change of custodians made, no key sealed anew; doctor and verify say who it is."""
     opened.openers()  # asked before: it is asked again when the rows are others
     custody = custodians.custody_of(opened, by="a test", progress=Silent())
     ada = read_identity(haven.identities["Ada"])
