@@ -12,6 +12,7 @@ from fivesafes.core.progress import Progress
 from fivesafes.core.verdict import Verdict, note, refuse, review
 from fivesafes.flow.haven.as_told import not_told_last
 from fivesafes.flow.haven.author import Author
+from fivesafes.flow.haven.consents_told import consents_not_as_told
 from fivesafes.flow.haven.ports import Books
 from fivesafes.flow.sealed import Sealed, keys_expected, sealed_in
 from fivesafes.setting.vault.keys import PARTICIPANTS, PROJECTS, pseudonym_key
@@ -27,6 +28,7 @@ _MAKE_WHOLE: Final = (
     "restore these objects from the backup of the vault, under the same names; or ingest the same scans again, "
     "once damaged ones are moved aside: fivesafes vault verify --all --move-damaged"
 )
+_NAMED: Final = 5
 _CIRCLE_AS_IT_WAS: Final = (
     "restore the database from the backup of the data, and ask who could write to it; keys that were sealed meanwhile "
     "may open by a stranger's: docs/how-to/change-custodians.md"
@@ -73,7 +75,7 @@ class Checked:
 
     ``whole``: how many of the opened are what was received.  ``beside``: damaged objects that were moved aside;
     ``replaced``: those of them whose object was opened and is whole.  ``circle``: what the books say otherwise than the
-    trail of who can open what is sealed, or nothing.
+    trail of who can open what is sealed, or nothing; ``consents_not_as_told``: keyed ids of whose consent they do so.
     """
 
     objects: int
@@ -91,6 +93,7 @@ class Checked:
     moved: int = 0
     cleaned: bool = False
     circle: str = ""
+    consents_not_as_told: tuple[str, ...] = ()
 
     def verdict(self) -> Verdict:
         """Judge it; with nothing wrong, a note of how much was looked at."""
@@ -99,6 +102,11 @@ class Checked:
     def _faults(self) -> Iterator[Verdict]:
         if self.circle:
             yield refuse("setting.vault.circle-not-as-told", why=self.circle, fix=_CIRCLE_AS_IT_WAS, source=_SOURCE)
+        if self.consents_not_as_told:
+            people = self.consents_not_as_told
+            why = f"of {len(people)} participants the books say something else of their consent than the trail told: "
+            why += ", ".join(people[:_NAMED]) + (", …" if len(people) > _NAMED else "")
+            yield refuse("setting.vault.consent-not-as-told", why=why, fix=_ROWS_FROM_BACKUP, source=_SOURCE)
         if self.not_as_told:
             why = f"of {len(self.not_as_told)} series the books say something else than the trail told"
             yield refuse("setting.vault.not-as-told", why=why, fix=_ROWS_FROM_BACKUP, source=_SOURCE)
@@ -226,6 +234,9 @@ def verify_vault(
         not_as_told=tuple(sorted(seen.untold, key=lambda one: (one.project, one.series))),
         beside=tuple(sorted(beside)),
         replaced=tuple(sorted(name for name, base in beside.items() if base in seen.again)),
+        consents_not_as_told=tuple(
+            sorted(one for kept in books.projects() for one in consents_not_as_told(books, kept.id))
+        ),
     )
 
 

@@ -72,7 +72,8 @@ def test_who_withdrew_after_the_backup_does_not_come_back(site: Site) -> None:
             f"series-{ANN}": "cancelled",
             f"series-{BOB}": "queued",
         }
-        assert [(line.verb, line.outcome) for n in (size, size + 1) if (line := books.told(n))] == [
+        assert [(line.verb, line.outcome) for n in range(size, size + 3) if (line := books.told(n))] == [
+            ("consent", "narrowed"),
             ("withdraw", "begun"),
             ("restore", "done"),
         ]

@@ -6,7 +6,8 @@ from datetime import datetime
 from fivesafes.core.errors import TryAgain
 from fivesafes.core.event import Event
 from fivesafes.flow.haven.author import Author
-from fivesafes.flow.haven.consent import ImportPlan, ToRecord, Unseen, check_open, row_digest, told_digest
+from fivesafes.flow.haven.consent import ImportPlan, ToRecord, Unseen, check_open, row_digest
+from fivesafes.flow.haven.consents_told import told_consent
 from fivesafes.flow.haven.model import KeptConsent, KeptParticipant, ParticipantState
 from fivesafes.flow.haven.ports import Books, Newcomers
 
@@ -29,7 +30,7 @@ def record_consents(books: Books, plan: ImportPlan, *, newcomers: Newcomers, aut
         told = [
             *(author.event("withdraw", one.participant, "unseen", project=plan.project) for one in unseen),
             *admissions,
-            *(_told(one, plan.project, author) for one in todo),
+            *(told_consent(_kept(one, at), one.change.value, project=plan.project, author=author) for one in todo),
         ]
         if told:
             books.tell(*told)
@@ -74,8 +75,3 @@ def _kept(one: ToRecord, at: datetime) -> KeptConsent:
     return KeptConsent(
         participant=one.participant, consent=one.consent, evidence_digest=one.evidence_digest, recorded_at=at
     )
-
-
-def _told(one: ToRecord, project: str, author: Author) -> Event:
-    evidence = told_digest(one.participant, one.evidence_digest)
-    return author.event("consent", one.participant, one.change.value, project=project, evidence=evidence)

@@ -17,6 +17,7 @@ from fivesafes.data.header.pseudonyms import Pseudonyms
 from fivesafes.flow.haven.as_told import as_told
 from fivesafes.flow.haven.author import Author
 from fivesafes.flow.haven.consent import judge_participant
+from fivesafes.flow.haven.consents_told import consents_not_as_told
 from fivesafes.flow.haven.model import (
     KeptInstance,
     KeptParticipant,
@@ -55,6 +56,12 @@ class SealedOriginals:
         return self.unsealer.contents(self.participant, self.addresses)
 
 
+_CONSENT_DOUBTFUL: Final = (
+    "the books say something else of their consent than the trail told when it was recorded: somebody changed the "
+    "database"
+)
+
+
 @frozen(kw_only=True)
 class OpenedProject:
     """Whose data may be touched today, by PatientID, and the source that gives them."""
@@ -74,13 +81,16 @@ def open_project(
     if kept.state is not ProjectState.OPEN:
         message = f"the project is {kept.state.value}"
         raise Refused(message, fix="register a new project for new work")
-    recorded = books.consents(kept.id)
+    recorded, doubtful = books.consents(kept.id), consents_not_as_told(books, kept.id)
     people: dict[str, KeptParticipant] = {}
     refused: dict[str, str] = {}
     agreed: dict[str, Consent] = {}
     on = author.clock().date()
     for person in books.participants(kept.id):
         if person.state is not ParticipantState.ACTIVE:
+            continue
+        if person.id in doubtful:
+            refused[person.id] = _CONSENT_DOUBTFUL
             continue
         consent = recorded.get(person.id)
         verdict = judge_participant(person, consent, kept.project.use, on=on, place=kept.project.shared_with)

@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from fivesafes.core.errors import InvalidInput
 from fivesafes.flow.haven.consent import narrowed, row_digest
+from fivesafes.flow.haven.consents_told import NARROWED, told_consent
 from fivesafes.flow.haven.deliveries import Cleaner, sweep_deliveries
 from fivesafes.flow.haven.model import (
     KeptConsent,
@@ -77,9 +78,9 @@ def begin_withdrawal(means: Means, participant: str, kind: WithdrawalKind) -> Ke
         if newest is not None:
             consent = narrowed(newest.consent, kind, on=at.date())
             digest = row_digest(person.id, consent)
-            books.add_consents(
-                [KeptConsent(participant=person.id, consent=consent, evidence_digest=digest, recorded_at=at)]
-            )
+            row = KeptConsent(participant=person.id, consent=consent, evidence_digest=digest, recorded_at=at)
+            books.add_consents([row])
+            books.tell(told_consent(row, NARROWED, project=person.project, author=author))
         kept = books.project(person.project)
         assert kept is not None  # noqa: S101 - a participant names its project
         if _work_goes(means, kept, asked):

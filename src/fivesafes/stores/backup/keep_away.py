@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 from fivesafes.core.event import Event, Fact
 from fivesafes.flow.haven.author import Author
 from fivesafes.flow.haven.consent import narrowed, row_digest
+from fivesafes.flow.haven.consents_told import NARROWED, told_consent
 from fivesafes.flow.haven.model import (
     KeptConsent,
     KeptParticipant,
@@ -163,6 +164,7 @@ class _Again:
             recorded_at=self._author.clock(),
         )
         self.books.add_consents([kept])
+        self.books.tell(told_consent(kept, NARROWED, project=person.project, author=self._author))
 
     def disposed(self, id_: str, at: datetime) -> bool:
         """Dispose of a project; False when the books say so already, or have none of that id.
