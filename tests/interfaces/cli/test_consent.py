@@ -310,3 +310,22 @@ def test_help_loads_nothing_heavy() -> None:
         "sys.exit(any(name in sys.modules for name in ('django', 'pydicom', 'numpy', 'pyrage')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+AHEAD = TABLE.replace("2026-01-01/..,\n", "2026-01-01/..,2998-12-24\n")
+
+
+@pytest.mark.usefixtures("imported")
+def test_an_older_table_takes_no_later_day_back_and_a_mistake_is_named(run: Run, table: Path) -> None:
+    """The exit code and the message say so; --renew-of takes a pseudonym, and never an identifier."""
+    table.write_text(HEADER + AHEAD)
+    run("import", PROJECT, table)
+    table.write_text(HEADER + TABLE)
+    for more in ([], ["--renew"], ["--dry-run"]):
+        with pytest.raises(InvalidInput, match=r"line 2: .* on 2998-12-24: .* of sub-aaaaaaaa") as raised:
+            run("import", PROJECT, table, *more)
+        assert "--renew-of" in raised.value.fix
+    with pytest.raises(UsageMistake, match="no participant of this project"):
+        run("import", PROJECT, table, "--renew-of", "DOE^JANE")
+    answer = json.loads(run("import", PROJECT, table, "--renew-of", "sub-aaaaaaaa", "--json").stdout)
+    assert (answer["renewed"], answer["counts"]["renewed"]) == (["sub-aaaaaaaa"], 1)

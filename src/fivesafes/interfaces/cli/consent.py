@@ -44,6 +44,13 @@ def command() -> None:
 @click.option(
     "--renew", is_flag=True, help="Let consents newer than a withdrawal give back what was taken; each is told."
 )
+@click.option(
+    "--renew-of",
+    "mistaken",
+    multiple=True,
+    metavar="WHO",
+    help="Of WHO (sub-…, keyed id) a later day of withdrawal, or a no, was a mistake: the line counts; several may be.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @click.option("--by", default="fivesafes consent import", help="Who does it, for the trail.")
 @haven_option
@@ -56,6 +63,7 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
     evidence: Path | None,
     withdraw: bool,
     renew: bool,
+    mistaken: tuple[str, ...],
     dry_run: bool,
     by: str,
     haven: Path | None,
@@ -66,6 +74,9 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
     A wrong line keeps every other out, and all wrong lines are told.  The same table again changes nothing.  A
     participant who is no longer in it keeps their consent: withdrawing is a deed of its own.  A withdrawal of whom
     nothing was ever received is kept, and told by its line: is the identifier right?
+
+    A later day of withdrawal, and a no, stay whatever an older table says: a newer consent and --renew take them back,
+    or --renew-of, for a mistake.
     """
     from fivesafes.flow.haven.consent import Permit, plan_import  # noqa: PLC0415 - help stays quick
 
@@ -81,6 +92,7 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
             keyed=desk.keyed(project),
             on=desk.means.author.clock().date(),
             permits=permits,
+            mistaken=frozenset(by_label(desk, project, (who,)).id for who in mistaken),
         )
         withdrawn = [] if dry_run else carry_out(desk, plan)
         labels = {one.id: _label(one) for one in desk.means.books.participants(project)}
