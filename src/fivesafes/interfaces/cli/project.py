@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fivesafes.core.errors import EXIT_OK, InvalidInput, PartlyDone, Refused, UsageMistake
+from fivesafes.interfaces.cli.asking import check_named
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended, witnessed
 from fivesafes.interfaces.cli.importing import check_unseen
 from fivesafes.interfaces.cli.output import emit_json
@@ -223,6 +224,7 @@ def retain(
     """
     from fivesafes.wiring.disposal import set_retention  # noqa: PLC0415 - as above
 
+    check_named(by)
     day = _day(until) if until is not None else None
     with (tended if day is None else witnessed)(haven) as opened:
         opened.project(project)
@@ -267,13 +269,15 @@ def dispose(  # noqa: PLR0913 - a command's options
 
     Before its retention date this needs a reason and two custodians, who prove by their keys that they stand behind it.
     """
-    from fivesafes.wiring.disposal import dispose_project  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.disposal import check_disposal, dispose_project  # noqa: PLC0415 - loaded when called: help stays quick
 
+    check_named(by)
     if dry_run:
         context.exit(_foretell(project, haven, reason=reason, identities=identities, as_json=as_json))
     with witnessed(haven) as opened:
         opened.project(project)
         if not yes:
+            check_disposal(opened, project, reason=reason, identities=identities)
             click.confirm(f"Destroy every original of {project}? It can't be undone", abort=True, err=True)
         done = dispose_project(opened, project, by=by, reason=reason, identities=identities)
     if as_json:
