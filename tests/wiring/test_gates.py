@@ -1,5 +1,6 @@
 """Gates that hold in the deed itself, whatever was judged before it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,13 @@ from tests.wiring.conftest import Place
 
 from fivesafes.core.errors import Refused, UsageMistake
 from fivesafes.core.progress import Silent
-from fivesafes.flow.haven.model import KeptAside, ProjectState
+from fivesafes.flow.haven.model import KeptAside, ProjectState, WithdrawalKind
+from fivesafes.flow.haven.withdraw import withdraw
 from fivesafes.flow.holdings import forget
 from fivesafes.flow.ports import Workplace
 from fivesafes.output.airlock import Review
 from fivesafes.wiring.consent import means_of
-from fivesafes.wiring.process import Way, process_project
+from fivesafes.wiring.process import Way, process_project, work_on_project
 from fivesafes.wiring.projects import ingest_paths, record_review
 
 
@@ -101,3 +103,33 @@ def test_a_projects_keys_are_destroyed_in_a_backup_that_comes_back_later(place: 
             (backup / name).write_bytes(content)
         means_of(haven, by="test").keys.destroy_project("journey")
         assert not list(backup.rglob("*.age"))
+
+
+def test_when_everybody_withdrew_that_is_the_reason(place: Place) -> None:
+    """And no better place: a tier of nobody's data would be guessed, and no place mends it."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    with place.open() as haven:
+        ingest_paths(haven, "journey", [scans.folder], workers=1, progress=Silent())
+        (person,) = haven.books.participants("journey")
+        assert withdraw(means_of(haven, by="M"), person.id, WithdrawalKind.FULL).done
+        done = process_project(haven, "journey", Way(workers=1), to=None, progress=Silent())
+    codes = [one.code for one in done.state.verdicts["project"].findings]
+    assert "project.tier.place" not in codes
+    assert "project.nobody" in codes
+    assert done.exit_code == 3
+
+
+@pytest.mark.parametrize("state", [ProjectState.CLOSED, ProjectState.DISPOSED])
+def test_a_project_that_ended_is_processed_no_more_and_that_is_the_reason(place: Place, state: ProjectState) -> None:
+    """Told before any key is asked for: after a disposal there is none, and nobody's keyring lacks anything."""
+    scans = place.scans()
+    place.register(scans.participant_id)
+    with place.open() as haven:
+        with haven.books.deed():
+            haven.books.set_project_state("journey", state, at=haven.clock())
+        shutil.rmtree(haven.path / "keyring" / "projects", ignore_errors=True)
+        with pytest.raises(Refused, match=f"the project is {state.value}"):
+            process_project(haven, "journey", Way(workers=1), to=None, progress=Silent())
+        with pytest.raises(Refused, match=f"the project is {state.value}"):
+            work_on_project(haven, "journey", Way(workers=1), progress=Silent())

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from click.testing import CliRunner
 from tests.journeys.studies import FORM
 from tests.wiring.conftest import Place
 
-from fivesafes.core.errors import Refused
+from fivesafes.core.errors import InvalidInput, Refused
 from fivesafes.core.progress import Silent
+from fivesafes.interfaces.cli.project import command
+from fivesafes.interfaces.forms.consent import HEADER, read_consent_table
 from fivesafes.interfaces.forms.study import read_form
 from fivesafes.output.airlock import Review
 from fivesafes.people.model import Reviewer
@@ -18,7 +21,7 @@ from fivesafes.setting.vault.keys import add_secret, open_secret, pseudonym_key
 from fivesafes.stores.identity_files import WORKER, read_identity
 from fivesafes.wiring.custodians import clean_vault, verify
 from fivesafes.wiring.haven import OpenHaven
-from fivesafes.wiring.projects import Registration, add_project
+from fivesafes.wiring.projects import Registration, add_project, record_stated
 
 KEY = bytes(range(32))
 
@@ -96,3 +99,28 @@ def test_a_look_that_accepts_more_than_before_is_judged_anew(place: Place) -> No
         with pytest.raises(Refused):
             add_project(haven, evolve(form, reviews=(more,)), key=None)
         assert haven.project("journey").reviews == (looked,)
+
+
+def test_a_form_added_again_takes_nothing_back_that_a_later_table_said(place: Place) -> None:
+    """The form is taken over; of the older table beside it nothing is, which message and exit code say."""
+    form, table = place.folder / "S.toml", place.folder / "consent.csv"
+    form.write_text(FORM, encoding="utf-8")
+    table.write_text(HEADER + "PAT-1,NRES,no,2026-01-01/..,\n", encoding="utf-8")
+    line = ["add", str(form), "--haven", str(place.path)]
+    assert CliRunner().invoke(command, line).exit_code == 0
+    later = place.folder / "later.csv"
+    later.write_text(HEADER + "PAT-1,NRES,no,2026-01-01/..,2998-12-24\n", encoding="utf-8")
+    stated = read_consent_table(later)
+    with place.open() as haven:
+        record_stated(haven, "journey", stated, table=later.name)
+    form.write_text(FORM.replace('title = "', 'title = "Anew: ', 1), encoding="utf-8")
+    fault = CliRunner().invoke(command, line).exception
+    assert isinstance(fault, InvalidInput)
+    assert fault.what.startswith("the form was taken over, and of its consent table nothing was recorded:\n")
+    assert "2998-12-24" in fault.what
+    with place.open() as haven:
+        assert haven.project("journey").project.title.startswith("Anew: ")
+        (kept_,) = haven.books.consents("journey").values()
+        assert kept_.consent.withdrawn_on == date(2998, 12, 24)
+    table.write_text(later.read_text(encoding="utf-8"), encoding="utf-8")
+    assert "0 consents recorded" in CliRunner().invoke(command, line).stdout

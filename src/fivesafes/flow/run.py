@@ -106,10 +106,15 @@ class RunState:
 
 
 def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Progress) -> RunState:
-    """Judge project and people, receive and gate: all that can be known without writing anything."""
+    """Judge project and people, receive and gate: all that can be known without writing anything.
+
+    Where nobody's consent counts, the tier says nothing: it would be guessed from nobody, and no place mends that.
+    """
     plan = make_plan(request.project, request.consents.values(), on=today)
     state = RunState(request=request, plan=plan, today=today, verdicts=dict.fromkeys(SAFES, Verdict()))
-    project, people = judge_form(request.project, request.recipients, plan, on=today)
+    agreed = _anybody_agreed(request, on=today)
+    promised = plan if agreed else evolve(plan, verdict=Verdict())
+    project, people = judge_form(request.project, request.recipients, promised, on=today)
     state = state.adding("project", project).adding("people", people)
     if state.refuses:
         return _not_judged(state)
@@ -119,6 +124,8 @@ def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Pr
         pseudonyms=engines.pseudonyms,
         progress=progress,
     )
+    if not (agreed or received.series or received.withheld or received.set_aside):  # all of it was withdrawn
+        return _not_judged(state.adding("project", nobody()))
     state = state.adding("data", _judge_received(received))
     gated = gate(
         received.series,
@@ -132,6 +139,11 @@ def survey(request: StudyRequest, engines: Engines, *, today: date, progress: Pr
     if received.withheld and not received.series:
         state = state.adding("project", nobody())
     return evolve(state, received=received, gated=gated, outcomes=stopped).adding("project", gated.verdict)
+
+
+def _anybody_agreed(request: StudyRequest, *, on: date) -> bool:
+    use, place = request.project.use, request.project.shared_with
+    return any(not judge_consent(one, use, on=on, place=place).refuses for one in request.consents.values())
 
 
 def judge_form(project: Project, recipients: Sequence[Recipient], plan: Plan, *, on: date) -> tuple[Verdict, Verdict]:

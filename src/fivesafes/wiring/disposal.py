@@ -31,6 +31,14 @@ def dispose_project(
     return dispose(means_of(haven, by=by), project, custodians=names, force=force)
 
 
+def check_disposal(haven: OpenHaven, project: str, *, reason: str, identities: Sequence[Path] = ()) -> None:
+    """Raise Refused where a project may not be disposed of now, so that nobody is asked in vain."""
+    names, force = _force(haven, reason, identities)
+    verdict = judge_disposal(haven.project(project), on=haven.clock().date(), custodians=names, force=force)
+    if verdict.refuses:
+        raise Refused(verdict.findings[0].why, fix=verdict.findings[0].fix)
+
+
 def set_retention(
     haven: OpenHaven, project: str, until: date, *, by: str, reason: str = "", identities: Sequence[Path] = ()
 ) -> None:

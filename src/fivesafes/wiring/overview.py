@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from fivesafes.flow.haven.appointed import ahead_in
 from fivesafes.flow.haven.model import KeptRelease, ReleaseState
 from fivesafes.flow.haven.retention import due
 from fivesafes.flow.plan import Plan, make_plan
@@ -66,9 +67,19 @@ def status_of(haven: OpenHaven) -> dict[str, Any]:
                 "consents_ended": told.consents_ended if told else 0,
                 "withdrawals_due": told.withdrawals_due if told else 0,
                 "withdrawals_open": told.withdrawals_open if told else 0,
+                **ahead_of(haven, kept.id),
             }
         )
     return {"haven": haven.id, "projects": projects}
+
+
+def ahead_of(haven: OpenHaven, project: str) -> dict[str, Any]:
+    """Tell of how many participants of a project the haven will destroy what it holds, and the nearest day."""
+    ahead = ahead_in(haven.books, project, on=haven.clock().date())
+    return {
+        "withdrawals_ahead": ahead.participants,
+        "next_withdrawal": ahead.nearest.isoformat() if ahead.nearest else None,
+    }
 
 
 def _going(release: KeptRelease) -> dict[str, str]:

@@ -15,7 +15,7 @@ from fivesafes.core.progress import Progress
 from fivesafes.engines.destinations.names import check_name
 from fivesafes.engines.keepers.client import KeeperClient
 from fivesafes.flow.haven.model import JobState, KeptProject
-from fivesafes.flow.haven.source import open_project
+from fivesafes.flow.haven.source import check_open, open_project
 from fivesafes.flow.haven.work import LEASE, new_worker_name
 from fivesafes.flow.release import Conclusion, Door, conclude
 from fivesafes.flow.run import Engines, Runner, RunState, StudyRequest
@@ -111,6 +111,7 @@ def _opened(
     haven: OpenHaven, project: str, way: Way, *, to: Path | None, company: Company, progress: Progress
 ) -> Iterator[tuple[Runner, StudyRequest]]:
     kept = haven.project(project)
+    check_open(kept)
     private = haven.workspaces.private(project)
     target = to.absolute() if to is not None else private / NOWHERE
     with (

@@ -18,12 +18,12 @@ from fivesafes.flow.haven.consent import (
     StatedConsent,
     StatedNo,
     judge_participant,
-    narrowed,
     plan_import,
     row_digest,
 )
 from fivesafes.flow.haven.entered import record_consents
 from fivesafes.flow.haven.model import ParticipantState, ProjectState, WithdrawalKind
+from fivesafes.flow.haven.taken_back import narrowed
 from fivesafes.flow.haven.withdraw import begin_withdrawal, withdraw
 from fivesafes.project.model import Consent, DataUse, IntendedUse, Permission, Tier
 
@@ -40,7 +40,11 @@ def row(line: int, name: str, consent: Consent = FREE, *, public_stated: bool = 
 
 
 def plan(
-    world: "World", *rows: StatedConsent, declined: tuple[StatedNo, ...] = (), permits: tuple[Permit, ...] = ()
+    world: "World",
+    *rows: StatedConsent,
+    declined: tuple[StatedNo, ...] = (),
+    permits: tuple[Permit, ...] = (),
+    mistaken: tuple[str, ...] = (),
 ) -> ImportPlan:
     """Plan the import of these rows."""
     return plan_import(
@@ -51,14 +55,19 @@ def plan(
         keyed=world.keyed,
         on=world.watch().date(),
         permits=frozenset(permits),
+        mistaken=frozenset(mistaken),
     )
 
 
 def imported(
-    world: "World", *rows: StatedConsent, declined: tuple[StatedNo, ...] = (), permits: tuple[Permit, ...] = ()
+    world: "World",
+    *rows: StatedConsent,
+    declined: tuple[StatedNo, ...] = (),
+    permits: tuple[Permit, ...] = (),
+    mistaken: tuple[str, ...] = (),
 ) -> ImportPlan:
     """Plan and record."""
-    made = plan(world, *rows, declined=declined, permits=permits)
+    made = plan(world, *rows, declined=declined, permits=permits, mistaken=mistaken)
     record_consents(world.means.books, made, newcomers=world.haven.newcomers(PROJECT), author=world.means.author)
     return made
 
@@ -206,7 +215,10 @@ def test_a_no_ends_the_consent_and_destroys_nothing(either_world: "World") -> No
     assert judged.findings[0].code == "project.consent.absent"
     again = imported(world, row(3, "PAT-2"), declined=nos)
     assert (again.record, again.declined) == ((), 2)
-    assert imported(world, row(2, "PAT-1"), row(3, "PAT-2")).changes[Change.CHANGED] == 1
+    with pytest.raises(InvalidInput, match="said no"):
+        plan(world, row(2, "PAT-1"), row(3, "PAT-2"))
+    signed = evolve(FREE, valid_from=world.watch().date() + timedelta(days=1))
+    assert imported(world, row(2, "PAT-1", signed), permits=(Permit.RENEW,)).changes[Change.RENEWED] == 1
     assert [bool(one.consent.permissions) for one in world.books.consent_history(id_)] == [True, False, True]
 
 
@@ -216,7 +228,7 @@ def test_a_no_gives_nothing_back_that_was_taken_back(world: "World") -> None:
     id_ = world.keyed(Identifying("PAT-1"))
     withdraw(world.means, id_, WithdrawalKind.NO_FUTURE_USE)
     imported(world, declined=(StatedNo(line=2, participant=Identifying("PAT-1")),))
-    assert imported(world, row(2, "PAT-1")).taken_back == 1
+    assert imported(world, row(2, "PAT-1"), mistaken=(id_,)).taken_back == 1
     assert not world.books.consents(PROJECT)[id_].consent.future_use
 
 

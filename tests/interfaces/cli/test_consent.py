@@ -310,3 +310,55 @@ def test_help_loads_nothing_heavy() -> None:
         "sys.exit(any(name in sys.modules for name in ('django', 'pydicom', 'numpy', 'pyrage')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+AHEAD = TABLE.replace("2026-01-01/..,\n", "2026-01-01/..,2998-12-24\n")
+
+
+@pytest.mark.usefixtures("imported")
+def test_an_older_table_takes_no_later_day_back_and_a_mistake_is_named(run: Run, table: Path) -> None:
+    """The exit code and the message say so; --renew-of takes a pseudonym, and never an identifier."""
+    table.write_text(HEADER + AHEAD)
+    run("import", PROJECT, table)
+    table.write_text(HEADER + TABLE)
+    for more in ([], ["--renew"], ["--dry-run"]):
+        with pytest.raises(InvalidInput, match=r"line 2: .* on 2998-12-24: .* of sub-aaaaaaaa") as raised:
+            run("import", PROJECT, table, *more)
+        assert "--renew-of" in raised.value.fix
+    with pytest.raises(UsageMistake, match="no participant of this project"):
+        run("import", PROJECT, table, "--renew-of", "DOE^JANE")
+    answer = json.loads(run("import", PROJECT, table, "--renew-of", "sub-aaaaaaaa", "--json").stdout)
+    assert (answer["renewed"], answer["counts"]["renewed"]) == (["sub-aaaaaaaa"], 1)
+
+
+def test_a_day_to_come_is_told_in_its_line_in_the_history_and_below(run: Run, table: Path, imported: str) -> None:
+    """Who mistypes the month sees it while it can still be mended, and how."""
+    assert "destroys" not in run("show", PROJECT).stdout
+    answer = json.loads(run("show", PROJECT, "--json").stdout)
+    assert (answer["withdrawals_ahead"], answer["next_withdrawal"]) == (0, None)
+    table.write_text(HEADER + AHEAD)
+    run("import", PROJECT, table)
+    lines = run("show", PROJECT).stdout.splitlines()
+    (line,) = [one for one in lines if one.startswith("sub-aaaaaaaa")]
+    assert line.endswith("; on 2998-12-24 the haven destroys what it holds")
+    assert sum("destroys" in one for one in lines) == 2
+    assert lines[-1].startswith("1 participants withdraw on a day to come, the nearest on 2998-12-24: on it the haven")
+    assert "--renew-of WHO" in lines[-1]
+    answer = json.loads(run("show", PROJECT, "--json").stdout)
+    assert (answer["withdrawals_ahead"], answer["next_withdrawal"]) == (1, "2998-12-24")
+    table.write_text(HEADER + AHEAD.replace("12-24", "11-24"))
+    run("import", PROJECT, table)
+    history = run("show", PROJECT, imported).stdout.splitlines()
+    assert [one.partition("; ")[2] for one in history[:3]] == [
+        "",
+        "withdrawn from 2998-12-24",
+        "on 2998-11-24 the haven destroys what it holds",
+    ]
+    assert all(one.startswith("20") for one in history[:3])
+
+
+@pytest.mark.parametrize("by", ["", "  "])
+def test_who_withdraws_somebody_has_a_name(run: Run, by: str) -> None:
+    """It stands in the receipt; nothing is begun without."""
+    with pytest.raises(UsageMistake, match="nobody"):
+        run("withdraw", PROJECT, "sub-aaaaaaaa", "--kind", "full", "--by", by, "--yes")

@@ -117,3 +117,21 @@ def test_a_machine_without_a_key_is_not_told_that_the_vault_is_damaged(sealed: S
     assert isinstance(done.exception, FiveSafesError)
     assert done.exception.exit_code == 2
     assert "--identity" in done.exception.fix
+
+
+@pytest.mark.parametrize("named", [[], ["--reason", "x"]])
+def test_nobody_is_asked_about_a_disposal_that_may_not_be(sealed: SealedHaven, named: list[str]) -> None:
+    """Who answers "yes" to destroying everything should not learn then that it was no question."""
+    done = CliRunner().invoke(
+        project.command, ["dispose", "p1", "--by", "C", *named, "--haven", str(sealed.path)], input="y\n"
+    )
+    assert isinstance(done.exception, FiveSafesError)
+    assert done.exception.exit_code == 3
+    assert "Destroy" not in done.output
+
+
+def test_who_disposes_has_a_name(sealed: SealedHaven) -> None:
+    """It stands in the certificate."""
+    done = CliRunner().invoke(project.command, ["dispose", "p1", "--by", " ", "--haven", str(sealed.path)], input="y\n")
+    assert isinstance(done.exception, FiveSafesError)
+    assert done.exception.exit_code == 2

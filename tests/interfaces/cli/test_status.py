@@ -3,16 +3,17 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from click.testing import CliRunner
-from tests.stores.conftest import make_project
+from tests.flow.haven.conftest import AGREED
+from tests.stores.conftest import make_person, make_project
 
-from fivesafes.flow.haven.model import Job, JobState
+from fivesafes.flow.haven.model import Job, JobState, KeptConsent
 from fivesafes.flow.haven.owner import Owner
 from fivesafes.interfaces.cli import status
 from fivesafes.wiring.found import Founding, found_haven
@@ -196,3 +197,18 @@ def test_without_anything_done_no_time_is_foretold(told: Told) -> None:
 def test_spans_are_told_in_the_units_that_matter(seconds: float, said: str) -> None:
     """At most two of them."""
     assert status._span(seconds) == said
+
+
+def test_days_on_which_the_haven_destroys_something_are_told(told: Told) -> None:
+    """How many, the nearest day, and how to take one back; of who is active, and while it is still to come."""
+    assert (told.json()["withdrawals_ahead"], told.json()["next_withdrawal"]) == (0, None)
+    assert "ahead" not in told.text()
+    with opened_haven(told.path) as haven, haven.books.deed():
+        for id_, day in (("a", date(2998, 12, 24)), ("b", date(2998, 11, 24)), ("c", date(2026, 1, 2)), ("d", None)):
+            haven.books.add_participants([make_person(id_)], at=now())
+            consent = evolve(AGREED, withdrawn_on=day)
+            kept = KeptConsent(participant=id_, consent=consent, evidence_digest="x", recorded_at=now())
+            haven.books.add_consents([kept])
+    assert (told.json()["withdrawals_ahead"], told.json()["next_withdrawal"]) == (2, "2998-11-24")
+    assert "ahead 2 participants withdraw on a day to come, the nearest on 2998-11-24" in told.text()
+    assert "fivesafes consent import p1 TABLE with --renew" in told.text()

@@ -11,7 +11,6 @@ from tests.stores.backup.sites import ANN, AUTHOR, BOB, CAT, NOBODY, ON_FILES, S
 from tests.stores.conftest import NOW, make_person, make_project
 
 from fivesafes.core.errors import InvalidInput, TryAgain
-from fivesafes.flow.haven.consent import narrowed
 from fivesafes.flow.haven.model import (
     KeptParticipant,
     ParticipantState,
@@ -19,6 +18,7 @@ from fivesafes.flow.haven.model import (
     SeriesState,
     WithdrawalKind,
 )
+from fivesafes.flow.haven.taken_back import narrowed
 from fivesafes.setting.vault.vault import folder_of
 from fivesafes.stores import trail
 from fivesafes.stores.backup import (

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -16,12 +15,12 @@ from fivesafes.core.verdict import Verdict, refuse
 from fivesafes.flow.haven.model import (
     KeptConsent,
     KeptParticipant,
-    KeptWithdrawal,
     ParticipantState,
     ProjectState,
     WithdrawalKind,
 )
 from fivesafes.flow.haven.ports import Books
+from fivesafes.flow.haven.taken_back import Said, TakenBack, narrowed, said_last, taken_back
 from fivesafes.flow.haven.wrong_lines import WrongLines
 from fivesafes.project.model import Consent, IntendedUse, Tier
 from fivesafes.project.policy import judge_consent
@@ -32,6 +31,12 @@ Keyed = Callable[[Identifying[str]], str]
 _WITHDRAWN_FOR_GOOD: Final = "the participant has withdrawn, and what was held is destroyed: no consent can be added"
 _WITHDREW_UNSEEN: Final = "the participant withdrew before anything was received, and the line says yes"
 _SIGNED_ANEW: Final = "leave the line out; or, with a newer consent signed, enter its days under valid and add --renew"
+_STAYS: Final = (
+    "leave the line out, or let it say what is recorded; with a newer consent signed, enter its days under valid and "
+    "add --renew; what was entered by mistake: add --renew-of with whom it names (fivesafes consent import)"
+)
+_SHOWN: Final = 12
+"""How many digits of a keyed id are shown: as many as commands take for it."""
 _LEAVE_OUT: Final = "leave the line out, or write the day into withdrawn; who takes part again gets a new identifier"
 
 
@@ -75,10 +80,11 @@ class Change(StrEnum):
 
 @frozen(kw_only=True)
 class ToRecord:
-    """A consent that will be recorded."""
+    """A consent that will be recorded; ``before`` is what was recorded when that was planned."""
 
     participant: str
     consent: Consent
+    before: Consent | None
     evidence_digest: str
     change: Change
 
@@ -123,7 +129,7 @@ class ImportPlan:
         return {change: sum(one.change is change for one in self.record) for change in Change}
 
 
-def plan_import(
+def plan_import(  # noqa: PLR0913 - what may be taken back is asked for apart from what may be done
     books: Books,
     project: str,
     stated: Sequence[StatedConsent | StatedNo],
@@ -132,17 +138,22 @@ def plan_import(
     keyed: Keyed,
     on: date,
     permits: frozenset[Permit] = frozenset(),
+    mistaken: frozenset[str] = frozenset(),
 ) -> ImportPlan:
     """Compare a table with what is recorded.
+
+    ``mistaken``: keyed ids of those whose later day of withdrawal, or whose no, was entered by mistake: of them, and
+    of nobody else, an older line may take it back.
 
     Raises InvalidInput with every line that can't be imported, Refused when the project takes nothing in any more.
     """
     check_open(books, project)
     known = {one.id: one for one in books.participants(project)}
     kept = books.consents(project)
-    taken = _taken_back(books, books.withdrawals(project=project), kept)
+    taken = taken_back(books, books.withdrawals(project=project), kept)
+    said = said_last(books, kept)
     wrong = WrongLines(table)
-    sorter = _Sorter(known=known, kept=kept, taken=taken, on=on, permits=permits)
+    sorter = _Sorter(known=known, kept=kept, taken=taken, said=said, on=on, permits=permits, mistaken=mistaken)
     seen: set[str] = set()
     for row in stated:
         id_ = keyed(row.participant)
@@ -169,52 +180,7 @@ def check_open(books: Books, project: str) -> None:
         raise Refused(message, fix="withdrawals are still possible: fivesafes consent withdraw")
 
 
-@frozen(kw_only=True)
-class _TakenBack:
-    """A withdrawal that still applies: its day, and the latest day on which a consent began that was there before."""
-
-    on: date
-    begun: date
-
-    def outlived_by(self, consent: Consent) -> bool:
-        """Whether a consent is newer: it begins later than the withdrawal, and later than what was withdrawn."""
-        return consent.valid_from > max(self.on, self.begun)
-
-
-_Taken = Mapping[WithdrawalKind, _TakenBack]
-
-
-def _taken_back(
-    books: Books, withdrawals: Iterable[KeptWithdrawal], kept: Mapping[str, KeptConsent]
-) -> Mapping[str, _Taken]:
-    """Give each participant's withdrawals that still apply: full ones, and partial ones that no renewal has lifted."""
-    applies: dict[str, dict[WithdrawalKind, _TakenBack]] = defaultdict(dict)
-    for one in withdrawals:
-        day = one.requested_at.date()
-        newest = kept.get(one.participant)
-        if (
-            one.kind is WithdrawalKind.FULL
-            or newest is None
-            or narrowed(newest.consent, one.kind, on=day) == newest.consent
-        ):
-            before = [old for old in books.consent_history(one.participant) if old.recorded_at <= one.requested_at]
-            begun = max((old.consent.valid_from for old in before), default=day)
-            applies[one.participant][one.kind] = _TakenBack(on=day, begun=begun)
-    return applies
-
-
-def narrowed(consent: Consent, kind: WithdrawalKind, *, on: date) -> Consent:
-    """Take back a part of a consent, or all of it from that day on."""
-    match kind:
-        case WithdrawalKind.NO_FACE:
-            return evolve(consent, face=False)
-        case WithdrawalKind.NO_PUBLIC:
-            return evolve(consent, public=False)
-        case WithdrawalKind.NO_FUTURE_USE:
-            return evolve(consent, future_use=False)
-        case WithdrawalKind.FULL:
-            first = on if consent.withdrawn_on is None else min(on, consent.withdrawn_on)
-            return evolve(consent, withdrawn_on=first)
+_Taken = Mapping[WithdrawalKind, TakenBack]
 
 
 class _Sorter:
@@ -226,11 +192,13 @@ class _Sorter:
         known: Mapping[str, KeptParticipant],
         kept: Mapping[str, KeptConsent],
         taken: Mapping[str, _Taken],
+        said: Mapping[str, Said],
         on: date,
         permits: frozenset[Permit],
+        mistaken: frozenset[str],
     ) -> None:
-        self._known, self._kept, self._taken = known, kept, taken
-        self._on, self._permits = on, permits
+        self._known, self._kept, self._taken, self._said = known, kept, taken, said
+        self._on, self._permits, self._mistaken = on, permits, mistaken
         self._newcomers: list[Identifying[str]] = []
         self._record: list[ToRecord] = []
         self._withdraw: list[str] = []
@@ -251,6 +219,10 @@ class _Sorter:
         renews = Permit.RENEW in self._permits and all(one.outlived_by(row.consent) for one in taken.values())
         if taken and not renews and (fault := self._widens(row, taken)) is not None:
             return fault
+        said = self._said.get(id_)
+        undone = () if said is None else said.undone_by(row.consent)
+        if said is not None and undone and (fault := self._keeps(id_, row.consent, said)) is not None:
+            return fault
         consent = row.consent
         if taken and not renews:
             for kind in taken:
@@ -259,8 +231,20 @@ class _Sorter:
         self._later += row.consent.withdrawn_on is not None
         if person is None:
             self._newcomers.append(row.participant)
-        self._compare(id_, evolve(row, consent=consent), Change.RENEWED if taken and renews else Change.CHANGED)
+        renewed = bool(undone) or (bool(taken) and renews)
+        self._compare(id_, evolve(row, consent=consent), Change.RENEWED if renewed else Change.CHANGED)
         return None
+
+    def _keeps(self, id_: str, consent: Consent, said: Said) -> tuple[str, str] | None:
+        """Refuse a row that takes a later day or a no back: unless it is newer, or that was named as a mistake."""
+        newer = said.back.outlived_by(consent)
+        if id_ in self._mistaken or (newer and Permit.RENEW in self._permits):
+            return None
+        subject = self._known[id_].subject
+        who = f"sub-{subject} ({id_[:_SHOWN]}…)" if subject else f"{id_[:_SHOWN]}…"
+        why = f"{'; and '.join(said.undone_by(consent))}: the line would take that back of {who}"
+        older = "" if newer or Permit.RENEW not in self._permits else ", and does not begin after it was recorded"
+        return f"{why}{older}", _STAYS
 
     def _sort_withdrawn(self, id_: str, row: StatedConsent, person: KeptParticipant | None) -> tuple[str, str] | None:
         if person is None or self._withdrew_unseen(id_) is not None:
@@ -304,7 +288,7 @@ class _Sorter:
         else:
             ended = evolve(kept.consent, permissions=frozenset())
             digest = row_digest(id_, ended)
-            self._record.append(ToRecord(participant=id_, consent=ended, evidence_digest=digest, change=Change.ENDED))
+            self._record.append(_to_record(id_, ended, kept, digest, Change.ENDED))
 
     def _widens(self, row: StatedConsent, taken: _Taken) -> tuple[str, str] | None:
         """Refuse a row that says yes to what was taken back."""
@@ -328,7 +312,7 @@ class _Sorter:
             return
         digest = row.evidence_digest or row_digest(id_, row.consent)
         change = Change.NEW if before is None else change
-        self._record.append(ToRecord(participant=id_, consent=row.consent, evidence_digest=digest, change=change))
+        self._record.append(_to_record(id_, row.consent, before, digest, change))
 
     def plan(self, project: str, missing: Sequence[str]) -> ImportPlan:
         """Sum up."""
@@ -345,6 +329,11 @@ class _Sorter:
             later=self._later,
             missing=tuple(missing),
         )
+
+
+def _to_record(id_: str, consent: Consent, kept: KeptConsent | None, digest: str, change: Change) -> ToRecord:
+    before = kept.consent if kept is not None else None
+    return ToRecord(participant=id_, consent=consent, before=before, evidence_digest=digest, change=change)
 
 
 def row_digest(participant: str, consent: Consent) -> str:

@@ -16,7 +16,8 @@ def record_consents(books: Books, plan: ImportPlan, *, newcomers: Newcomers, aut
     """Write what was planned: all of it with its events, or nothing.  Newcomers' keys are made first.
 
     A participant who withdrew meanwhile is left out: what is recorded never overtakes a withdrawal.  Raises TryAgain
-    when something was received meanwhile of somebody whose withdrawal found nothing to destroy.
+    when a consent was changed meanwhile, or something was received of somebody whose withdrawal found nothing to
+    destroy.
     """
     admitted = newcomers.admit(plan.newcomers) if plan.newcomers else ()
     at = author.clock()
@@ -26,6 +27,7 @@ def record_consents(books: Books, plan: ImportPlan, *, newcomers: Newcomers, aut
         admissions = _admit(books, admitted, author)
         active = {one.id for one in books.participants(plan.project) if one.state is ParticipantState.ACTIVE}
         todo = [one for one in plan.record if one.participant in active]
+        _check_as_planned(books, plan.project, todo)
         books.add_consents(_kept(one, at) for one in todo)
         told = [
             *(author.event("withdraw", one.participant, "unseen", project=plan.project) for one in unseen),
@@ -34,6 +36,15 @@ def record_consents(books: Books, plan: ImportPlan, *, newcomers: Newcomers, aut
         ]
         if told:
             books.tell(*told)
+
+
+def _check_as_planned(books: Books, project: str, todo: Sequence[ToRecord]) -> None:
+    """Raise TryAgain when somebody's consent is no longer what the plan compared the table with."""
+    kept = books.consents(project)
+    now = {one.participant: kept[one.participant].consent for one in todo if one.participant in kept}
+    if any(now.get(one.participant) != one.before for one in todo):
+        message = "a consent was changed meanwhile, and nothing of the table was recorded"
+        raise TryAgain(message, fix="run it again: it then says what the table would change")
 
 
 def _note_unseen(books: Books, plan: ImportPlan, at: datetime) -> Sequence[Unseen]:

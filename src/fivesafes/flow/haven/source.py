@@ -70,6 +70,13 @@ class OpenedProject:
     source: "VaultSource"
 
 
+def check_open(kept: KeptProject) -> None:
+    """Raise Refused where a project was closed or disposed of; its keys may be gone, and none is asked for."""
+    if kept.state is not ProjectState.OPEN:
+        message = f"the project is {kept.state.value}"
+        raise Refused(message, fix="register a new project for new work")
+
+
 def open_project(
     kept: KeptProject, books: Books, unsealer: Unsealer, *, pseudonyms: Pseudonyms, author: Author
 ) -> OpenedProject:
@@ -78,9 +85,7 @@ def open_project(
     Raises InvalidInput when two participants would share a pseudonym: nothing may be made of either; Refused when the
     project is closed.
     """
-    if kept.state is not ProjectState.OPEN:
-        message = f"the project is {kept.state.value}"
-        raise Refused(message, fix="register a new project for new work")
+    check_open(kept)
     recorded, doubtful = books.consents(kept.id), consents_not_as_told(books, kept.id)
     people: dict[str, KeptParticipant] = {}
     refused: dict[str, str] = {}

@@ -11,7 +11,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from fivesafes.core.errors import InvalidInput
-from fivesafes.flow.haven.consent import narrowed, row_digest
+from fivesafes.flow.haven.consent import row_digest
 from fivesafes.flow.haven.consents_told import NARROWED, told_consent
 from fivesafes.flow.haven.deliveries import Cleaner, sweep_deliveries
 from fivesafes.flow.haven.model import (
@@ -28,6 +28,7 @@ from fivesafes.flow.haven.model import (
 from fivesafes.flow.haven.recall import Document, recall_notices
 from fivesafes.flow.haven.receipt import Ended, digest_of, make_receipt
 from fivesafes.flow.haven.shredding import DERIVED, Means, Reach, Sweep, swept_twice, untraced
+from fivesafes.flow.haven.taken_back import narrowed
 from fivesafes.project.model import Tier
 
 _MADE_MEANWHILE: Final = "a release was made meanwhile"

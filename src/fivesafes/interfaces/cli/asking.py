@@ -36,6 +36,13 @@ def asked_for(
     return found
 
 
+def check_named(by: str) -> None:
+    """Refuse a deed by nobody: receipts, certificates and the trail name who did it.  Raises UsageMistake."""
+    if not by.strip():
+        message = "nobody is named who does it"
+        raise UsageMistake(message, fix='say who: --by "A. Person"')
+
+
 def _identifier(file: Path | None) -> Identifying[str]:
     """Read one identifier from a file, standard input, or a prompt that does not show it."""
     if file is not None:

@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from fivesafes.core.errors import InvalidInput, PartlyDone, UsageMistake
-from fivesafes.interfaces.cli.asking import SHOWN, asked_for, by_label
+from fivesafes.interfaces.cli.ahead import ahead_words
+from fivesafes.interfaces.cli.asking import SHOWN, asked_for, by_label, check_named
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option, witnessed
 from fivesafes.interfaces.cli.importing import carry_out, check_unseen, read_table, tell_import
 from fivesafes.interfaces.cli.output import emit_json
@@ -44,6 +46,13 @@ def command() -> None:
 @click.option(
     "--renew", is_flag=True, help="Let consents newer than a withdrawal give back what was taken; each is told."
 )
+@click.option(
+    "--renew-of",
+    "mistaken",
+    multiple=True,
+    metavar="WHO",
+    help="Of WHO (sub-…, keyed id) a later day of withdrawal, or a no, was a mistake: the line counts; several may be.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @click.option("--by", default="fivesafes consent import", help="Who does it, for the trail.")
 @haven_option
@@ -56,6 +65,7 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
     evidence: Path | None,
     withdraw: bool,
     renew: bool,
+    mistaken: tuple[str, ...],
     dry_run: bool,
     by: str,
     haven: Path | None,
@@ -66,9 +76,13 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
     A wrong line keeps every other out, and all wrong lines are told.  The same table again changes nothing.  A
     participant who is no longer in it keeps their consent: withdrawing is a deed of its own.  A withdrawal of whom
     nothing was ever received is kept, and told by its line: is the identifier right?
+
+    A later day of withdrawal, and a no, stay whatever an older table says: a newer consent and --renew take them back,
+    or --renew-of, for a mistake.
     """
     from fivesafes.flow.haven.consent import Permit, plan_import  # noqa: PLC0415 - help stays quick
 
+    check_named(by)
     said = read_table(table, redcap=redcap, evidence=evidence)
     permits = frozenset(permit for permit, wanted in ((Permit.WITHDRAW, withdraw), (Permit.RENEW, renew)) if wanted)
     with _desk(haven, by=by) as desk:
@@ -81,6 +95,7 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
             keyed=desk.keyed(project),
             on=desk.means.author.clock().date(),
             permits=permits,
+            mistaken=frozenset(by_label(desk, project, (who,)).id for who in mistaken),
         )
         withdrawn = [] if dry_run else carry_out(desk, plan)
         labels = {one.id: _label(one) for one in desk.means.books.participants(project)}
@@ -98,25 +113,36 @@ def import_(  # noqa: PLR0913 - click hands over one argument per option
 def show(project: str, participant: tuple[str, ...], *, haven: Path | None, as_json: bool) -> None:
     """Show consents by pseudonym.
 
-    With a PARTICIPANT (sub-…, keyed id or its first 12 digits), the whole history of their consent.
+    With a PARTICIPANT (sub-…, keyed id or its first 12 digits), the whole history of their consent.  A day to come on
+    which the haven destroys what it holds of somebody stands in their line.
     """
+    from fivesafes.flow.haven.appointed import ahead_in  # noqa: PLC0415 - help stays quick
+
     with _desk(haven, by="fivesafes consent show") as desk:
         _resume(desk)
-        books = desk.means.books
+        books, today = desk.means.books, desk.means.author.clock().date()
         _check_project(desk, project)
+        ahead = ahead_in(books, project, on=today)
         if participant:
             one = by_label(desk, project, participant)
             rows = [_row(one, kept) for kept in books.consent_history(one.id)] or [_row(one, None)]
         else:
             consents = books.consents(project)
             rows = [_row(one, consents.get(one.id)) for one in books.participants(project)]
+    told = {
+        "withdrawals_ahead": ahead.participants,
+        "next_withdrawal": ahead.nearest.isoformat() if ahead.nearest else None,
+    }
     counts = Counter(row["state"] if row["state"] != "active" or row["uses"] else "no consent" for row in rows)
     if as_json:
-        emit_json({"project": project, "counts": dict(sorted(counts.items())), "participants": rows})
+        emit_json({"project": project, "counts": dict(sorted(counts.items())), **told, "participants": rows})
         return
-    for row in rows:
-        click.echo(_line(row))
+    for number, row in enumerate(rows, start=1):
+        stands = not participant or number == len(rows)
+        click.echo(f"{_recorded(row) if participant else ''}{_line(row)}{_end(row, today) if stands else _former(row)}")
     click.echo(", ".join(f"{count} {word}" for word, count in sorted(counts.items())) or "nobody takes part yet")
+    if words := ahead_words(project, told):
+        click.echo(words)
 
 
 @command.command()
@@ -153,6 +179,7 @@ def withdraw(  # noqa: PLR0913 - click hands over one argument per option
     from fivesafes.flow.haven.model import WithdrawalKind  # noqa: PLC0415 - help stays quick
     from fivesafes.flow.haven.withdraw import withdraw as withdraw_participant  # noqa: PLC0415 - as above
 
+    check_named(by)
     with _desk(haven, by=by) as desk:
         waiting = () if dry_run else _resume(desk)
         _check_project(desk, project)
@@ -334,6 +361,22 @@ def _line(row: Mapping[str, Any]) -> str:
     until = row["valid_until"] or ".."
     terms = " ".join([*row["uses"], *row["conditions"]])
     return f"{who:<16} {row['state']:<12} {terms}  {row['valid_from']}/{until}  {', '.join(less)}".rstrip()
+
+
+def _end(row: Mapping[str, Any], today: date) -> str:
+    """Say on which day to come the haven destroys what it holds of somebody."""
+    day = row["withdrawn_on"]
+    if day is None or row["state"] != "active" or date.fromisoformat(day) <= today:
+        return _former(row)
+    return f"; on {day} the haven destroys what it holds"
+
+
+def _former(row: Mapping[str, Any]) -> str:
+    return f"; withdrawn from {row['withdrawn_on']}" if row["withdrawn_on"] else ""
+
+
+def _recorded(row: Mapping[str, Any]) -> str:
+    return f"{row['recorded_at'][:10]}  " if row["recorded_at"] else ""
 
 
 def _print_receipt(found: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fivesafes.core.errors import EXIT_OK, InvalidInput, PartlyDone, Refused
+from fivesafes.interfaces.cli.ahead import ahead_words
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended, workers_option
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
 
@@ -46,6 +47,7 @@ def command(  # noqa: PLR0913 - a command's options
     Run again, only what is new is taken in, and what the vault has lost since is sealed anew; the files given are never
     changed.
     """
+    from fivesafes.wiring.overview import ahead_of  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.wiring.projects import ingest_paths, look_at  # noqa: PLC0415 - as above
 
     for path in paths:
@@ -59,6 +61,7 @@ def command(  # noqa: PLR0913 - a command's options
             _foretell(project, received, as_json=as_json)
             return
         report = ingest_paths(opened, project, paths, workers=workers, progress=progress)
+        ahead = ahead_words(project, ahead_of(opened, project))
     if reveal:
         for file in report.set_aside:
             click.echo(f"{file.status.value}\t{file.path.reveal()}", err=True)
@@ -66,6 +69,8 @@ def command(  # noqa: PLR0913 - a command's options
         emit_json(_told(project, report))
     else:
         _show(report)
+    if ahead:
+        click.echo(ahead, err=True)
     context.exit(_exit_code(report))
 
 

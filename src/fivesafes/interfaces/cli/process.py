@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from fivesafes.interfaces.cli.ahead import ahead_words
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended, workers_option
 from fivesafes.interfaces.cli.conclusion import show_conclusion
 from fivesafes.interfaces.cli.output import emit_json, shown_progress
@@ -33,6 +34,7 @@ def command(  # noqa: PLR0913 - a command's options
 
     Nothing leaves: what passes every check waits as a candidate for ``review`` and ``release``.
     """
+    from fivesafes.wiring.overview import ahead_of  # noqa: PLC0415 - loaded when called: help stays quick
     from fivesafes.wiring.process import Way, process_project  # noqa: PLC0415 - as above
 
     with shown_progress(quiet=quiet) as progress, tended(haven) as opened:
@@ -42,9 +44,12 @@ def command(  # noqa: PLR0913 - a command's options
         way = Way(workers=workers, defacer=defacer)
         conclusion = process_project(opened, project, way, to=None, progress=progress)
         report = opened.workspaces.private(project) / "report.html"
+        ahead = ahead_words(project, ahead_of(opened, project))
     if as_json:
         emit_json(conclusion.contract)
     show_conclusion(conclusion)
+    if ahead:
+        click.echo(ahead, err=True)
     if not as_json:
         click.echo(f"report:  {report}")
     context.exit(conclusion.exit_code)

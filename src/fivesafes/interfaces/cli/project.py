@@ -1,14 +1,21 @@
 """``fivesafes project``: the study form, and projects as a haven has them."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fivesafes.core.errors import EXIT_OK, InvalidInput, PartlyDone, Refused, UsageMistake
+from fivesafes.interfaces.cli.asking import check_named
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option, tended, witnessed
 from fivesafes.interfaces.cli.importing import check_unseen
 from fivesafes.interfaces.cli.output import emit_json
+
+if TYPE_CHECKING:
+    from fivesafes.flow.haven.consent import ImportPlan, StatedConsent
+    from fivesafes.wiring.haven import OpenHaven
 
 
 @click.group()
@@ -74,11 +81,13 @@ def pseudonyms(form: Path, key: Path | None, *, reveal: bool) -> None:
 def add(form: Path, haven: Path | None, key: Path | None, *, dry_run: bool, as_json: bool) -> None:
     """Register the project of FORM in a haven, or take over what the form says now; its consents too.
 
-    The form's consent table is imported when it holds rows; later tables come with ``fivesafes consent import``.
+    The form's consent table is imported when it holds rows; later tables come with ``fivesafes consent import``.  What
+    such a table says against what the haven knows since (a withdrawal, a later day of one, a no) is refused: then the
+    form is taken over, and of its table nothing.
     """
     from fivesafes.interfaces.forms.consent import read_consent_table  # noqa: PLC0415 - help stays quick
     from fivesafes.interfaces.forms.study import read_form  # noqa: PLC0415 - as above
-    from fivesafes.wiring.projects import Registration, add_project, record_stated  # noqa: PLC0415 - as above
+    from fivesafes.wiring.projects import Registration, add_project  # noqa: PLC0415 - as above
 
     study = read_form(form)
     stated = read_consent_table(study.table) if _has_rows(study.table) else ()
@@ -95,7 +104,7 @@ def add(form: Path, haven: Path | None, key: Path | None, *, dry_run: bool, as_j
             click.echo(f"would register {study.project.id} with {len(stated)} consents; nothing was written")
             return
         new = add_project(opened, wish, key=key)
-        made = record_stated(opened, study.project.id, stated, table=study.table.name) if stated else None
+        made = _recorded(opened, study.project.id, stated, table=study.table.name) if stated else None
     recorded, later = (len(made.record), made.later) if made is not None else (0, 0)
     unseen = [one.line for one in made.unseen] if made is not None else []
     if as_json:
@@ -111,6 +120,17 @@ def add(form: Path, haven: Path | None, key: Path | None, *, dry_run: bool, as_j
         click.echo(f"{len(unseen)} withdrew before anything of theirs was received, or are mistyped: line {lines}")
     click.echo(f"next: fivesafes ingest {study.project.id} FOLDER")
     check_unseen(made)
+
+
+def _recorded(opened: "OpenHaven", project: str, stated: "Sequence[StatedConsent]", *, table: str) -> "ImportPlan":
+    """Record the consents of a form's table; say of one that can't be recorded that the form was taken over."""
+    from fivesafes.wiring.projects import record_stated  # noqa: PLC0415 - loaded when called: help stays quick
+
+    try:
+        return record_stated(opened, project, stated, table=table)
+    except InvalidInput as fault:
+        message = f"the form was taken over, and of its consent table nothing was recorded:\n{fault.what}"
+        raise InvalidInput(message, fix=fault.fix) from None
 
 
 @command.command()
@@ -204,6 +224,7 @@ def retain(
     """
     from fivesafes.wiring.disposal import set_retention  # noqa: PLC0415 - as above
 
+    check_named(by)
     day = _day(until) if until is not None else None
     with (tended if day is None else witnessed)(haven) as opened:
         opened.project(project)
@@ -248,13 +269,15 @@ def dispose(  # noqa: PLR0913 - a command's options
 
     Before its retention date this needs a reason and two custodians, who prove by their keys that they stand behind it.
     """
-    from fivesafes.wiring.disposal import dispose_project  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.disposal import check_disposal, dispose_project  # noqa: PLC0415 - loaded when called: help stays quick
 
+    check_named(by)
     if dry_run:
         context.exit(_foretell(project, haven, reason=reason, identities=identities, as_json=as_json))
     with witnessed(haven) as opened:
         opened.project(project)
         if not yes:
+            check_disposal(opened, project, reason=reason, identities=identities)
             click.confirm(f"Destroy every original of {project}? It can't be undone", abort=True, err=True)
         done = dispose_project(opened, project, by=by, reason=reason, identities=identities)
     if as_json:

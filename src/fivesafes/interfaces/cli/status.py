@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from fivesafes.core.errors import InvalidInput
+from fivesafes.interfaces.cli.ahead import ahead_words
 from fivesafes.interfaces.cli.at_haven import haven_option, json_option
 from fivesafes.interfaces.cli.output import emit_json
 
@@ -88,6 +89,8 @@ def _show(project: dict[str, Any]) -> None:
         _say("due", f"{project['withdrawals_due']} withdrawals begin with the next command: the day they name has come")
     if project["withdrawals_open"]:
         _say("due", f"{project['withdrawals_open']} withdrawals go on with the next command")
+    if words := ahead_words(project["project"], project):
+        _say("ahead", words)
 
 
 def _show_work(project: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from fivesafes.core.event import Event, Fact
 from fivesafes.flow.haven.author import Author
-from fivesafes.flow.haven.consent import narrowed, row_digest
+from fivesafes.flow.haven.consent import row_digest
 from fivesafes.flow.haven.consents_told import NARROWED, told_consent
 from fivesafes.flow.haven.model import (
     KeptConsent,
@@ -25,6 +25,7 @@ from fivesafes.flow.haven.model import (
     SeriesState,
     WithdrawalKind,
 )
+from fivesafes.flow.haven.taken_back import narrowed
 from fivesafes.stores import trail
 from fivesafes.stores.backup.tombstones import TakenBack, Tombstones
 from fivesafes.stores.books import DjangoBooks
