@@ -20,6 +20,7 @@ from fivesafes.flow.haven.work import LEASE, new_worker_name
 from fivesafes.flow.release import Conclusion, Door, conclude
 from fivesafes.flow.run import Engines, Runner, RunState, StudyRequest
 from fivesafes.flow.series_jobs import do_series, do_waiting
+from fivesafes.setting.keyring import keys_folder
 from fivesafes.stores.workshop import Company, opened_bench
 from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
@@ -72,7 +73,7 @@ def check_outside(haven: OpenHaven, to: Path) -> None:
     """
     check_name(to)
     target = to.resolve()
-    for place in (haven.path, haven.keys, *haven.keyring.places()):
+    for place in (haven.path, keys_folder(), *haven.keyring.places()):
         if target.is_relative_to(place.resolve()):
             message = "the destination lies in the haven, or where its keys are"
             raise UsageMistake(message, fix="name a folder outside")
