@@ -1,19 +1,25 @@
 """What is no scan but the haven itself: its folders, its keys and their backups are never taken in."""
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from attrs import evolve
+from click.testing import CliRunner
 from tests.wiring.conftest import Place, data_of, keys_of
 
-from fivesafes.core.errors import UsageMistake
+from fivesafes.core.errors import InvalidInput, Refused, UsageMistake
 from fivesafes.core.progress import Silent
 from fivesafes.flow.haven.intake import IngestReport
+from fivesafes.interfaces.cli.ingest import command
 from fivesafes.interfaces.forms.study import read_form
 from fivesafes.setting.keyring import keys_folder
+from fivesafes.wiring.process import Way, check_outside, process_project
 from fivesafes.wiring.projects import ingest_paths, look_at
 from fivesafes.wiring.run import passing_engines, survey_study
+from fivesafes.wiring.vault import how_to_open
 
 Named = Callable[[Place], Path]
 
@@ -144,3 +150,44 @@ def test_a_run_reads_no_haven_either(sealed: Place) -> None:
     form = read_form(sealed.folder / "STUDY.toml")
     with pytest.raises(UsageMistake, match="is a haven"):
         survey_study(form.request(sealed.path), passing_engines("journey", workers=1), progress=Silent())
+
+
+def test_a_release_goes_nowhere_near_keys_or_around_the_present_folder(
+    sealed: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole key folder, and not only this haven's part of it; words of another command are not advised."""
+    (sealed.folder / "here").mkdir()
+    monkeypatch.chdir(sealed.folder / "here")
+    with sealed.open() as haven:
+        for to in (keys_folder() / "out", keys_folder() / "havens" / "out"):
+            with pytest.raises(UsageMistake, match="where its keys are"):
+                check_outside(haven, to)
+        for to in (Path(), Path("..")):
+            with pytest.raises(UsageMistake, match="folder that you are in") as refused:
+                check_outside(haven, to)
+            assert "--to" in refused.value.fix
+        check_outside(haven, Path("release"))
+
+
+def test_before_any_ingest_the_next_step_is_named(place: Place) -> None:
+    """Nothing has been received, so no archive is to blame."""
+    place.register("DOE-1")
+    with place.open() as haven, pytest.raises(Refused, match="no scans of this project") as refused:
+        process_project(haven, "journey", Way(workers=1), to=None, progress=Silent())
+    assert "fivesafes ingest journey" in refused.value.fix
+
+
+def test_a_file_that_is_no_folder_is_told_as_that(tmp_path: Path) -> None:
+    """It is there, so it is not told as missing."""
+    (tmp_path / "scan.dcm").write_bytes(b"x")
+    done = CliRunner().invoke(command, ["demo", str(tmp_path / "scan.dcm")])
+    assert isinstance(done.exception, InvalidInput)
+    assert "is a file" in done.exception.what
+
+
+def test_the_way_to_a_lost_key_can_be_pasted_whatever_the_paths(sealed: Place) -> None:
+    """A space in a path ends a word of the shell."""
+    with sealed.open() as haven:
+        said = how_to_open(evolve(haven.config, path=Path("/a b/haven")), "haven.address.age", Path("/my keys/a'b.key"))
+    words = shlex.split(said.partition("; ")[2].partition(")")[0])
+    assert words[-3:] == ["-o", "/my keys/a'b.key", "/a b/haven/keyring/haven.address.age"]

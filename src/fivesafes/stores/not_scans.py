@@ -46,6 +46,13 @@ def scans_alone(folders: Iterable[Path], *, haven: HavenFile | None = None) -> t
     return tuple(one for one in given if not any(one != other and one.is_relative_to(other) for other in given))
 
 
+def around(folder: Path) -> str:
+    """Say in which haven, keys or backup a folder lies that may not be there yet; nothing when it lies in none."""
+    known = _known(None)
+    places = folder.resolve().parents
+    return next((f"{what}, {place}" for place in places if (what := _what(place, _there(place), known))), "")
+
+
 def _check(folder: Path, known: Known) -> None:
     for place in (folder, *folder.parents):
         if what := _what(place, _there(place), known):
