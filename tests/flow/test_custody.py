@@ -268,6 +268,14 @@ def test_a_machine_without_a_worker_gets_one_by_a_custodian(
     publish_worker(haven.keys)
 
 
+def test_a_workers_key_that_was_removed_is_told_as_that(custody: Custody, opened: OpenHaven, ada: Identity) -> None:
+    """Not as damage: advice to restore keys would bring those back that were to go."""
+    carry_out(custody, removing("worker"), by=(ada,))
+    with pytest.raises(Refused, match=r"removed, or exchanged") as told_so:
+        custodians.verify(opened, identity=None, sample=None, progress=Silent())
+    assert "vault rotate --worker --identity" in told_so.value.fix
+
+
 def test_a_key_made_while_the_circle_changes_is_sealed_to_the_new_one(
     custody: Custody, opened: OpenHaven, ada: Identity, ben: Identity
 ) -> None:

@@ -189,11 +189,17 @@ def finish(custody: Custody, *, by: Sequence[Identity]) -> int:
     return keys
 
 
-def _newcomer(name: str, recipient: str) -> Custodian:
-    if not name.strip() or len(name) > _LONGEST_NAME or name.strip() == WORKER_NAME:
-        message = f"a custodian's name has up to {_LONGEST_NAME} characters and is not {WORKER_NAME!r}"
+def checked_name(name: str) -> str:
+    """Give a custodian's name without spaces around it.  Raises UsageMistake for one that nobody may have."""
+    stripped = name.strip()
+    if not stripped or len(name) > _LONGEST_NAME or stripped == WORKER_NAME or not stripped.isprintable():
+        message = f"a custodian's name has up to {_LONGEST_NAME} characters on one line, and is not {WORKER_NAME!r}"
         raise UsageMistake(message, fix="give another name")
-    return Custodian(name=name.strip(), recipient=checked_recipient(recipient), standing=Standing.JOINING)
+    return stripped
+
+
+def _newcomer(name: str, recipient: str) -> Custodian:
+    return Custodian(name=checked_name(name), recipient=checked_recipient(recipient), standing=Standing.JOINING)
 
 
 def _begun(books: CustodyBooks, change: Change) -> bool:

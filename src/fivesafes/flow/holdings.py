@@ -34,8 +34,8 @@ def claim(place: Workplace, *, project: str, key: str, record: str) -> None:
         raise UsageMistake(message, fix="give another --out, or the project's own key: pseudonyms must not change")
     release = place.release
     if release.exists() and (_read(release / record) or {}).get("project") != project:
-        message = "there is a folder called release in the output folder that is not a release of this project"
-        raise UsageMistake(message, fix="move it away, or give another --out")
+        message = "what stands at the place of the release is not a release of this project"
+        raise UsageMistake(message, fix="move it away, or name a place that does not exist yet")
     if held is None:
         owner.write_text(json.dumps(ours), encoding="utf-8")
 

@@ -137,11 +137,45 @@ class KeyPrints:
     trail: str
 
 
+_WORDS: Final = {
+    "origin": "up to 200 letters, digits, dots, dashes, underscores and slashes",
+    "database": "sqlite, or postgresql://user@host/name",
+    "store": "vault, or s3://bucket/prefix",
+}
+
+
+def check_words(*, origin: str, database: str, store: str) -> None:
+    """Raise UsageMistake for words that a haven's description could not hold, or not give back as they are."""
+    wanted = {"origin": origin, "database": database, "store": store}
+    text = _text(id_="0" * 16, tier="none", keys=KeyPrints(address="0" * 32, trail="0" * 32), **wanted)
+    try:
+        form = _HavenForm.model_validate(tomllib.loads(text))
+        wrong = [name for name, word in wanted.items() if getattr(form, name) != word]
+    except ValidationError as faults:
+        wrong = [str(one["loc"][0]) for one in faults.errors()]
+    except tomllib.TOMLDecodeError:
+        wrong = [name for name, word in wanted.items() if '"' in word or "\\" in word or not word.isprintable()]
+    for name in wrong:
+        message = f"--{name} can't be {wanted[name]!r}: {FILE} would not be read again"
+        raise UsageMistake(message, fix=f"give {_WORDS[name]}")
+
+
 def write_haven_file(
     path: Path, *, id_: str, origin: str, database: str, store: str, tier: str, keys: KeyPrints
 ) -> None:
     """Write a new haven's description, commented for the person who will extend it; durable when it returns."""
-    text = f"""\
+    text = _text(id_=id_, origin=origin, database=database, store=store, tier=tier, keys=keys)
+    aside = path / f".{FILE}.new"
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path / FILE)
+    sync_folder(path)
+
+
+def _text(*, id_: str, origin: str, database: str, store: str, tier: str, keys: KeyPrints) -> str:
+    return f"""\
 # What this haven is and where its parts lie.  No secrets belong here.
 schema = 1
 id = "{id_}"
@@ -158,10 +192,3 @@ key_backups = []           # folders that hold a copy of keyring/: withdrawals d
 # kind = "file"
 # path = "/mnt/another-machine/checkpoints.txt"
 """
-    aside = path / f".{FILE}.new"
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path / FILE)
-    sync_folder(path)

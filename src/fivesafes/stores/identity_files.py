@@ -14,6 +14,9 @@ from fivesafes.stores.key_bytes import overwrite, write_synced
 
 WORKER: Final = "worker.agekey"
 _NEXT: Final = "worker.agekey.next"
+_PUBLIC: Final = "# public key: "
+_RECIPIENT: Final = 62
+"""Signs of an age recipient (https://age-encryption.org/v1: Bech32 of an X25519 key)."""
 
 
 def read_identity(path: Path) -> Identity:
@@ -34,11 +37,21 @@ def read_identity(path: Path) -> Identity:
     return Identity(secrets_[0] if secrets_ else "")
 
 
+def recipient_said(path: Path) -> str:
+    """Read of an identity file of ours its public key alone; nothing when it does not begin with one."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            line = file.read(len(_PUBLIC) + _RECIPIENT).decode("ascii", "replace")
+    except OSError:
+        return ""
+    return line.removeprefix(_PUBLIC) if line.startswith(f"{_PUBLIC}age1") else ""
+
+
 def write_identity(identity: Identity, path: Path) -> None:
     """Write an identity into a new file that its owner alone may read.  Raises TryAgain; no file is overwritten."""
     try:
         make_private(path.parent)
-        write_synced(path, f"# public key: {identity.recipient}\n{identity.reveal()}\n".encode())
+        write_synced(path, f"{_PUBLIC}{identity.recipient}\n{identity.reveal()}\n".encode())
         sync_folder(path.parent)
     except OSError as error:
         raise refused_by_disk(error, "the identity can't be written") from None

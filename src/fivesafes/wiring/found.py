@@ -11,6 +11,7 @@ from attrs import frozen
 
 from fivesafes.core.errors import TryAgain, UsageMistake
 from fivesafes.core.event import Clock, Event, utc_now
+from fivesafes.flow.custody import checked_name
 from fivesafes.setting.keyring import KEY_BYTES, key_print, keys_folder
 from fivesafes.setting.vault.keys import ADDRESS_KEY, FEWEST_CUSTODIANS, Openers, add_secret
 from fivesafes.setting.vault.seal import Identity, checked_recipient
@@ -24,6 +25,7 @@ from fivesafes.stores.haven_file import (
     PROJECTS,
     VAULT,
     KeyPrints,
+    check_words,
     find_haven,
     read_haven_file,
     write_haven_file,
@@ -31,6 +33,7 @@ from fivesafes.stores.haven_file import (
 from fivesafes.stores.identity_files import write_identity
 from fivesafes.stores.key_mark import make_keyring
 from fivesafes.stores.keyring_files import FileKeyRing
+from fivesafes.stores.not_scans import around
 from fivesafes.stores.workshop import for_us_alone
 
 TRAIL_KEY: Final = "haven.trail.age"
@@ -70,12 +73,26 @@ def found_haven(wish: Founding, *, clock: Clock = utc_now) -> Founded:
         return _found(wish, clock)
 
 
-def _found(wish: Founding, clock: Clock) -> Founded:
+def check_founding(wish: Founding) -> dict[str, str]:
+    """See whether a haven can be made so, make nothing, and give its custodians by name.
+
+    Raises UsageMistake for a place that is taken or lies where none may, for words that its description could not
+    hold and for names that nobody may have; InvalidInput for a recipient that is none.
+    """
     _check_place(wish.path)
-    custodians = {name: checked_recipient(recipient) for name, recipient in wish.custodians.items()}
+    check_words(origin=wish.origin or "given-later", database=wish.database, store=wish.store)
+    custodians = {checked_name(name): checked_recipient(recipient) for name, recipient in wish.custodians.items()}
+    if len(custodians) < len(wish.custodians) or len(set(custodians.values())) < len(custodians):
+        message = "two custodians have one name, or one key: the key of one of them would be dropped"
+        raise UsageMistake(message, fix="give each custodian a name and a key of their own")
     if 0 < len(custodians) < FEWEST_CUSTODIANS:
         message = "one custodian was named, and two are the least: with one, a lost key would lose every original"
         raise UsageMistake(message, fix="name a second: --custodian NAME=age1…, or none, and two keys are made")
+    return custodians
+
+
+def _found(wish: Founding, clock: Clock) -> Founded:
+    custodians = check_founding(wish)
     id_ = secrets.token_hex(8)
     keys = keys_folder() / "havens" / id_
     aside = wish.path.parent / f".{wish.path.name}.{id_}"
@@ -115,6 +132,12 @@ def _check_place(path: Path) -> None:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         what = "there is a haven already" if (path / FILE).exists() else "that place is not an empty folder"
         raise UsageMistake(what, fix="name a folder that does not exist yet")
+    if place := around(path):
+        what = f"that place lies in {place}"
+        raise UsageMistake(what, fix="name a folder outside of it")
+    if keys_folder().resolve().is_relative_to(path.resolve()):
+        what = "the key folder lies in that place, and a haven's keys lie outside of it"
+        raise UsageMistake(what, fix="name another folder, or set FIVESAFES_KEYS to one outside of it")
 
 
 def _made_custodians(keys: Path, custodians: dict[str, str]) -> tuple[Path, ...]:

@@ -10,16 +10,17 @@ from typing import Final
 
 from attrs import frozen
 
-from fivesafes.core.errors import TryAgain, UsageMistake
+from fivesafes.core.errors import Refused, TryAgain, UsageMistake
 from fivesafes.core.progress import Progress
 from fivesafes.engines.destinations.names import check_name
 from fivesafes.engines.keepers.client import KeeperClient
-from fivesafes.flow.haven.model import JobState, KeptProject
+from fivesafes.flow.haven.model import JobState, KeptProject, ProjectState
 from fivesafes.flow.haven.source import check_open, open_project
 from fivesafes.flow.haven.work import LEASE, new_worker_name
 from fivesafes.flow.release import Conclusion, Door, conclude
 from fivesafes.flow.run import Engines, Runner, RunState, StudyRequest
 from fivesafes.flow.series_jobs import do_series, do_waiting
+from fivesafes.setting.keyring import keys_folder
 from fivesafes.stores.workshop import Company, opened_bench
 from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
@@ -57,12 +58,23 @@ def process_project(haven: OpenHaven, project: str, way: Way, *, to: Path | None
     if to is not None:
         check_exports(haven)
         check_outside(haven, to)
+    _check_taken_in(haven, haven.project(project))
     door = Door.SHUT if to is None else Door.OPEN
     with _opened(haven, project, way, to=to, company=Company.ALONE, progress=progress) as (runner, request):
         haven.jobs.take_back(project, at=haven.clock())  # we hold the bench alone: whoever had them is dead
         conclusion = conclude(runner, request, door=door)
     carry_on(haven)  # somebody may have withdrawn while a worker still held a series
     return conclusion
+
+
+def _check_taken_in(haven: OpenHaven, kept: KeptProject) -> None:
+    """Raise Refused for an open project of which the haven has no series yet."""
+    if kept.state is not ProjectState.OPEN or haven.books.series(kept.id):
+        return
+    message = "no scans of this project were taken in yet"
+    if aside := len(haven.books.asides(kept.id)):
+        message = f"no series of this project was taken in yet, only {aside} files that were set aside"
+    raise Refused(message, fix=f"take scans in first: fivesafes ingest {kept.id} FOLDER")
 
 
 def check_outside(haven: OpenHaven, to: Path) -> None:
@@ -72,7 +84,12 @@ def check_outside(haven: OpenHaven, to: Path) -> None:
     """
     check_name(to)
     target = to.resolve()
-    for place in (haven.path, haven.keys, *haven.keyring.places()):
+    if Path.cwd().is_relative_to(target):
+        message = (
+            "the destination is the folder that you are in, or one around it, and a release is a folder of its own"
+        )
+        raise UsageMistake(message, fix="name one that does not exist yet: --to FOLDER")
+    for place in (haven.path, keys_folder(), *haven.keyring.places()):
         if target.is_relative_to(place.resolve()):
             message = "the destination lies in the haven, or where its keys are"
             raise UsageMistake(message, fix="name a folder outside")

@@ -28,6 +28,7 @@ from fivesafes.project.model import Project
 from fivesafes.setting.keyring import KEY_BYTES, read_key
 from fivesafes.setting.model import Attestation
 from fivesafes.setting.vault.keys import add_identity, add_secret, pseudonym_key, quarantine_key
+from fivesafes.stores.not_scans import scans_alone
 from fivesafes.wiring.consent import carry_on
 from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.run import executor
@@ -169,7 +170,7 @@ def intake_pseudonyms(haven: OpenHaven, project: str) -> Pseudonyms:
 def look_at(
     haven: OpenHaven, project: str, paths: Sequence[Path], *, workers: int | None, progress: Progress
 ) -> Received:
-    """Look at every file below some folders, and write nothing."""
+    """Look at every file below some folders, and write nothing.  Raises UsageMistake as ``scans_alone``."""
     profile = load_profile(PROFILE)
     seen = [
         FolderSource(path=Identifying(path)).receive(
@@ -178,7 +179,7 @@ def look_at(
             pseudonyms=intake_pseudonyms(haven, project),
             progress=progress,
         )
-        for path in paths
+        for path in scans_alone(paths, haven=haven.config)
     ]
     return _joined(seen)
 
@@ -186,8 +187,12 @@ def look_at(
 def ingest_paths(
     haven: OpenHaven, project: str, paths: Sequence[Path], *, workers: int | None, progress: Progress
 ) -> IngestReport:
-    """Seal the scans below some folders into the vault.  Raises Refused when the project may take nothing in."""
+    """Seal the scans below some folders into the vault, each folder once.
+
+    Raises Refused when the project may take nothing in, UsageMistake as ``scans_alone``.
+    """
     carry_on(haven)
+    folders = scans_alone(paths, haven=haven.config)
     kept = haven.project(project)
     intake = Intake(
         books=haven.books,
@@ -199,7 +204,7 @@ def ingest_paths(
     )
     check_open(kept, intake)
     reports = []
-    for path in paths:
+    for path in folders:
         received = look_at(haven, project, [path], workers=workers, progress=progress)
         with haven.keyring.working():
             reports.append(ingest(kept, received, intake))

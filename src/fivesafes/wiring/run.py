@@ -27,6 +27,7 @@ from fivesafes.stores.books import DjangoBooks
 from fivesafes.stores.database import migrate, opened_database, sqlite_config
 from fivesafes.stores.haven_file import DATABASE
 from fivesafes.stores.jobs import DjangoJobs
+from fivesafes.stores.not_scans import scans_alone
 from fivesafes.stores.trail import entries, head, rows
 from fivesafes.stores.workshop import no_core_dumps, opened
 
@@ -94,6 +95,7 @@ def run_study(
     no_core_dumps()
     folder = request.source
     assert isinstance(folder, FolderSource)  # noqa: S101 - a study of one run is a folder
+    scans_alone([folder.path.reveal()])
     with opened(out, source=folder.path.reveal()) as place, opened_database(sqlite_config(place.private / DATABASE)):
         migrate()
         _keep_former_trail(place.private)
@@ -150,4 +152,6 @@ def write_trail(path: Path) -> None:
 
 def survey_study(request: StudyRequest, made: Engines, *, progress: Progress, clock: Clock = utc_now) -> RunState:
     """Say what a run would do, and write nothing."""
+    if isinstance(request.source, FolderSource):
+        scans_alone([request.source.path.reveal()])
     return survey(request, made, today=clock().date(), progress=progress)

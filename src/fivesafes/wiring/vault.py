@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -21,13 +22,15 @@ from fivesafes.setting.vault.vault import Vault
 from fivesafes.stores.blobs import Bucket, FolderBlobs, S3Blobs
 from fivesafes.stores.custody import DjangoCustody
 from fivesafes.stores.haven_file import HavenFile
-from fivesafes.stores.identity_files import WORKER
+from fivesafes.stores.identity_files import WORKER, recipient_said
 from fivesafes.stores.keyring_files import FileKeyRing
 
 _AS_TOLD: Final[set[tuple[Custodian, ...]]] = set()
 ADDRESS: Final = "address.key"
 BUCKET_KEY: Final = "s3.toml"
 """Where a bucket's ``access_key_id`` and ``secret_access_key`` may stand, in the haven's key folder, mode 0600."""
+
+_LET_IN: Final = "fivesafes vault rotate --worker --identity FILE (a custodian's)"
 
 
 def blobs_of(config: HavenFile, keys: Path) -> Blobs:
@@ -70,7 +73,8 @@ def address_key(config: HavenFile, keys: Path) -> bytes:
 
 def how_to_open(config: HavenFile, name: str, file: Path) -> str:
     """Say how a key of this machine is brought back out of the keyring."""
-    opening = f"umask 077; age -d -i CUSTODIAN.agekey -o {file} {config.keyring / name}"
+    to, sealed = quote(str(file)), quote(str(config.keyring / name))
+    opening = f"umask 077; age -d -i CUSTODIAN.agekey -o {to} {sealed}"
     return f"open it out of the keyring with a custodian's key ({opening}); never make a new one"
 
 
@@ -111,11 +115,15 @@ def holding_of(config: HavenFile, keys: Path, identity: Identity) -> Holding:
 def keeper_of(config: HavenFile, keys: Path) -> Iterator[KeeperClient]:
     """Start the process that alone holds the worker's key, and end it with the context or with this process.
 
-    Raises Refused when this machine has no worker's key: it only takes scans in.
+    Raises Refused when this machine has no worker's key (it only takes scans in), or one that opens nothing now.
     """
     if not (keys / WORKER).exists():
         message = "this machine holds no worker's key: it can take scans in, and not process them"
-        raise Refused(message, fix="work on the machine that has it, or make one here: fivesafes vault rotate --worker")
+        raise Refused(message, fix=f"work on the machine that has it, or make one here: {_LET_IN}")
+    said = recipient_said(keys / WORKER)
+    if said and not any(one.recipient == said for one in DjangoCustody().custodians()):
+        message = "the worker's key of this machine opens nothing any more: it was removed, or exchanged elsewhere"
+        raise Refused(message, fix=f"let a new one in with a custodian's key: {_LET_IN}; never bring old keys back")
     with started("fivesafes.wiring.keeper", {"haven": str(config.path), "keys": str(keys)}) as client:
         yield client
 

@@ -287,3 +287,20 @@ def test_a_damaged_key_is_told_by_its_file_and_damaged_objects_are_moved_aside_w
     broken = vault("verify", "--all", "--json")
     assert [(key["key"], key["objects"]) for key in broken.json["keys_damaged"]] == [(one.key, 9)]
     assert "restore these files of keyring/" in vault("verify").out
+
+
+def test_a_worker_that_is_removed_is_told_what_that_means(vault: Vault, haven: SealedHaven) -> None:
+    """The command goes through, for a haven may only take scans in, and says how a new one comes."""
+    removed = vault("remove-custodian", "worker", "--identity", haven.identities["Ada"], "--by", "Ada Example")
+    assert removed.code == 0
+    assert "vault rotate --worker --identity" in removed.all
+    told = vault("verify", "--quiet")
+    assert told.code == 3
+    assert "removed, or exchanged elsewhere" in told.all
+
+
+def test_verify_can_be_quiet(vault: Vault) -> None:
+    """As ingest can: the answer alone."""
+    said = vault("verify", "--quiet")
+    assert said.code == 0
+    assert said.all == said.out

@@ -16,6 +16,7 @@ from fivesafes.data.header.mapped import digest_of
 from fivesafes.data.header.part10 import NATIVE, DataSet, open_data_set
 from fivesafes.data.header.pixels import SAID_OF_PIXELS, expected_length
 from fivesafes.data.header.scanner import Pattern, look, readable_elements
+from fivesafes.data.header.shut import shut
 from fivesafes.data.header.texts import (
     CHARACTER_SET,
     PATIENT_ID,
@@ -167,13 +168,15 @@ def set_aside(path: Path, malformed: Malformed) -> SetAside:
 
 def set_aside_unread(path: Path, malformed: Malformed) -> SetAside:
     """Set a file aside that is too much to be read: whose it is says its beginning, or nothing."""
+    head = read_head(path)
+    told = shut(head, path) or malformed
     return SetAside(
         path=Identifying(path),
-        status=malformed.status,
-        code=malformed.code,
-        why=malformed.why,
+        status=told.status,
+        code=told.code,
+        why=told.why,
         bytes=size_of(path),
-        patient=_named_in(read_head(path)),
+        patient=_named_in(head),
     )
 
 
@@ -260,11 +263,12 @@ def _directory() -> Malformed:
 
 
 def _set_aside(path: Path, malformed: Malformed, content: Buffer) -> SetAside:
+    told = shut(content, path) or malformed
     return SetAside(
         path=Identifying(path),
-        status=malformed.status,
-        code=malformed.code,
-        why=malformed.why,
+        status=told.status,
+        code=told.code,
+        why=told.why,
         sha256=digest_of(content),
         bytes=len(content),
         patient=_named_in(content),

@@ -6,6 +6,8 @@ from fivesafes.data.model import FileStatus
 
 TOO_MUCH: Final = "data.file.too-much"
 FAULT: Final = "data.file.fault"
+SEALED: Final = "data.file.sealed"
+KEY_FILE: Final = "data.file.key"
 
 
 class Malformed(Exception):
@@ -81,6 +83,18 @@ def empty() -> Malformed:
 def archive(kind: str) -> Malformed:
     """Say that files are packed in it."""
     return Malformed(FileStatus.NOT_DICOM, "data.file.archive", f"{kind}: unpack it first")
+
+
+def sealed_file() -> Malformed:
+    """Say that it is sealed with age, as the objects of a vault and the keys of a keyring are, or holds such."""
+    why = "sealed with age, as a vault and a keyring are: left where it lies, and taken in nowhere (--reveal names it)"
+    return Malformed(FileStatus.REFUSED, SEALED, why)
+
+
+def secret_key() -> Malformed:
+    """Say that a secret key stands in it."""
+    why = "a secret key: left where it lies, and taken in nowhere; carry it away from the scans (--reveal names it)"
+    return Malformed(FileStatus.REFUSED, KEY_FILE, why)
 
 
 def not_dicom() -> Malformed:

@@ -8,6 +8,7 @@ from attrs import evolve
 from fivesafes.core.event import Event
 from fivesafes.core.ids import Identifying
 from fivesafes.data.header.inspect import SetAside
+from fivesafes.data.header.malformed import KEY_FILE, SEALED
 from fivesafes.data.model import FileStatus
 from fivesafes.flow.haven.intake import Intake
 from fivesafes.flow.haven.model import KeptAside, KeptParticipant, KeptProject, ParticipantState
@@ -25,6 +26,8 @@ _NOT_KEPT: Final = frozenset(
         "data.file.folder",
         "data.file.duplicate",
         "data.file.dicomdir",  # it names everybody on the medium: no one withdrawal could take it away
+        SEALED,  # under another key it would outlive the destruction of its own
+        KEY_FILE,
     }
 )
 

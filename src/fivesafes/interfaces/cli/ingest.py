@@ -51,6 +51,9 @@ def command(  # noqa: PLR0913 - a command's options
     from fivesafes.wiring.projects import ingest_paths, look_at  # noqa: PLC0415 - as above
 
     for path in paths:
+        if path.exists() and not path.is_dir():
+            message = "one of the folders of scans is a file"
+            raise InvalidInput(message, fix="give the folder that it lies in; unpack archives first")
         if not path.is_dir():
             message = "one of the folders of scans is not there"
             raise InvalidInput(message, fix="give folders that hold the DICOM files, at any depth")

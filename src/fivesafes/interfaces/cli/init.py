@@ -30,7 +30,7 @@ from fivesafes.interfaces.cli.output import emit_json
 @click.option("--no-worker", is_flag=True, help="This machine only takes scans in: no key here can open them.")
 @click.option("--origin", default="", help="The haven's name in the trail's checkpoints.")
 @click.option("--upgrade", is_flag=True, help="Bring the tables of the haven that is there to this version's shape.")
-@click.option("--dry-run", is_flag=True, help="Check the words, and make nothing.")
+@click.option("--dry-run", is_flag=True, help="Check the place, the words and the names, and make nothing.")
 @json_option
 def command(  # noqa: PLR0913 - a command's options
     haven: Path,
@@ -46,7 +46,7 @@ def command(  # noqa: PLR0913 - a command's options
     as_json: bool,
 ) -> None:
     """Make a haven in the folder HAVEN: database, vault, keyring, trail."""
-    from fivesafes.wiring.found import Founding, found_haven, upgrade_haven  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.wiring.found import Founding, check_founding, found_haven, upgrade_haven  # noqa: PLC0415 - loaded when called: help stays quick
 
     if upgrade:
         click.echo(f"{upgrade_haven(haven)} steps were taken; the haven is of this version")
@@ -61,7 +61,8 @@ def command(  # noqa: PLR0913 - a command's options
         with_worker=not no_worker,
     )
     if dry_run:
-        click.echo("nothing was made")
+        check_founding(wish)
+        click.echo("it can be made so; nothing was made")
         return
     made = found_haven(wish)
     if as_json:
@@ -81,7 +82,7 @@ def _read(words: tuple[str, ...]) -> dict[str, str]:
     custodians: dict[str, str] = {}
     for word in words:
         name, separator, recipient = word.partition("=")
-        if not separator or not name.strip() or name in custodians:
+        if not separator or not name.strip() or name.strip() in custodians:
             message = "a custodian is written NAME=age1…, each name once"
             raise UsageMistake(message, fix="age-keygen -o KEYFILE prints the recipient of a new key")
         custodians[name.strip()] = recipient

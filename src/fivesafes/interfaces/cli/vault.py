@@ -81,9 +81,12 @@ def add_custodian(
 @json_option
 def remove_custodian(name: str, *, identity: Path, by: str, dry_run: bool, haven: Path | None, as_json: bool) -> None:
     """Let NAME leave: no key that the haven keeps opens by theirs any more.  Two custodians are the least."""
-    from fivesafes.flow.custody import removing  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.flow.circle_told import WORKER_NAME, removing  # noqa: PLC0415 - loaded when called: help stays quick
 
     _change(haven, removing(name), identity=identity, by=by, dry_run=dry_run, as_json=as_json)
+    if name == WORKER_NAME:
+        click.echo("without a worker this haven takes scans in, and processes and verifies none", err=True)
+        click.echo("  fix: for a new one: fivesafes vault rotate --worker --identity FILE (a custodian's)", err=True)
 
 
 @command.command()
@@ -126,15 +129,17 @@ def rotate(
     help="Move damaged objects aside (none is removed), so that ingesting the same scans seals them anew.",
 )
 @identity_option(needed=False)
+@click.option("--quiet", is_flag=True, help="No progress.")
 @haven_option
 @json_option
-def verify(
+def verify(  # noqa: PLR0913 - a command's options
     *,
     everything: bool,
     sample: int | None,
     clean: bool,
     move_damaged: bool,
     identity: Path | None,
+    quiet: bool,
     haven: Path | None,
     as_json: bool,
 ) -> None:
@@ -149,7 +154,7 @@ def verify(
         message = "all of them, or a sample?"
         raise UsageMistake(message, fix="give --all or --sample N")
     number = None if everything else _SAMPLE if sample is None else sample
-    with witnessed(haven) as opened, shown_progress(quiet=as_json) as progress:
+    with witnessed(haven) as opened, shown_progress(quiet=quiet or as_json) as progress:
         found = custodians.verify(opened, identity=identity, sample=number, progress=progress)
         if move_damaged:
             found = custodians.move_damaged(opened, found, identity=identity)
