@@ -81,7 +81,8 @@ def add_custodian(
 @json_option
 def remove_custodian(name: str, *, identity: Path, by: str, dry_run: bool, haven: Path | None, as_json: bool) -> None:
     """Let NAME leave: no key that the haven keeps opens by theirs any more.  Two custodians are the least."""
-    from fivesafes.flow.circle_told import WORKER_NAME, removing  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.flow.circle_told import WORKER_NAME  # noqa: PLC0415 - loaded when called: help stays quick
+    from fivesafes.flow.custody import removing  # noqa: PLC0415 - as above
 
     _change(haven, removing(name), identity=identity, by=by, dry_run=dry_run, as_json=as_json)
     if name == WORKER_NAME:
