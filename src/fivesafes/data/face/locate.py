@@ -71,13 +71,15 @@ class Pose:
     ``mutual_information``: nats, 32 bins, well inside the template's head, where the scan covers it.  ``beside``: the
     same between the scan and the image of the same session from which the head was carried here; None when it was not.
     ``second_mm``: how far from here a second search puts face and brain, that looks at nothing but the brain; None when
-    it was not asked, or found nothing.
+    it was not asked, or found nothing.  ``evened``: of a head that was seen only with a coil's shading evened out,
+    how much scan and template tell of each other in what is small, nats (shaded.py); None when it was seen at once.
     """
 
     affine: Affine
     mutual_information: float
     beside: float | None = None
     second_mm: float | None = None
+    evened: float | None = None
 
     @property
     def determinant(self) -> float:
@@ -166,12 +168,15 @@ def _second_opinion(still: Volume, scan: Volume, pose: Affine, template: Templat
     return float(np.sqrt((moved[:, :3] ** 2).sum(axis=1).mean()))
 
 
-def flattened(scan: Volume, inside: Bools) -> Volume:
-    """Even out a coil's shading, as it is where ``inside`` is True: beside one bright side all else drowns."""
+def flattened(scan: Volume, inside: Bools, *, over: float = SMOOTH_MM) -> Volume:
+    """Even out a coil's shading, as it is where ``inside`` is True: beside one bright side all else drowns.
+
+    ``over``: mm over which the mean is taken (a Gaussian's sigma).
+    """
     if not inside.any():
         return scan
     weight = inside.astype(np.float32)
-    local = _smooth(scan.data * weight, scan) / np.maximum(_smooth(weight, scan), 0.05)
+    local = _smooth(scan.data * weight, scan, over) / np.maximum(_smooth(weight, scan, over), 0.05)
     mean = max(float(scan.data[inside].mean()), FAINTEST)
     even = scan.data / (local / mean + 0.03)
     bright = float(np.percentile(even[inside], 99))
@@ -246,10 +251,10 @@ def _starts(*, scan: Volume, still: Volume) -> list[Affine]:
     return starts
 
 
-def _smooth(data: Floats, like: Volume) -> Floats:
-    """Blur over SMOOTH_MM; what is so blurred needs no fine grid."""
+def _smooth(data: Floats, like: Volume, over: float) -> Floats:
+    """Blur by a Gaussian of sigma ``over``, mm; what is so blurred needs no fine grid."""
     image = to_itk(data, like.grid)
-    blurred = sitk.SmoothingRecursiveGaussian(sitk.BinShrink(image, [2] * 3), SMOOTH_MM)
+    blurred = sitk.SmoothingRecursiveGaussian(sitk.BinShrink(image, [2] * 3), over)
     resample = sitk.ResampleImageFilter()
     resample.SetReferenceImage(image)
     resample.SetUseNearestNeighborExtrapolator(True)  # noqa: FBT003 - SimpleITK's own way
