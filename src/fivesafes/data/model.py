@@ -178,7 +178,9 @@ class FaceEvidence:
     """What was measured on the written file, after re-opening it.
 
     ``carried_mutual_information``: of this image with the one of the same session from which the head was carried,
-    nats; None when it was found here.  ``second_search_mm``: how far away a second search, by the brain alone, puts it.
+    nats; None when it was found here.  ``evened_mutual_information``: with the template's brain, in what is small,
+    nats, where the head was found only with a coil's shading evened out; else None.  ``second_search_mm``: how far away
+    a second search, by the brain alone, puts it.
     ``brain_guard``: what the brain was guarded by, ``own`` as it was found in this scan, or the ``template``'s alone.
     ``brain_ml``, ``brain_agreement``: of a skull-strip, the brain's volume, and Dice of two estimates of it.
     ``residual``: None where a face was replaced, since other skin stands there: then ``replaced`` says how alike it is.
@@ -192,6 +194,7 @@ class FaceEvidence:
     mask_ml: float | None = None
     outside_voxels_altered: int | None = None
     carried_mutual_information: float | None = None
+    evened_mutual_information: float | None = None
     second_search_mm: float | None = None
     brain_guard: str | None = None
     brain_ml: float | None = None

@@ -88,9 +88,12 @@ class Look:
     @property
     def nothing_to_remove(self) -> str | None:
         """Say why there is no face to remove, or None."""
+        pose = self.seen.pose
+        if pose is not None and pose.evened is not None:  # where shading is so strong, skin may be too dark to be seen
+            return None
         if self.face_elsewhere and not self.seen.brain_alone:
             return None
-        if not self.seen.faceless or judge_volumes(self.stored, self.scan, self.seen.pose).findings:
+        if not self.seen.faceless or judge_volumes(self.stored, self.scan, pose).findings:
             return None
         return "a brain without its skull" if self.seen.brain_alone else "no skin of a face is left in the image"
 
@@ -103,6 +106,7 @@ class Look:
         return FaceEvidence(
             mutual_information=pose.mutual_information,
             carried_mutual_information=pose.beside,
+            evened_mutual_information=pose.evened,
             second_search_mm=pose.second_mm,
             residual=None,
             brain_voxels_altered=0,

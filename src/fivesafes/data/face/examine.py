@@ -10,9 +10,10 @@ from attrs import field, frozen
 
 from fivesafes.data.face.blur import looks_blurred
 from fivesafes.data.face.itk import Bools, Volume, carry, dilated
-from fivesafes.data.face.locate import WEAK, Pose, locate
+from fivesafes.data.face.locate import WEAK, WEAKEST, Pose, locate
 from fivesafes.data.face.pack import FEATURES, template
 from fivesafes.data.face.prepare import Prepared
+from fivesafes.data.face.shaded import locate_shaded
 from fivesafes.data.face.skin import expected_ml, find_skin, scalp_cover, surface
 
 SCALP_SEEN: Final = 0.6
@@ -25,6 +26,9 @@ NO_SKIN: Final = 0.15
 
 BRAIN_ALONE: Final = 0.25
 """Mutual information with the template's brain that a brain without skull exceeds, nats."""
+
+FAINTEST_TISSUE: Final = 0.005
+"""Of the brightest: what is darker is air, though it be without noise."""
 
 AROUND_BRAIN: Final = (5, 5, 5)  # voxels of 2 mm
 BLANK: Final = 0.95
@@ -79,8 +83,14 @@ def _examine(key: _Key) -> Examined:
     scan = key.scan
     pose = locate(scan.volume, template())
     if pose is None:
-        return Examined(pose=None, to_surface=surface(scan), shares={}, scalp=0.0, brain_alone=False)
-    return seen_with(scan, pose, surface_elsewhere=lambda: None)
+        seen = Examined(pose=None, to_surface=surface(scan), shares={}, scalp=0.0, brain_alone=False)
+    else:
+        seen = seen_with(scan, pose, surface_elsewhere=lambda: None)
+    found = pose is not None and pose.mutual_information >= WEAKEST
+    if found or seen.brain_alone or not scan.dark_air:
+        return seen
+    again = locate_shaded(scan.volume, template(), tissue=scan.volume.data > _faintest(scan), first=pose)
+    return seen if again is None else seen_with(scan, again, surface_elsewhere=lambda: None)
 
 
 def seen_with(scan: Prepared, pose: Pose, *, surface_elsewhere: Callable[[], Volume | None]) -> Examined:
@@ -95,12 +105,19 @@ def seen_with(scan: Prepared, pose: Pose, *, surface_elsewhere: Callable[[], Vol
         return Examined(pose=pose, to_surface=None, shares={}, scalp=0.0, brain_alone=False)
     scalp = scalp_cover(to_surface, pose)
     weak = pose.beside is None and pose.mutual_information < WEAK
-    alone = (weak or not pose.plausible or scalp < SCALP_NOT_SEEN) and _brain_alone(scan)
+    at_once = pose.evened is None  # else it was asked before, and shading bends edges too
+    alone = at_once and (weak or not pose.plausible or scalp < SCALP_NOT_SEEN) and _brain_alone(scan)
     found = find_skin(_tissue(scan), scan.volume.grid, to_surface=to_surface, pose=pose).ml
     expected = expected_ml(pose)
     shares = {name: found[name] / max(expected[name], 1e-6) for name in FEATURES}
-    blurred = scan.dark_air and scalp >= SCALP_SEEN and looks_blurred(scan, to_surface=to_surface, pose=pose)
+    told = at_once and scan.dark_air and scalp >= SCALP_SEEN
+    blurred = told and looks_blurred(scan, to_surface=to_surface, pose=pose)
     return Examined(pose=pose, to_surface=to_surface, shares=shares, scalp=scalp, brain_alone=alone, blurred=blurred)
+
+
+def _faintest(scan: Prepared) -> float:
+    """Say from which brightness on it is tissue, where a coil's shading leaves hardly any light of it."""
+    return max(scan.noise, FAINTEST_TISSUE * scan.bright)
 
 
 def _tissue(scan: Prepared) -> Bools:

@@ -72,13 +72,15 @@ class Pose:
     ``mutual_information``: nats, 32 bins, well inside the template's head, where the scan covers it.  ``beside``: the
     same between the scan and the image of the same session from which the head was carried here; None when it was not.
     ``second_mm``: how far from here a second search puts face and brain, that looks at nothing but the brain; None when
-    it was not asked, or found nothing.
+    it was not asked, or found nothing.  ``evened``: of a head that was seen only with a coil's shading evened out,
+    how much scan and template tell of each other in what is small, nats (shaded.py); None when it was seen at once.
     """
 
     affine: Affine
     mutual_information: float
     beside: float | None = None
     second_mm: float | None = None
+    evened: float | None = None
 
     @property
     def determinant(self) -> float:
@@ -167,11 +169,14 @@ def _second_opinion(still: Volume, scan: Volume, pose: Affine, template: Templat
     return float(np.sqrt((moved[:, :3] ** 2).sum(axis=1).mean()))
 
 
-def flattened(scan: Volume, inside: Bools) -> Volume:
-    """Even out a coil's shading, as it is where ``inside`` is True: beside one bright side all else drowns."""
+def flattened(scan: Volume, inside: Bools, *, over: float = SMOOTH_MM) -> Volume:
+    """Even out a coil's shading, as it is where ``inside`` is True: beside one bright side all else drowns.
+
+    ``over``: mm over which the mean is taken (a Gaussian's sigma).
+    """
     if not inside.any():
         return scan
-    local = spread_from(inside.astype(np.float32), scan.grid, (SMOOTH_MM,)).of(scan.data)
+    local = spread_from(inside.astype(np.float32), scan.grid, (over,)).of(scan.data)
     local /= np.float32(max(float(scan.data[inside].mean()), FAINTEST))
     local += np.float32(0.03)
     even = scan.data / local

@@ -40,6 +40,7 @@ class Prepared:
     ``volume``: 2 mm RAS, real values less ``background``, clipped to 0 and ``bright``.
     ``background``: what the original's air holds, in real units, where that is negative; else 0.
     ``floor``: tissue is above it, air below, on the scale of ``volume``.
+    ``noise``: the same without regard to how bright tissue is: where a coil's shading is deep, tissue is darker still.
     ``volumes``: which of a series were looked at; what is measured after the defacing looks at the same.
     """
 
@@ -47,6 +48,7 @@ class Prepared:
     background: float
     floor: float
     bright: float
+    noise: float = 0.0
     volumes: tuple[int, ...] = (0,)
 
     @property
@@ -93,11 +95,13 @@ def prepare(stored: Stored) -> Prepared | None:
     bright = float(np.percentile(above, 98))
     volume = Volume(data=np.minimum(small, bright), affine=affine)
     onto = ras_grid(volume.grid)
+    noise = _floor(corners - background, bright)
     return Prepared(
         volume=Volume(data=carry(volume, onto=onto), affine=onto.affine),
         background=background,
-        floor=max(_floor(corners - background, bright), ABOVE_DARK * bright),
+        floor=max(noise, ABOVE_DARK * bright),
         bright=bright,
+        noise=noise,
         volumes=volumes,
     )
 

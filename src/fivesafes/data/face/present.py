@@ -11,11 +11,12 @@ from attrs import evolve, field, frozen
 from fivesafes.data.face.examine import NO_SKIN, SCALP_SEEN, Examined, examine
 from fivesafes.data.face.itk import one_thread
 from fivesafes.data.face.likeness import at_points
-from fivesafes.data.face.locate import WEAK, WEAKEST
+from fivesafes.data.face.locate import WEAK
 from fivesafes.data.face.pack import CORE, FEATURES, template
 from fivesafes.data.face.prepare import prepare, unfit
 from fivesafes.data.face.stored import Stored, read_stored
 from fivesafes.data.face.verify import FURTHEST_MM
+from fivesafes.data.face.verify import seen as head_seen
 from fivesafes.data.face.volumes import judge_volumes
 
 FACE: Final = 0.35
@@ -42,8 +43,9 @@ class FacePresence:
 
     ``skin``: per part (eyes, nose, mouth, chin, ears) the skin seen by the skin an intact head of that size would show:
     about 1 in an intact head, 0 where nothing is left; empty when it could not be measured.  ``mutual_information``:
-    how surely a head was found, nats, None when it was not looked for.  ``mean_face``: whether what is seen is the
-    template's own face, to a millimetre or two: nobody's, as refacing puts it there.
+    how surely a head was found, nats (by what is small in the brain, where it was seen only with a coil's shading
+    evened out), None when it was not looked for.  ``mean_face``: whether what is seen is the template's own face, to a
+    millimetre or two: nobody's, as refacing puts it there.
     """
 
     state: Presence
@@ -80,7 +82,7 @@ def face_in(stored: Stored) -> FacePresence:
 def _answer(seen: Examined) -> FacePresence:
     """Judge what was seen."""
     state, why = _judged(seen)
-    told = None if seen.pose is None else seen.pose.mutual_information
+    told = None if seen.pose is None else seen.pose.evened or seen.pose.mutual_information
     nobodys = state is Presence.PRESENT and _mean_face(seen)
     more = "; it is the mean head's, so it may have been replaced" if nobodys else ""
     return FacePresence(state=state, why=why + more, skin=seen.shares, mutual_information=told, mean_face=nobodys)
@@ -103,7 +105,7 @@ def _judged(seen: Examined) -> tuple[Presence, str]:
     pose = seen.pose
     if seen.brain_alone:
         return Presence.ABSENT, "a brain without its skull"
-    if pose is None or pose.mutual_information < WEAKEST or not pose.plausible:
+    if not head_seen(pose) or not pose.plausible:
         return Presence.UNKNOWN, "no head was found in the image"
     if seen.to_surface is None:
         return Presence.UNKNOWN, "the scan's air is as bright as tissue, so skin can't be seen in it"
@@ -112,7 +114,7 @@ def _judged(seen: Examined) -> tuple[Presence, str]:
         soft = "; it looks blurred, which can be undone" if seen.blurred else ""
         return Presence.PRESENT, f"skin is seen where these are: {', '.join(left)}{soft}"
     none = all(seen.shares[part] < NO_SKIN for part in CORE)
-    unsure = pose.mutual_information < WEAK or (pose.second_mm or 0.0) > FURTHEST_MM
+    unsure = pose.evened is not None or pose.mutual_information < WEAK or (pose.second_mm or 0.0) > FURTHEST_MM
     if not none or seen.scalp < SCALP_SEEN or unsure:
         return Presence.UNKNOWN, "no whole face is seen, but it is not sure that all of it is gone"
     others = [part for part, share in seen.shares.items() if part not in CORE and share > FACE]

@@ -104,7 +104,7 @@ def look_beside(image: Path, best: Path) -> Look | str:
     pose = _carried_pose(head, shown.volume, move)
     if judge_pose(pose).findings:
         alone = _alone(image, head)
-        if isinstance(alone, str) or not judge_pose(alone.seen.pose).refuses or _unlike(pose):
+        if isinstance(alone, str) or _found_at_once(alone.seen.pose) or _unlike(pose):
             return alone
     return Look(
         path=image,
@@ -198,6 +198,11 @@ def _carried_pose(head: Head, scan: Volume, move: Affine) -> Pose:
         mutual_information=mutual_information(scan, still, affine, inner),
         beside=mutual_information(scan, head.scan.volume, move, head.inside),
     )
+
+
+def _found_at_once(pose: Pose | None) -> bool:
+    """Tell whether an image shows its head by itself better than by what was carried there."""
+    return not judge_pose(pose).refuses and pose is not None and pose.evened is None
 
 
 def _unlike(pose: Pose) -> bool:

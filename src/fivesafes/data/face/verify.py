@@ -1,6 +1,6 @@
 """Re-open what was written, and measure on it whether the face is gone, the brain whole and the rest untouched."""
 
-from typing import Final
+from typing import Final, TypeGuard
 
 import numpy as np
 from attrs import asdict, evolve
@@ -33,9 +33,16 @@ FEWEST_ML: Final = 0.2
 SOURCE: Final = "fivesafes defacing, docs/how-to/deface.md"
 
 
+def seen(pose: Pose | None) -> TypeGuard[Pose]:
+    """Tell whether a head was found at all: at once, in another image of the session, or with shading evened out."""
+    if pose is None:
+        return False
+    return pose.beside is not None or pose.evened is not None or pose.mutual_information >= WEAKEST
+
+
 def judge_pose(pose: Pose | None) -> Verdict:
     """Judge whether a head was found."""
-    if pose is None or (pose.beside is None and pose.mutual_information < WEAKEST):
+    if not seen(pose):
         why = "no head was found in the image"
         fix = "if it shows a head, deface it with another engine and look at the result"
         return refuse("data.face.no-head", why=why, fix=fix, source=SOURCE)
@@ -43,6 +50,14 @@ def judge_pose(pose: Pose | None) -> Verdict:
         why = "the head would have an impossible size: the image's voxel size or orientation is wrong, or it is no head"
         fix = "convert it again from DICOM, or deface it with another engine"
         return refuse("data.face.impossible-pose", why=why, fix=fix, source=SOURCE)
+    return _doubt(pose)
+
+
+def _doubt(pose: Pose) -> Verdict:
+    """Say why a person must look at a head that was found, or nothing."""
+    if pose.evened is not None:
+        why = "the head was found only after the coil's strong shading had been evened out"
+        return review("data.face.evened", why=why, fix="look at the pictures before it is used", source=SOURCE)
     if pose.beside is not None and pose.beside < SAME_HEAD:
         why = "the head was carried from another image of the session, and whether both show the same is not sure"
         return review("data.face.weak-carry", why=why, fix="look at the pictures before it is used", source=SOURCE)
@@ -101,6 +116,7 @@ def measure(
     return FaceEvidence(
         mutual_information=None if pose is None else pose.mutual_information,
         carried_mutual_information=None if pose is None else pose.beside,
+        evened_mutual_information=None if pose is None else pose.evened,
         second_search_mm=None if pose is None else pose.second_mm,
         residual=residual(written, zones.box, scan=scan, skin=skin),
         brain_voxels_altered=None if pose is None else int((inside & zones.brain).sum()),
