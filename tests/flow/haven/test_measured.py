@@ -150,7 +150,7 @@ def test_what_the_trail_tells_and_what_a_release_holds_stays(
     assert receipt is not None
     gone = receipt["destroyed"]
     assert (gone["series"], gone["files"], gone["files_set_aside"]) == (SERIES, SERIES, 1)  # type: ignore[index]
-    assert len(gone["series_digests"]) == len(hers)  # type: ignore[index,arg-type]
+    assert len(gone["series_digests"]) == len(hers)  # type: ignore[index]
     assert "what was measured" in str(receipt["verified"])
     assert jane.id in world.books.releases(PROJECT)[0].participants
     assert world.events().count(("withdraw", "measurements removed")) == 1
