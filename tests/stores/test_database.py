@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.apps import apps
-from django.db import connection
+from django.db import connection, transaction
 from tests.databases import Cluster, HavenDatabase
 from tests.stores.conftest import NOW, make_person, make_project
 
@@ -234,6 +235,45 @@ def test_after_a_withdrawal_no_sealed_name_is_left_in_any_file(tmp_path: Path, m
         held = b"".join(one.read_bytes() for one in path.parent.iterdir())
         assert b"\x00sealed n77" not in held
         assert b"\x00sealed n78" in held
+
+
+def test_no_page_keeps_a_copy_of_a_row_that_moved_before_it_was_deleted(tmp_path: Path) -> None:
+    """SQLite blanks what it frees, but not what lay where a row was before its page was split: all is written anew."""
+    path = tmp_path / "state.sqlite3"
+    pick = np.random.default_rng(3)  # a sequence that is known to leave copies behind
+    with opened_database(sqlite_config(path)), connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE s (id INTEGER PRIMARY KEY AUTOINCREMENT, who TEXT, v TEXT)")
+        cursor.execute("CREATE UNIQUE INDEX u ON s (who)")
+        cursor.execute("CREATE TABLE e (id INTEGER PRIMARY KEY AUTOINCREMENT, s INTEGER, d TEXT)")
+        cursor.execute("CREATE INDEX ei ON e (s)")
+        for first in range(0, 6000, 50):
+            with transaction.atomic():
+                for number in range(first, first + 50):
+                    _measure(cursor, pick, f"{pick.choice(['jane', 'rick', 'mary'])}-measured-{number}-")
+        cursor.execute("DELETE FROM e WHERE s IN (SELECT id FROM s WHERE who LIKE 'jane%%')", [])
+        cursor.execute("DELETE FROM s WHERE who LIKE 'jane%%'", [])
+        forget_traces()
+        held = b"".join(one.read_bytes() for one in tmp_path.iterdir())
+    assert b"rick-measured" in held
+    assert b"jane-measured" not in held
+
+
+def _measure(cursor: Any, pick: np.random.Generator, text: str) -> None:  # noqa: ANN401 - Django's cursor
+    """Add a row with some evidence; some are done again, so that rows of all sizes come and go."""
+
+    def add(series: int) -> None:
+        cursor.execute("INSERT INTO e (s, d) VALUES (%s, %s)", [series, text * int(pick.choice([1, 5, 50, 600]))])
+
+    cursor.execute(
+        "INSERT INTO s (who, v) VALUES (%s, %s)", [f"{text}{pick.random()}", text * int(pick.integers(1, 21))]
+    )
+    series = cursor.lastrowid
+    for _ in range(int(pick.integers(1, 4))):
+        add(series)
+    if pick.random() < 0.3:
+        cursor.execute("DELETE FROM e WHERE s = %s", [series])
+        add(series)
+        cursor.execute("UPDATE s SET v = %s WHERE id = %s", [text * int(pick.integers(1, 21)), series])
 
 
 def test_while_somebody_still_reads_what_was_removed_nothing_is_called_forgotten(

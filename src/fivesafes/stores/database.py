@@ -308,14 +308,18 @@ def _no_checksums() -> Verdict:
 
 
 def forget_traces() -> None:
-    """Leave nothing of deleted rows beside the tables: SQLite's log is emptied, PostgreSQL's dead rows are cleared.
+    """Leave nothing of deleted rows: SQLite's file is written anew and its log emptied, PostgreSQL's dead rows go.
+
+    SQLite blanks what it frees (``secure_delete``), but a page that was split before keeps copies of rows that moved:
+    VACUUM leaves only what is there, and needs room for the database once more while it runs.
 
     After a withdrawal.  Others are waited for as long as for any writing.  Raises TryAgain when somebody still reads
-    what was there before: it lies in the log, or in a dead row, until they end.
+    what was there before (it lies in the log, or in a dead row, until they end), or when there is no room.
     """
     with clear_errors(), connection.cursor() as cursor:
         if vendor() == "sqlite":
             cursor.execute(f"PRAGMA busy_timeout={round(_WAITS * 1000)}")
+            cursor.execute("VACUUM")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             held = cursor.fetchone()[0] != 0
         else:

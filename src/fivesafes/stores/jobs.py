@@ -146,6 +146,11 @@ class DjangoJobs:
             for group in groups(objects):
                 Job.objects.filter(object__in=group).exclude(state=_DONE).update(why=why, changed_at=at, **said)
 
+    def forget(self, objects: Iterable[str]) -> int:
+        """Remove every job about these objects, done or not, whoever holds it; give how many they were."""
+        with _written():
+            return sum(Job.objects.filter(object__in=group).delete()[0] for group in groups(objects))
+
     def jobs(self, project: str | None = None, *states: JobState) -> Sequence[JobValue]:
         """Give jobs, oldest first."""
         rows = Job.objects.order_by("id")

@@ -49,7 +49,7 @@ from fivesafes.stores.identity_files import read_identity
 from fivesafes.stores.key_mark import recorded
 from fivesafes.stores.keyring_files import FileKeyRing
 from fivesafes.stores.trail import head, rows
-from fivesafes.wiring.consent import carry_on, means_of
+from fivesafes.wiring.consent import carry_on, forget_rest, means_of
 from fivesafes.wiring.found import TRAIL_KEY
 from fivesafes.wiring.haven import OpenHaven, opened_haven
 from fivesafes.wiring.vault import ADDRESS, blobs_of, holding_of
@@ -102,6 +102,7 @@ def _dispose_again(haven: OpenHaven, means: Means, project: str, at: datetime) -
     )
     if not swept_twice(sweeps):
         learn_disposal(project, at, author=haven.author("fivesafes backup"))
+        forget_rest()
 
 
 def forget_key_place(haven: OpenHaven, folder: Path) -> None:

@@ -141,7 +141,7 @@ def carry_on(haven: OpenHaven) -> tuple[Withdrawn, ...]:
     begin_appointed(means)
     carried = resume_withdrawals(means)
     if any(one.done for one in carried):
-        _forget_rest()
+        forget_rest()
     return carried
 
 
@@ -174,11 +174,14 @@ def desk_at(opened: OpenHaven, *, by: str) -> Iterator[Desk]:
             )
     finally:
         if _receipts(opened) != before:
-            _forget_rest()
+            forget_rest()
 
 
-def _forget_rest() -> None:
-    """Remove traces of what the last deed deleted, as well as it goes: keyed ids and digests; names went before it."""
+def forget_rest() -> None:
+    """Remove traces of what the last deed deleted, as well as it goes: keyed ids, digests and sizes.
+
+    Names, and what was measured, went before it.
+    """
     with suppress(TryAgain):
         forget_traces()
 

@@ -13,7 +13,7 @@ from fivesafes.flow.haven.retention import Disposal, Force, dispose, judge_dispo
 from fivesafes.setting.vault.keys import ADDRESS_KEY, open_secret
 from fivesafes.setting.vault.seal import Identity, SealBroken
 from fivesafes.stores.identity_files import read_identity
-from fivesafes.wiring.consent import carry_on, means_of
+from fivesafes.wiring.consent import carry_on, forget_rest, means_of
 from fivesafes.wiring.custodians import custodians
 from fivesafes.wiring.haven import OpenHaven
 
@@ -28,7 +28,9 @@ def dispose_project(
     """
     names, force = _force(haven, reason, identities)
     carry_on(haven)
-    return dispose(means_of(haven, by=by), project, custodians=names, force=force)
+    done = dispose(means_of(haven, by=by), project, custodians=names, force=force)
+    forget_rest()
+    return done
 
 
 def check_disposal(haven: OpenHaven, project: str, *, reason: str, identities: Sequence[Path] = ()) -> None:

@@ -51,7 +51,7 @@ def test_it_begins_on_its_day_and_not_before(either_world: "World") -> None:
     assert world.books.participant(jane.id).state is ParticipantState.WITHDRAWN
     assert world.books.participant(richard.id).state is ParticipantState.ACTIVE
     told = [outcome for verb, outcome in world.events() if verb == "withdraw"]
-    assert told == ["begun", "name removed", "done"]
+    assert told == ["begun", "measurements removed", "name removed", "done"]
     assert carry_on(world.haven) == ()
 
 

@@ -94,10 +94,7 @@ def test_a_full_withdrawal_destroys_what_is_held_and_nothing_of_anybody_else(eit
     assert world.books.one_series("5e1e5a").state is SeriesState.SHREDDED
     assert not world.finished("5e1e5a").exists()
     assert world.finished("5e1e5b").exists()
-    assert {one.object: one.state for one in world.haven.jobs.jobs()} == {
-        "5e1e5a": JobState.CANCELLED,
-        "5e1e5b": JobState.QUEUED,
-    }
+    assert {one.object: one.state for one in world.haven.jobs.jobs()} == {"5e1e5b": JobState.QUEUED}
     left = [path.read_bytes() for path in Path(world.haven.path, "vault").rglob("*") if path.is_file()]
     assert len(left) == len(sealed) - 2
 
@@ -135,12 +132,13 @@ def test_the_receipt_counts_what_is_gone_and_names_nobody(world: "World") -> Non
     assert "the originals of 1 series (2 files, 30 bytes)" in text
     assert "The originals of 1 series were destroyed" in text
     assert "1 release with the data was recalled" in text
-    assert "Verified: keys, originals, derived work, a release on its way: every place" in text
+    assert "Verified: keys, originals, derived work, what was measured, a release on its way: every place" in text
     assert "Recalled: release1" in text
     assert "swept a second time" in text
     assert "DOE" not in text + str(receipt)
-    assert world.events()[-4:] == [
+    assert world.events()[-5:] == [
         ("withdraw", "begun"),
+        ("withdraw", "measurements removed"),
         ("withdraw", "name removed"),
         ("recall", "recalled"),
         ("withdraw", "done"),
@@ -348,7 +346,7 @@ def test_no_face_recalls_what_left_with_it_whatever_the_form_says_now(world: "Wo
     text = told(done)
     assert "No work made of the scans that was not released is left" in text
     assert "1 release that may show the face was recalled" in text
-    assert "derived work, a release on its way: every place was swept a second time" in text
+    assert "derived work, what was measured, a release on its way: every place was swept a second time" in text
 
 
 def test_no_face_of_somebody_who_never_agreed_to_it_changes_nothing(world: "World") -> None:

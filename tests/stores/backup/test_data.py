@@ -6,18 +6,19 @@ import stat
 import subprocess
 import threading
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from attrs import evolve
 from django.db import connection
 from tests.stores.backup.sites import ANN, AUTHOR, BOB, CAT, ON_FILES, SECRET, Site
 from tests.stores.conftest import NOW, make_person
 
 from fivesafes.core.errors import EngineMissing, InvalidInput, TryAgain
 from fivesafes.core.progress import Silent
-from fivesafes.flow.haven.model import (
-    ProjectState,
-)
+from fivesafes.flow.haven.model import KeptAside, ProjectState
 from fivesafes.setting.vault.seal import LEAST_OVERHEAD
+from fivesafes.setting.vault.vault import object_name
 from fivesafes.stores import trail
 from fivesafes.stores.backup import (
     back_up,
@@ -200,3 +201,86 @@ def test_an_original_that_was_torn_before_its_first_backup_is_not_vouched_for(si
     done = site.back_up()
     assert (done.copied, done.damaged) == (2, (name,))
     assert name not in done.manifest.objects
+
+
+def _lose(site: Site) -> str:
+    """Take one original out of the vault behind the haven's back; give its name."""
+    blobs = FolderBlobs(site.haven.vault)
+    name = min(one for one, _ in blobs.walk())
+    blobs.delete([name])
+    return name
+
+
+def test_an_original_that_the_books_name_and_no_copy_has_is_told(site: Site) -> None:
+    """A first backup of a vault that lost something says so; what is there is copied, each time again."""
+    _lose(site)
+    for copied in (2, 0):
+        done = site.back_up()
+        assert (done.copied, done.lost, done.nowhere, done.damaged) == (copied, 1, 1, ())
+        assert len(done.manifest.objects) == 2
+        assert len(verify_backup(site.data).objects) == 2
+
+
+def test_what_the_copy_still_has_is_lost_and_not_gone(site: Site) -> None:
+    """The copy keeps it, and the two are told apart."""
+    site.back_up()
+    name = _lose(site)
+    done = site.back_up()
+    assert (done.lost, done.nowhere) == (1, 0)
+    assert name in done.manifest.objects
+
+
+def test_sheets_and_files_set_aside_are_owed_and_what_was_removed_or_withdrawn_is_not(site: Site) -> None:
+    """All that the books name must be there: sheets by address, files set aside by whose they are."""
+    with site.opened() as books, books.deed():
+        series = books.one_series(f"series-{BOB}")
+        assert series is not None
+        books.add_series(evolve(series, sheet=b"s" * 32 + b"t" * 32), books.instances(series.id))
+        said: dict[str, Any] = {"bytes": 1, "status": "ignored", "code": "c", "why": "w", "received_at": NOW}
+        books.add_aside(
+            KeptAside(project="p1", participant=whose, address=address * 32, **said)
+            for whose, address in ((BOB, b"1"), (None, b"2"), (BOB, b"3"), (ANN, b"4"))
+        )
+        books.discard_asides("p1", [b"3" * 32], at=NOW)
+    site.withdraw(ANN)
+    assert site.back_up().lost == 4
+
+
+def test_what_is_taken_in_while_a_backup_runs_is_not_called_lost(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vault is looked through after the books: what came later is the next backup's."""
+    walk = FolderBlobs.walk
+    came: list[bool] = []
+
+    def slow(self: FolderBlobs, prefix: str = "") -> object:
+        seen = list(walk(self, prefix))
+        if not came:
+            came.append(True)
+            FolderBlobs(site.haven.vault).put([(object_name(b"n" * 32, f"age1{BOB}"), [SECRET, bytes(LEAST_OVERHEAD)])])
+            books = DjangoBooks()
+            with books.deed():
+                series = books.one_series(f"series-{BOB}")
+                assert series is not None
+                books.add_series(evolve(series, sheet=b"n" * 32), books.instances(series.id))
+        return iter(seen)
+
+    monkeypatch.setattr(FolderBlobs, "walk", slow)
+    assert site.back_up().lost == 0
+
+
+def test_a_restore_tells_what_the_books_name_and_the_backup_lacks(site: Site) -> None:
+    """It is kept all the same, and says how many originals are missing or cut; who withdrew since is not counted."""
+    _lose(site)
+    site.back_up()
+    site.back_up_keys()
+    back = site.restore()
+    assert (back.objects_lost, back.objects_damaged) == (1, ())
+    assert back.haven.path.is_dir()
+    assert len(list(FolderBlobs(back.haven.vault).walk())) == 2
+
+
+def test_a_restore_of_all_misses_nothing_also_when_somebody_withdrew_since(site: Site) -> None:
+    """Nobody is owed the originals of who left."""
+    site.back_up()
+    site.withdraw(ANN)
+    site.back_up_keys()
+    assert site.restore().objects_lost == 0

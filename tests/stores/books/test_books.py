@@ -242,13 +242,14 @@ def test_nothing_new_of_somebody_who_withdrew(books: DjangoBooks, state: Partici
 
 
 def test_shredded_is_for_good_and_names_no_address(books: DjangoBooks) -> None:
-    """The row stays as a tombstone; instances and sheet are gone from it."""
+    """The row stays as a tombstone; instances, sheet and sizes are gone from it."""
     with books.deed():
         books.add_series(make_series(), make_instances("a", "b"))
         books.add_series(make_series("s2", "bob"), make_instances("c"))
     with books.deed():
         books.set_series_state(["s1"], SeriesState.SHREDDED, why="withdrawn")
-    assert books.series("p1", SeriesState.SHREDDED) == [make_series(state="shredded", why="withdrawn", sheet=b"")]
+    gone = make_series(state="shredded", why="withdrawn", sheet=b"", files=0, bytes=0)
+    assert books.series("p1", SeriesState.SHREDDED) == [gone]
     assert books.instances("s1") == []
     assert set(books.addresses()) == {make_instances("c")[0].address, make_series("s2").sheet}
     with pytest.raises(LookupError), books.deed():

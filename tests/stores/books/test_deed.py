@@ -33,7 +33,8 @@ WRITES: dict[str, Callable[[DjangoBooks], object]] = {
     "add_series": lambda books: books.add_series(None, []),  # type: ignore[arg-type]
     "set_series_state": lambda books: books.set_series_state(["s"], SeriesState.SEALED),
     "add_aside": lambda books: books.add_aside([]),
-    "remove_asides": lambda books: books.remove_asides("p1", []),
+    "forget_asides": lambda books: books.forget_asides("p1"),
+    "forget_measured": lambda books: books.forget_measured("p1", []),
     "discard_asides": lambda books: books.discard_asides("p1", [], at=NOW),
     "save_steps": lambda books: books.save_steps([]),
     "save_findings": lambda books: books.save_findings("p1", {}, series=None, at=NOW),

@@ -122,7 +122,7 @@ class Books(Protocol):
         """Give a series' instances in order."""
 
     def set_series_state(self, ids: Iterable[str], state: SeriesState, *, why: str = "") -> None:
-        """Move series on; ``SHREDDED`` also removes their instances' rows."""
+        """Move series on; ``SHREDDED`` also removes their instances' rows, their sizes, and what was measured."""
 
     def taken_in(self) -> Mapping[str, tuple[int, str]]:
         """Give every series that the trail says was taken in: the number of its last such event, and the project."""
@@ -133,8 +133,11 @@ class Books(Protocol):
     def asides(self, project: str, *, participant: str | None = None) -> Sequence[KeptAside]:
         """Give what was set aside for a project, or of one participant of it, oldest first."""
 
-    def remove_asides(self, project: str, addresses: Iterable[bytes]) -> None:
-        """Remove what is said of files that were set aside; their objects are the caller's to remove."""
+    def forget_asides(self, project: str, *, participant: str | None = None, but: Collection[str] = ()) -> None:
+        """Remove what is said of files set aside, discarded ones too: of a participant, or of all ``but`` these.
+
+        Their objects are the caller's to remove.
+        """
 
     def discard_asides(self, project: str, addresses: Iterable[bytes], *, at: datetime) -> None:
         """Write down that a custodian removed files which were set aside; their objects are the caller's to remove."""
@@ -155,6 +158,12 @@ class Books(Protocol):
 
     def findings(self, project: str, *, series: str | None = None) -> Mapping[str, Verdict]:
         """Give the findings about a project or one of its series, by safe; a safe without one is not named."""
+
+    def forget_measured(self, project: str, series: Iterable[str]) -> int:
+        """Remove steps, evidence and findings of these series, and what was found of the project with them in it.
+
+        Gives how many rows those were.
+        """
 
     def add_release(self, release: KeptRelease) -> None:
         """Record a release with whose data it holds."""
@@ -222,6 +231,9 @@ class Jobs(Protocol):
 
     def cancel(self, objects: Iterable[str], *, at: datetime, why: str) -> None:
         """End every job about these objects that is not done, whoever holds it."""
+
+    def forget(self, objects: Iterable[str]) -> int:
+        """Remove every job about these objects, done or not, whoever holds it; give how many they were."""
 
     def take_back(self, project: str, *, at: datetime) -> int:
         """End the leases of a project's running jobs, for who works on it alone: whoever held them is dead."""

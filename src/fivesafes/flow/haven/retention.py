@@ -27,7 +27,16 @@ from fivesafes.flow.haven.model import (
 from fivesafes.flow.haven.ports import Books
 from fivesafes.flow.haven.recall import Document
 from fivesafes.flow.haven.receipt import digest_of
-from fivesafes.flow.haven.shredding import VERIFIED, Means, Sweep, swept_twice, untraced
+from fivesafes.flow.haven.shredding import (
+    FORGOTTEN,
+    MEASURED,
+    VERIFIED,
+    Means,
+    Sweep,
+    forget_measured,
+    swept_twice,
+    untraced,
+)
 from fivesafes.flow.haven.withdraw import resume_withdrawals
 from fivesafes.project.policy import judge_approval
 
@@ -251,12 +260,15 @@ def _sweeps(
     means: Means, kept: KeptProject, people: Sequence[KeptParticipant]
 ) -> Sequence[tuple[str, Callable[[], Sweep | int]]]:
     recipients = [*(one.recipient for one in people), kept.recipient]
+    series = [one.id for one in means.books.series(kept.id)]
+    event = means.author.event("dispose", kept.id, FORGOTTEN, project=kept.id)
     cleaner = Cleaner(books=means.books, deliveries=means.deliveries, author=means.author)
     return (
         ("keys", lambda: means.keys.destroy(people)),
         ("the project's keys", lambda: means.keys.destroy_project(kept.id)),
         ("originals", lambda: means.originals.shred(recipients)),
         ("derived work", lambda: means.workspaces.forget_project(kept.id)),
+        (MEASURED, lambda: forget_measured(means, event, series=series, jobs=[*(one.id for one in people), *series])),
         ("deliveries", lambda: sweep_deliveries(cleaner, project=kept.id)),
     )
 
@@ -366,6 +378,7 @@ def _finish(means: Means, kept: KeptProject, certificate: Document, force: Force
         if now is not None and now.state is ProjectState.DISPOSED:
             return
         books.set_series_state([one.id for one in _left(books, kept.id)], SeriesState.SHREDDED, why=_WHY)
+        books.forget_asides(kept.id)
         books.set_project_state(kept.id, ProjectState.DISPOSED, at=at)
         event = means.author.event(
             "dispose",

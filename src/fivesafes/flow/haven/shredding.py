@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from attrs import frozen
 
 from fivesafes.core.errors import PartlyDone, TryAgain
+from fivesafes.core.event import Event
 from fivesafes.flow.haven.author import Author
 from fivesafes.flow.haven.model import KeptParticipant
 from fivesafes.flow.haven.ports import Books, Jobs
@@ -19,6 +20,10 @@ from fivesafes.flow.ports import Deliveries
 VERIFIED: Final = "every place was swept a second time, and nothing was found"
 DERIVED: Final = "derived work"
 """The name under which the sweep of what was made of scans is told."""
+MEASURED: Final = "what was measured"
+"""The name under which the sweep of steps, evidence, findings and jobs is told."""
+FORGOTTEN: Final = "measurements removed"
+"""The outcome of the event that tells of it."""
 AWAY: Final = "can't be reached"
 """How a place that is away is told; anything else that is waited for ends by itself."""
 STILL_WRITING: Final = "something came back between two sweeps: a worker was still writing"
@@ -116,6 +121,18 @@ def _run(name: str, sweep: Callable[[], Sweep | int]) -> tuple[int, list[str]]:
     if isinstance(done, Sweep):
         return done.found, [f"{name}: {place} {AWAY}" for place in done.unreachable]
     return done, []
+
+
+def forget_measured(means: Means, event: Event, *, series: Sequence[str], jobs: Sequence[str]) -> int:
+    """Remove what the books say of work on these series, and jobs about these objects, in one deed; tell how many rows.
+
+    ``event`` tells of it, where there was any.  Who holds such a job drops what it brings.
+    """
+    with means.books.deed():
+        found = means.books.forget_measured(event.project, series) + means.jobs.forget(jobs)
+        if found:
+            means.books.tell(event)
+    return found
 
 
 def untraced(means: Means, what: str) -> tuple[str, ...]:

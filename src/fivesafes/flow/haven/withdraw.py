@@ -27,7 +27,17 @@ from fivesafes.flow.haven.model import (
 )
 from fivesafes.flow.haven.recall import Document, recall_notices
 from fivesafes.flow.haven.receipt import Ended, digest_of, make_receipt
-from fivesafes.flow.haven.shredding import DERIVED, Means, Reach, Sweep, swept_twice, untraced
+from fivesafes.flow.haven.shredding import (
+    DERIVED,
+    FORGOTTEN,
+    MEASURED,
+    Means,
+    Reach,
+    Sweep,
+    forget_measured,
+    swept_twice,
+    untraced,
+)
 from fivesafes.flow.haven.taken_back import narrowed
 from fivesafes.project.model import Tier
 
@@ -143,17 +153,22 @@ def _sweeps(
     def forget(reach: Reach) -> tuple[str, Callable[[], int]]:
         return DERIVED, lambda: means.workspaces.forget(kept.id, subject=person.subject, series=series, reach=reach)
 
+    def measured(jobs: Sequence[str]) -> tuple[str, Callable[[], int]]:
+        event = means.author.event("withdraw", person.id, FORGOTTEN, project=kept.id)
+        return MEASURED, lambda: forget_measured(means, event, series=series, jobs=jobs)
+
     match asked.kind:
         case WithdrawalKind.FULL:
             return (
                 ("keys", lambda: means.keys.destroy([person])),
                 ("originals", lambda: means.originals.shred([person.recipient])),
                 forget(Reach.ALL),
+                measured([person.id, *series]),
                 going,
             )
         case _:
             reach = Reach.ALL if asked.kind is WithdrawalKind.NO_FACE else Reach.UNRELEASED
-            goes = (forget(reach),) if _work_goes(means, kept, asked) else ()
+            goes = (forget(reach), measured([])) if _work_goes(means, kept, asked) else ()
             return (*goes, going) if goes or concerned(means, asked) else ()
 
 
@@ -213,7 +228,7 @@ def _finish(means: Means, kept: KeptProject, asked: KeptWithdrawal, ended: Ended
             books.set_series_state(
                 [one.id for one in series], SeriesState.SHREDDED, why="the participant has withdrawn"
             )
-            books.remove_asides(kept.id, [one.address for one in ended.set_aside])
+            books.forget_asides(kept.id, participant=person.id)
             books.set_participant_state(person.id, ParticipantState.WITHDRAWN)
         for release in ended.releases:
             books.set_release_state(release.id, ReleaseState.RECALLED)

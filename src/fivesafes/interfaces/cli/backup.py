@@ -67,10 +67,16 @@ def data(context: click.Context, to: Path, haven: Path | None, *, quiet: bool, a
         )
     else:
         click.echo(f"{len(done.manifest.objects)} objects; {done.copied} copied now ({done.bytes} bytes)")
+        click.echo("names and sizes were compared with the books; what is inside, fivesafes backup test opens")
         if done.forgotten:
             click.echo(f"{done.forgotten} objects of participants who have withdrawn were removed from the copy")
         if done.lost:
-            click.echo(f"{done.lost} objects are in the copy and not in the vault: fivesafes vault verify", err=True)
+            click.echo(
+                f"{done.lost} objects that should be in the vault are not: fivesafes vault verify; the copy has "
+                f"{done.lost - done.nowhere} of them, and {done.nowhere} must come from an older copy, or be taken in "
+                "again (fivesafes ingest)",
+                err=True,
+            )
         if done.damaged:
             click.echo(
                 f"{len(done.damaged)} objects in the vault are not what was sealed, and were not copied; what the copy "
@@ -145,7 +151,9 @@ def forget(folder: Path, haven: Path | None) -> None:
     "--without", multiple=True, type=_PATH, help="A copy of the keys that is away, and to be done without (repeat)."
 )
 @json_option
+@click.pass_context
 def restore(  # noqa: PLR0913 - a command's options
+    context: click.Context,
     *,
     backup: Path,
     haven: Path,
@@ -166,6 +174,8 @@ def restore(  # noqa: PLR0913 - a command's options
 
     Every other copy of the keys that the haven knew must be within reach: the list there may be the only one that
     tells of a withdrawal. --without names one that was destroyed, or is the folder of --keys under its former name.
+
+    Where the books name originals that the backup lacks, what is there is restored, and the exit code is 5.
     """
     from fivesafes.wiring.backup import restore_haven  # noqa: PLC0415 - loaded when called: help stays quick
 
@@ -177,12 +187,16 @@ def restore(  # noqa: PLR0913 - a command's options
     else:
         for line in _in_words(done):
             click.echo(line)
+        _list(done.objects_damaged)
+    context.exit(PartlyDone.exit_code if done.objects_lost or done.objects_damaged else EXIT_OK)
 
 
 def _as_told(done: "Restored") -> dict[str, object]:
     return {
         "haven": done.haven.id,
         "objects": len(done.manifest.objects),
+        "lost": done.objects_lost,
+        "damaged": list(done.objects_damaged),
         "kept_away": done.away.withdrawn,
         "narrowed": done.away.narrowed,
         "disposed": done.away.disposed,
@@ -221,6 +235,13 @@ def _in_words(done: "Restored") -> Iterator[str]:
         )
     if done.keys_missing:
         yield f"WARNING: keys that the books name and this backup of keys lacks: {done.keys_missing}. Find a newer one"
+    if done.objects_lost:
+        yield (
+            f"WARNING: originals that the books name and this backup lacks: {done.objects_lost}. Find them in another "
+            "backup, or take the same scans in again (fivesafes ingest); fivesafes vault verify counts them"
+        )
+    if done.objects_damaged:
+        yield f"WARNING: originals that were cut, by what the books say of their sizes: {len(done.objects_damaged)}"
     if done.places_unread:
         yield (
             f"WARNING: copies of the keys that were not read: {', '.join(done.places_unread)}. Who is told of there "

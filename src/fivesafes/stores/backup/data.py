@@ -32,6 +32,7 @@ from fivesafes.stores.backup.manifest import (
     within,
     write_manifest,
 )
+from fivesafes.stores.backup.owed import owed
 from fivesafes.stores.blobs import FolderBlobs
 from fivesafes.stores.haven_file import FILE, HavenFile
 from fivesafes.stores.key_places import KEYS_HEAD
@@ -48,11 +49,11 @@ _KEY_FILES: Final = ("*.age", "*.agekey", "*.key")
 
 @frozen(kw_only=True)
 class BackedUp:
-    """What a backup did.  ``lost``: objects that the copy has and the haven should have, and has not: look into it.
+    """What a backup did.  ``lost``: objects that the haven should have, by its books or by the copy, and has not.
 
-    ``damaged``: objects of the vault that are not what was sealed; the copy keeps what it had, and takes none of them.
-    ``forgotten``: objects of participants who withdrew since, and files set aside that a custodian removed: they leave
-    the copy as well.
+    ``nowhere``: how many of these the copy has not either.  ``damaged``: objects of the vault that are not what was
+    sealed; the copy keeps what it had, and takes none of them.  ``forgotten``: objects of participants who withdrew
+    since, and files set aside that a custodian removed: they leave the copy as well.
     """
 
     manifest: Manifest
@@ -60,6 +61,7 @@ class BackedUp:
     bytes: int
     forgotten: int
     lost: int
+    nowhere: int = 0
     damaged: tuple[str, ...] = ()
 
 
@@ -95,6 +97,7 @@ def back_up(haven: HavenFile, blobs: Blobs, *, to: Path, keys: Path, clock: Cloc
         bytes=vault.bytes,
         forgotten=len(vault.forgotten),
         lost=vault.lost,
+        nowhere=vault.nowhere,
         damaged=tuple(sorted(vault.damaged)),
     )
 
@@ -153,6 +156,7 @@ class _Copied:
     bytes: int
     forgotten: Sequence[str]
     lost: int
+    nowhere: int
     damaged: frozenset[str]
 
 
@@ -163,6 +167,7 @@ def _copy_objects(blobs: Blobs, to: Path, before: Manifest | None, progress: Pro
     """
     copy = FolderBlobs(to / VAULT)
     there = dict(copy.walk()) if (to / VAULT).is_dir() else {}
+    named = owed()  # before the vault is looked through: what comes meanwhile is not missed
     live = {name: size for name, size in blobs.walk() if not is_moved_aside(name)}
     known = before.files if before is not None else {}
     damaged, torn = _torn(to, live, there, known)
@@ -186,12 +191,17 @@ def _copy_objects(blobs: Blobs, to: Path, before: Manifest | None, progress: Pro
     gone = [name for name in there if name not in live]
     forgotten = [*_of_people_who_left(gone), *_discarded(gone)]
     kept = there.keys() - torn - set(forgotten) - new.keys()
+    absent = named - live.keys()
+    if absent:
+        absent &= owed()  # somebody may have withdrawn meanwhile
+    lost = absent | set(gone) - set(forgotten)
     return _Copied(
         digests=new | {name: known.get(f"{VAULT}/{name}") or sha256_of(to / VAULT / name) for name in kept},
         new=len(new),
         bytes=sum(live[name] for name in new),
         forgotten=forgotten,
-        lost=len(gone) - len(forgotten),
+        lost=len(lost),
+        nowhere=len(lost - kept),
         damaged=frozenset(damaged),
     )
 

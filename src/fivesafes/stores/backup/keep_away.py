@@ -190,7 +190,9 @@ class _Again:
             if one.state is not SeriesState.SHREDDED and one.participant not in withdraw
         ]
         self.books.set_series_state(series, SeriesState.SHREDDED, why=_DISPOSED)
-        self._cancel([*(one.id for one in people), *series], _DISPOSED)
+        self.books.forget_measured(id_, series)
+        self.books.forget_asides(id_, but=withdraw)
+        self._jobs.forget([*(one.id for one in people), *series])
         self.books.set_project_state(id_, ProjectState.DISPOSED, at=at)
         self._tell_disposal(project, at, participants=len(people), series=len(series))
         return True

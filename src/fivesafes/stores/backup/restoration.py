@@ -24,6 +24,7 @@ from fivesafes.setting.vault.ports import Blobs
 from fivesafes.setting.vault.vault import shred
 from fivesafes.stores import trail
 from fivesafes.stores.backup.copies import DUMP, SQLITE, load_dump
+from fivesafes.stores.backup.data import cut_objects
 from fivesafes.stores.backup.keep_away import KeptAway, keep_away
 from fivesafes.stores.backup.keys import KEYRING, remove_key
 from fivesafes.stores.backup.manifest import (
@@ -36,6 +37,7 @@ from fivesafes.stores.backup.manifest import (
     within,
     write_durably,
 )
+from fivesafes.stores.backup.owed import owed
 from fivesafes.stores.backup.restored_keys import check_keys, check_read, known_places, place_keys
 from fivesafes.stores.backup.tombstones import Tombstones, gather_tombstones
 from fivesafes.stores.blobs import sync_folder
@@ -89,6 +91,8 @@ class Restored:
     of; ``known``: how far withdrawals and disposals are known.  ``keys_missing``: keys that the books name and the
     backup of the keys has not.  ``told_at``: when the list of withdrawals was last brought up to date.
     ``places_unread``: other copies of the keys that were away, and whose lists were not read.
+    ``objects_lost``: originals that the restored books name and the backup has not; ``objects_damaged``: those that are
+    smaller than the books say.
     """
 
     haven: HavenFile
@@ -100,6 +104,8 @@ class Restored:
     told_at: datetime
     keys_missing: int
     places_unread: tuple[str, ...] = ()
+    objects_lost: int = 0
+    objects_damaged: tuple[str, ...] = ()
 
     @property
     def lost(self) -> int:
@@ -187,6 +193,8 @@ def _restored(source: _Source, haven: HavenFile, watch: Watch, author: Author, p
         away = keep_away(tombstones, author=author, size=size, facts=facts)
         _remove_what_left(haven, blobs)
         missing = place_keys(source.keys, haven, tombstones)
+        sizes = dict(blobs.walk())
+        lost, damaged = len(owed() - sizes.keys()), sorted(cut_objects(sizes))
     watch.prepare(haven)
     return {
         "backup": _name_of(manifest),
@@ -197,6 +205,8 @@ def _restored(source: _Source, haven: HavenFile, watch: Watch, author: Author, p
         "told_at": tombstones.told_at.isoformat(),
         "keys_missing": missing,
         "places_unread": [str(one) for one in source.unread],
+        "objects_lost": lost,
+        "objects_damaged": damaged,
     }
 
 
@@ -215,6 +225,8 @@ def _told(folder: Path, manifest: Manifest, told: Mapping[str, Any]) -> Restored
         told_at=datetime.fromisoformat(told["told_at"]),
         keys_missing=told["keys_missing"],
         places_unread=tuple(told["places_unread"]),
+        objects_lost=told["objects_lost"],
+        objects_damaged=tuple(told["objects_damaged"]),
     )
 
 

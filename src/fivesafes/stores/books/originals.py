@@ -1,13 +1,16 @@
 """Series, their instances, and what was set aside, in the books: addresses in the vault, sizes, states."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
+
+from django.db.models import Q
 
 from fivesafes.core.errors import Refused, TryAgain
 from fivesafes.flow.haven.model import KeptAside, KeptInstance, KeptSeries, ParticipantState, SeriesState
 from fivesafes.setting.trail.entry import event_of
 from fivesafes.stores.books.deed import Deeds, check_changed, check_deed, check_open
+from fivesafes.stores.books.measured import forget_measured
 from fivesafes.stores.books.rows import execute_many, groups
 from fivesafes.stores.models import Instance, Participant, Quarantined, Series, TrailEntry
 
@@ -80,13 +83,17 @@ class Originals(Deeds):
         return told
 
     def set_series_state(self, ids: Iterable[str], state: SeriesState, *, why: str = "") -> None:
-        """Move series on; ``SHREDDED`` also removes their instances' rows and sheets, and is for good (LookupError)."""
+        """Move series on; ``SHREDDED`` is for good (LookupError).
+
+        It also removes their instances' rows, sheets and sizes, and what was measured on them.
+        """
         check_deed()
         for group in groups(dict.fromkeys(ids)):
             rows = Series.objects.filter(id__in=group)
             if state is SeriesState.SHREDDED:
                 Instance.objects.filter(series_id__in=group).delete()
-                changed = rows.update(state=state.value, why=why, sheet=b"")
+                forget_measured(group)
+                changed = rows.update(state=state.value, why=why, sheet=b"", files=0, bytes=0)
             else:
                 changed = rows.exclude(state=SeriesState.SHREDDED.value).update(state=state.value, why=why)
             check_changed(changed, wanted=len(group))
@@ -112,11 +119,18 @@ class Originals(Deeds):
             rows = rows.filter(participant_id=participant)
         return [_aside(row) for row in rows.order_by("id")]
 
-    def remove_asides(self, project: str, addresses: Iterable[bytes]) -> None:
-        """Remove what is said of files that were set aside; their objects are the caller's to remove."""
+    def forget_asides(self, project: str, *, participant: str | None = None, but: Collection[str] = ()) -> None:
+        """Remove what is said of files set aside, discarded ones too: of a participant, or of all ``but`` these.
+
+        Their objects are the caller's to remove.
+        """
         check_deed()
-        for group in groups(dict.fromkeys(addresses)):
-            Quarantined.objects.filter(project_id=project, address__in=group).delete()
+        rows = Quarantined.objects.filter(project_id=project)
+        if participant is not None:
+            rows = rows.filter(participant_id=participant)
+        if but:  # NOT IN alone would spare those of nobody, too
+            rows = rows.filter(Q(participant=None) | ~Q(participant_id__in=list(but)))
+        rows.delete()
 
     def discard_asides(self, project: str, addresses: Iterable[bytes], *, at: datetime) -> None:
         """Write down that a custodian removed files which were set aside; their objects are the caller's to remove."""

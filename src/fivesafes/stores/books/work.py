@@ -11,6 +11,7 @@ from fivesafes.core.verdict import Finding as FindingValue
 from fivesafes.core.verdict import Gravity, Verdict
 from fivesafes.flow.haven.model import KeptRelease, KeptStep, ParticipantState, ReleaseState
 from fivesafes.stores.books.deed import Deeds, check_changed, check_deed
+from fivesafes.stores.books.measured import forget_measured
 from fivesafes.stores.books.rows import groups
 from fivesafes.stores.books.wire import to_json
 from fivesafes.stores.models import Evidence, Finding, Release, ReleaseMember, Series, Step
@@ -96,6 +97,14 @@ class Work(Deeds):
         for row in Finding.objects.filter(project_id=project, series_id=series).order_by("id"):
             by_safe[row.safe] = by_safe.get(row.safe, Verdict()) + Verdict((_finding(row),))
         return by_safe
+
+    def forget_measured(self, project: str, series: Iterable[str]) -> int:
+        """Remove steps, evidence and findings of these series, and what was found of the project with them in it.
+
+        Gives how many rows those were.
+        """
+        check_deed()
+        return forget_measured(series) + Finding.objects.filter(project_id=project, series=None).delete()[0]
 
     def add_release(self, release: KeptRelease) -> None:
         """Record a release with whose data it holds."""
