@@ -122,3 +122,22 @@ def test_what_cannot_be_known_is_said_plainly(haven: Path) -> None:
     for part in ("brought back: 1", "again: 2", "again: 3", "lost: 7", "entry 9", "after that: 3 at least", "lacks: 4"):
         assert part in said
     assert "WARNING" not in "\n".join(_in_words(evolve(done, known=12, keys_missing=0)))
+
+
+def test_an_original_that_the_books_name_and_nobody_has_is_told_with_an_exit_code(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the backup and by the restore, in words and to programs; what there is is kept all the same."""
+    for place in ("data", "restoration"):
+        monkeypatch.setattr(f"fivesafes.stores.backup.{place}.owed", lambda: {"ab/name"})
+    keys, data = tmp_path / "safe" / "keys", tmp_path / "disk" / "data"
+    run("keys", keys)
+    said = run("data", data)
+    assert (said.exit_code, "and 1 must come from an older copy" in said.stderr) == (5, True)
+    assert json.loads(run("data", data, "--json").stdout)["lost"] == 1
+    words = ("restore", data, "--keys", keys)
+    back = run(*words, tmp_path / "back", at_haven=False)
+    assert (back.exit_code, "this backup lacks: 1" in back.stdout) == (5, True)
+    assert (tmp_path / "back" / "haven.toml").is_file()
+    told = run(*words, tmp_path / "again", "--json", at_haven=False)
+    assert (told.exit_code, json.loads(told.stdout)["lost"], json.loads(told.stdout)["damaged"]) == (5, 1, [])
