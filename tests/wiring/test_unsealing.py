@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from tests.wiring.conftest import Place
 
-from fivesafes.core.errors import TryAgain
+from fivesafes.core.errors import Refused, TryAgain
 from fivesafes.core.event import Event
 from fivesafes.core.progress import Silent
 from fivesafes.engines.keepers.client import KeeperClient
@@ -69,7 +69,8 @@ def test_nothing_is_told_where_nothing_is_opened(place: Place) -> None:
     scans = place.scans()
     place.register()
     with place.open() as haven:
-        process_project(haven, "journey", Way(workers=1), to=None, progress=Silent())
+        with pytest.raises(Refused, match="taken in"):
+            process_project(haven, "journey", Way(workers=1), to=None, progress=Silent())
         ingest_paths(haven, "journey", [scans.folder], workers=1, progress=Silent())
         process_project(haven, "journey", Way(workers=1), to=None, progress=Silent())
         assert unsealings(haven) == []

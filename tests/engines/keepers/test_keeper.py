@@ -245,9 +245,9 @@ def test_no_key_stands_where_others_can_look(place: Place) -> None:
 STARTER = """
 import sys, time
 from pathlib import Path
-from fivesafes.stores.haven_file import read_haven_file
+from fivesafes.wiring.haven import opened_haven
 from fivesafes.wiring.vault import keeper_of
-with keeper_of(read_haven_file(Path(sys.argv[1])), Path(sys.argv[2])) as client:
+with opened_haven(Path(sys.argv[1])) as haven, keeper_of(haven.config, Path(sys.argv[2])) as client:
     print(client.path, flush=True)
     time.sleep(60)
 """
