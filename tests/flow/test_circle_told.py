@@ -1,13 +1,12 @@
 """Whoever can write to the database alone gets no key sealed to them: rows are compared with the trail."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.setting.vault.havens import SealedHaven, make_haven
+from tests.setting.vault.havens import SealedHaven
 
 from fivesafes.core.errors import Refused
 from fivesafes.core.ids import Identifying
@@ -21,24 +20,11 @@ from fivesafes.setting.vault.vault import fingerprint
 from fivesafes.stores.identity_files import read_identity
 from fivesafes.stores.models import Custodian
 from fivesafes.wiring import custodians
-from fivesafes.wiring.haven import OpenHaven, opened_haven
+from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.health import judge_haven
 
 EVIL = Identity.made()
 AUTHOR = Author(name="a test", clock=lambda: datetime(2026, 12, 1, tzinfo=UTC), policy_digest="")
-
-
-@pytest.fixture
-def haven(tmp_path: Path) -> SealedHaven:
-    """Make a haven with the custodians Ada and Ben, and a worker."""
-    return make_haven(tmp_path)
-
-
-@pytest.fixture
-def opened(haven: SealedHaven) -> Iterator[OpenHaven]:
-    """Open it."""
-    with opened_haven(haven.path) as opened:
-        yield opened
 
 
 def put_in() -> None:

@@ -1,10 +1,9 @@
 """Custodians join, leave and exchange keys, killed anywhere; afterwards exactly those in force can open."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from tests.setting.vault.havens import SealedHaven, make_haven
+from tests.setting.vault.havens import SealedHaven
 
 from fivesafes.core.errors import InvalidInput, Refused, UsageMistake
 from fivesafes.core.event import Event
@@ -29,22 +28,9 @@ from fivesafes.setting.vault.seal import Identity
 from fivesafes.stores.identity_files import next_worker, publish_worker, read_identity
 from fivesafes.stores.keyring_files import FileKeyRing
 from fivesafes.wiring import custodians
-from fivesafes.wiring.haven import OpenHaven, opened_haven
+from fivesafes.wiring.haven import OpenHaven
 
 CLEO, DAN = Identity.made(), Identity.made()
-
-
-@pytest.fixture
-def haven(tmp_path: Path) -> SealedHaven:
-    """Make a haven with the custodians Ada and Ben, and a worker."""
-    return make_haven(tmp_path)
-
-
-@pytest.fixture
-def opened(haven: SealedHaven) -> Iterator[OpenHaven]:
-    """Open it."""
-    with opened_haven(haven.path) as opened:
-        yield opened
 
 
 @pytest.fixture

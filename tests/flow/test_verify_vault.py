@@ -1,12 +1,12 @@
 """Verification sees what is missing, damaged, forged, stray or left; and cleaning takes nothing that a row names."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 from django.db import connection
-from tests.setting.vault.havens import SealedHaven, make_haven
+from tests.setting.vault.havens import SealedHaven
 
 from fivesafes.core.errors import Refused
 from fivesafes.core.ids import Identifying
@@ -19,23 +19,10 @@ from fivesafes.setting.vault.seal import seal
 from fivesafes.setting.vault.vault import object_name
 from fivesafes.stores.identity_files import read_identity
 from fivesafes.stores.models import Instance
-from fivesafes.wiring.haven import OpenHaven, opened_haven
+from fivesafes.wiring.haven import OpenHaven
 from fivesafes.wiring.vault import holding_of
 
 OBJECTS = 3 * 5 + 1
-
-
-@pytest.fixture
-def haven(tmp_path: Path) -> SealedHaven:
-    """Make a haven with 15 objects of three series and one that was set aside."""
-    return make_haven(tmp_path)
-
-
-@pytest.fixture
-def opened(haven: SealedHaven) -> Iterator[OpenHaven]:
-    """Open it."""
-    with opened_haven(haven.path) as opened:
-        yield opened
 
 
 @pytest.fixture
